@@ -1,0 +1,1 @@
+//! Every unassigned DoubleTick chat becomes exactly one row in a Google Sheet.
