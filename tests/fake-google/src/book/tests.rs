@@ -1,0 +1,255 @@
+//! What a batch does to a spreadsheet, and what it leaves behind when it is refused.
+
+use serde_json::{Value, json};
+
+use crate::book::Book;
+use crate::display::display;
+use crate::json::Node;
+use crate::read;
+use crate::schema::SCHEMA;
+use crate::schema::mask::Mask;
+
+fn book() -> Book {
+    Book::new("id", "Asia/Kolkata", "robot@example.com")
+}
+
+fn apply(book: &mut Book, requests: &Value) -> Result<Vec<Value>, String> {
+    let body = json!({ "requests": requests }).to_string();
+    let body: Node<'_> =
+        SCHEMA.body("batchUpdate", body.as_bytes()).map_err(|refused| refused.body)?;
+    book.batch_update(&body).map_err(|refused| {
+        let body: Value = serde_json::from_str(&refused.body).unwrap_or_default();
+        body["error"]["message"].as_str().unwrap_or_default().to_owned()
+    })
+}
+
+fn append(rows: &[&[&str]]) -> Value {
+    let cell = |text: &&str| json!({ "userEnteredValue": { "stringValue": text } });
+    let row = |cells: &&[&str]| json!({ "values": cells.iter().map(cell).collect::<Vec<_>>() });
+    let rows: Vec<Value> = rows.iter().map(row).collect();
+    json!({ "appendCells": { "sheetId": 0, "rows": rows, "fields": "userEnteredValue" } })
+}
+
+fn marker(id: i32, place: &Value) -> Value {
+    json!({ "createDeveloperMetadata": { "developerMetadata": {
+        "metadataId": id, "metadataKey": "batch", "metadataValue": "hash", "location": place,
+        "visibility": "DOCUMENT",
+    } } })
+}
+
+fn write(row: usize, column: usize, text: &str) -> Value {
+    json!({ "updateCells": {
+        "start": { "sheetId": 0, "rowIndex": row, "columnIndex": column },
+        "rows": [{ "values": [{ "userEnteredValue": { "stringValue": text } }] }],
+        "fields": "userEnteredValue",
+    } })
+}
+
+fn rows(book: &Book) -> Vec<Vec<String>> {
+    let grid = &book.tabs[0].grid;
+    grid.rows()[..grid.used_rows()].iter().map(|row| row.iter().map(display).collect()).collect()
+}
+
+fn whole(book: &Book) -> Value {
+    read::spreadsheet(book, &Mask::all(), &[], true).expect("no range is asked for")
+}
+
+#[test]
+fn a_refused_batch_leaves_no_trace() {
+    let mut book = book();
+    let column = json!({ "dimensionRange": { "sheetId": 0, "dimension": "COLUMNS", "startIndex": 1, "endIndex": 2 } });
+    apply(&mut book, &json!([append(&[&["a", "b"], &["c", "d"]]), marker(1, &column)]))
+        .expect("it is valid");
+    let before = whole(&book);
+
+    let error = apply(
+        &mut book,
+        &json!([
+            marker(2, &json!({ "sheetId": 0 })),
+            append(&[&["lost"]]),
+            write(0, 0, "lost"),
+            { "addSheet": { "properties": { "title": "Lost", "sheetId": 9 } } },
+            { "deleteSheet": { "sheetId": 0 } },
+            { "addSheet": { "properties": { "title": "In its place", "sheetId": 0 } } },
+            { "deleteDimension": { "range": { "sheetId": 9, "dimension": "COLUMNS", "startIndex": 0, "endIndex": 1 } } },
+            { "appendCells": { "sheetId": 42, "rows": [], "fields": "userEnteredValue" } },
+        ]),
+    );
+    assert_eq!(error, Err("Invalid requests[7].appendCells: No grid with id: 42".to_owned()));
+    assert_eq!(whole(&book), before);
+}
+
+#[test]
+fn a_metadata_id_can_be_used_once_and_takes_the_batch_with_it() {
+    let mut book = book();
+    let place = json!({ "sheetId": 0 });
+    let batch = json!([marker(7, &place), append(&[&["one"]])]);
+    let replies = apply(&mut book, &batch).expect("the id is free");
+    assert_eq!(replies[0]["createDeveloperMetadata"]["developerMetadata"]["metadataId"], 7);
+    assert_eq!(replies[1], json!({}));
+    let again = apply(&mut book, &batch);
+    let expected = "Invalid requests[0].createDeveloperMetadata: Cannot add developer metadata with ID [7] \
+                    because developer metadata with that ID already exists.";
+    assert_eq!(again, Err(expected.to_owned()));
+    assert_eq!(rows(&book), [["one"]]);
+}
+
+#[test]
+fn metadata_storage_is_bounded_and_pruning_nothing_is_no_error() {
+    let mut book = book();
+    let long = "v".repeat(20_000);
+    let entry = |id: i32, place: Value| {
+        let mut entry = marker(id, &place);
+        entry["createDeveloperMetadata"]["developerMetadata"]["metadataValue"] =
+            long.clone().into();
+        entry
+    };
+    let on_sheet = || json!({ "sheetId": 0 });
+    apply(&mut book, &json!([entry(1, on_sheet()), entry(2, json!({ "spreadsheet": true }))]))
+        .expect("the tab and the spreadsheet have a limit each");
+    let error = apply(&mut book, &json!([entry(3, on_sheet())])).expect_err("the tab is full");
+    assert!(error.ends_with("would exceed the allowed storage limit"), "{error}");
+    let prune = |id: i32| json!([{ "deleteDeveloperMetadata": { "dataFilter": { "developerMetadataLookup": { "metadataId": id } } } }]);
+    let replies = apply(&mut book, &prune(99)).expect("there is nothing to delete");
+    assert_eq!(replies, [json!({ "deleteDeveloperMetadata": {} })]);
+    apply(&mut book, &prune(1)).expect("there is something to delete");
+    apply(&mut book, &json!([entry(3, on_sheet())])).expect("there is room again");
+}
+
+#[test]
+fn rows_go_below_the_last_data_in_any_column() {
+    let mut book = book();
+    apply(&mut book, &json!([append(&[&["header"]]), write(5, 9, "stray"), append(&[&["new"]])]))
+        .expect("it is valid");
+    assert_eq!(rows(&book)[6], ["new"]);
+
+    // An untouched checkbox is FALSE, and that is data.
+    let checkboxes = json!([{ "setDataValidation": {
+        "range": { "sheetId": 0, "startRowIndex": 0, "startColumnIndex": 3, "endColumnIndex": 4 },
+        "rule": { "condition": { "type": "BOOLEAN" } },
+    } }]);
+    apply(&mut book, &checkboxes).expect("it is valid");
+    apply(&mut book, &json!([append(&[&["at the bottom"]])])).expect("it is valid");
+    assert_eq!(rows(&book)[1000], ["at the bottom"]);
+    assert_eq!(book.tabs[0].shape.rows, 1001);
+}
+
+#[test]
+fn appending_keeps_to_the_columns_the_cell_size_and_the_mask() {
+    let mut book = book();
+    let wide: Vec<&str> = vec!["x"; 27];
+    let error = apply(&mut book, &json!([append(&[&wide])]));
+    let expected = "Invalid requests[0].appendCells: Attempting to write column: 26, beyond the last requested column of: 25";
+    assert_eq!(error, Err(expected.to_owned()));
+    let long = "x".repeat(50_001);
+    let error = apply(&mut book, &json!([append(&[&["fine"], &[long.as_str()]])]))
+        .expect_err("it is too long");
+    assert!(error.contains("more than the maximum of 50000 characters"), "{error}");
+    assert_eq!(book.tabs[0].grid.used_rows(), 0);
+    let mut no_mask = append(&[&["x"]]);
+    no_mask["appendCells"]["fields"] = Value::Null;
+    let error = apply(&mut book, &json!([no_mask])).expect_err("there is no mask");
+    assert!(error.contains("At least one field must be listed in 'fields'."), "{error}");
+    let mut bad_mask = append(&[&["x"]]);
+    bad_mask["appendCells"]["fields"] = "userEnteredValues".into();
+    let error = apply(&mut book, &json!([bad_mask])).expect_err("there is no such field");
+    assert!(error.ends_with("Invalid field: userEnteredValues"), "{error}");
+}
+
+#[test]
+fn fields_outside_the_mask_stay_and_inside_it_are_cleared() {
+    let mut book = book();
+    let bold = json!({ "textFormat": { "bold": true } });
+    let dressed = json!([{ "repeatCell": {
+        "range": { "sheetId": 0, "endRowIndex": 2, "endColumnIndex": 2 },
+        "cell": { "userEnteredFormat": bold, "note": "n" },
+        "fields": "userEnteredFormat.textFormat.bold,note",
+    } }]);
+    apply(&mut book, &dressed).expect("it is valid");
+    apply(&mut book, &json!([append(&[&["a", "b"]])])).expect("it is valid");
+    assert_eq!(read::cell_data(book.tabs[0].grid.cell(0, 0))["userEnteredFormat"], bold);
+    let clearing = json!([{ "updateCells": {
+        "range": { "sheetId": 0, "endRowIndex": 1, "endColumnIndex": 2 },
+        "rows": [{ "values": [{}] }], "fields": "userEnteredValue,note",
+    } }]);
+    apply(&mut book, &clearing).expect("it is valid");
+    for column in 0..2 {
+        let cell = read::cell_data(book.tabs[0].grid.cell(0, column));
+        assert_eq!(cell["userEnteredFormat"], bold);
+        assert!(cell.get("note").is_none() && cell.get("userEnteredValue").is_none(), "{cell}");
+    }
+}
+
+#[test]
+fn metadata_stays_with_its_column() {
+    let mut book = book();
+    let on = |column: usize| json!({ "dimensionRange": { "sheetId": 0, "dimension": "COLUMNS", "startIndex": column, "endIndex": column + 1 } });
+    apply(&mut book, &json!([append(&[&["a", "b", "c"]]), marker(1, &on(0)), marker(2, &on(2))]))
+        .expect("it is valid");
+    let range = |start: usize| json!({ "sheetId": 0, "dimension": "COLUMNS", "startIndex": start, "endIndex": start + 1 });
+    apply(
+        &mut book,
+        &json!([
+            { "insertDimension": { "range": range(1) } },
+            { "moveDimension": { "source": range(0), "destinationIndex": 4 } },
+        ]),
+    )
+    .expect("it is valid");
+    assert_eq!(rows(&book), [["", "b", "c", "a"]]);
+    let columns = &whole(&book)["sheets"][0]["data"][0]["columnMetadata"];
+    assert_eq!(columns[3]["developerMetadata"][0]["metadataId"], 1);
+    assert_eq!(columns[2]["developerMetadata"][0]["metadataId"], 2);
+    apply(&mut book, &json!([{ "deleteDimension": { "range": range(3) } }])).expect("it is valid");
+    assert!(book.metadata_by_id(1).is_none());
+    assert!(book.metadata_by_id(2).is_some());
+}
+
+#[test]
+fn tabs_have_their_own_ids_and_titles() {
+    let mut book = book();
+    let add = |id: i32, title: &str| json!([{ "addSheet": { "properties": { "sheetId": id, "title": title } } }]);
+    let replies = apply(&mut book, &add(5, "Log")).expect("both are free");
+    assert_eq!(replies[0]["addSheet"]["properties"]["sheetId"], 5);
+    let error = apply(&mut book, &add(6, "log"));
+    let expected = "Invalid requests[0].addSheet: A sheet with the name \"log\" already exists. Please enter another name.";
+    assert_eq!(error, Err(expected.to_owned()));
+    assert!(apply(&mut book, &add(5, "Other")).is_err());
+    let rename = json!([{ "updateSheetProperties": {
+        "properties": { "sheetId": 5, "title": "Board", "gridProperties": { "frozenRowCount": 1 } },
+        "fields": "title,gridProperties.frozenRowCount",
+    } }]);
+    apply(&mut book, &rename).expect("it is valid");
+    let properties = &whole(&book)["sheets"][1]["properties"];
+    assert_eq!(properties["title"], "Board");
+    assert_eq!(
+        properties["gridProperties"],
+        json!({ "rowCount": 1000, "columnCount": 26, "frozenRowCount": 1 })
+    );
+}
+
+#[test]
+fn ten_million_cells_are_the_most() {
+    let mut book = book();
+    let grow =
+        json!([{ "appendDimension": { "sheetId": 0, "dimension": "ROWS", "length": 400_000 } }]);
+    let error = apply(&mut book, &grow).expect_err("it is too much");
+    assert!(error.contains("above the limit of 10000000 cells"), "{error}");
+    assert_eq!(book.tabs[0].shape.rows, 1000);
+}
+
+#[test]
+fn values_are_read_by_a1_ranges() {
+    let mut book = book();
+    apply(&mut book, &json!([append(&[&["h1", "h2"], &["a", "", "c"], &["d"]])]))
+        .expect("it is valid");
+    "Bob's log".clone_into(&mut book.tabs[0].shape.title);
+    let read = |range: &str| read::values(&book, range, read::Rendering::default());
+    let values = |range: &str| read(range).expect("the range is there")["values"].clone();
+    assert_eq!(values("'Bob''s log'!1:1"), json!([["h1", "h2"]]));
+    assert_eq!(values("'Bob''s log'!A2:C"), json!([["a", "", "c"], ["d"]]));
+    assert_eq!(values("'Bob''s log'!B:B"), json!([["h2"]]));
+    assert_eq!(values("Bob's log"), json!([["h1", "h2"], ["a", "", "c"], ["d"]]));
+    assert_eq!(read("A2").expect("the range is there")["range"], "'Bob''s log'!A2");
+    let error = read("'No such tab'!A1").expect_err("there is no such tab");
+    assert!(error.body.contains("Unable to parse range: 'No such tab'!A1"), "{}", error.body);
+}

@@ -1,0 +1,195 @@
+//! A stand-in for Google, for tests and for the demo: the token endpoint and the part of the Sheets API v4
+//! that the service uses, in memory, on a port of its own, with faults on request.
+//!
+//! ```text
+//! FakeGoogle (this file)   starts it, says where it is, makes things go wrong
+//!   ├─ observe             what stands in the sheets, what was asked of it
+//!   ├─ staff               people editing the spreadsheet meanwhile
+//!   └─ server              HTTP, faults, cut connections
+//!        ├─ token          who may call
+//!        ├─ schema         whether the call fits Google's own description
+//!        ├─ book           one spreadsheet; batches that happen whole or not at all
+//!        │    └─ grid      the cells of a tab, and how to undo
+//!        ├─ read           what a call gives back
+//!        └─ view           the page that shows the spreadsheet to people
+//! ```
+//!
+//! What it promises: a request that Google's description does not allow is refused and remembered
+//! ([`FakeGoogle::invalid_requests`]); a refused batch leaves no trace; developer metadata ids are unique;
+//! rows are appended below the last row that has data in any column; what people do to rows, columns and
+//! tabs carries developer metadata along.
+//!
+//! What it does not do: calculate formulas, inherit formats on insertion, or know tables, charts and named
+//! ranges.
+
+mod a1;
+mod book;
+mod display;
+mod errors;
+mod faults;
+mod grid;
+mod json;
+mod observe;
+mod read;
+mod schema;
+mod server;
+mod staff;
+mod state;
+mod token;
+mod view;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use serde_json::json;
+
+pub use crate::faults::{Fault, Refusal, Storm, TokenFault};
+pub use crate::staff::Staff;
+pub use crate::state::Seen;
+
+use crate::book::Book;
+use crate::state::Shared;
+
+/// Made for this crate and published with it: it opens nothing anywhere.
+const WORTHLESS_KEY: &str = include_str!("worthless-key.pem");
+const CLIENT_EMAIL: &str = "sheet-writer@example-project.iam.gserviceaccount.com";
+const SPREADSHEET_ID: &str = "1FakeqX9vT0mYd3LkR7sWc2HnB5gJpZ8uEaKoVtMiQrS";
+
+/// A running stand-in. Clones are the same one; it stops when the last is dropped.
+#[derive(Clone)]
+pub struct FakeGoogle {
+    shared: Arc<Shared>,
+    _running: Arc<Running>,
+}
+
+struct Running(ServerHandle);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The command is sent at once; nobody waits for it to be carried out.
+        drop(self.0.stop(false));
+    }
+}
+
+impl FakeGoogle {
+    /// Starts on a free port.
+    pub fn start() -> Self {
+        Self::start_on(0)
+    }
+
+    /// Starts on a port of 127.0.0.1, with one spreadsheet that has one empty tab.
+    pub fn start_on(port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let shared = Shared::new(format!("http://{address}"), CLIENT_EMAIL, SPREADSHEET_ID);
+        let shared = Arc::new(shared);
+        let running = Running(server::start(listener, Arc::clone(&shared)));
+        Self { shared, _running: Arc::new(running) }
+    }
+
+    /// Where it is, without a slash at the end.
+    pub fn url(&self) -> String {
+        self.shared.url.clone()
+    }
+
+    /// The service account that may call, and that a person would share a spreadsheet with.
+    pub fn client_email(&self) -> String {
+        self.shared.client_email.clone()
+    }
+
+    /// A complete key file of that service account.
+    pub fn key_json(&self) -> String {
+        let url = self.url();
+        let key = json!({
+            "type": "service_account",
+            "project_id": "example-project",
+            "private_key_id": "0000000000000000000000000000000000000000",
+            "private_key": WORTHLESS_KEY,
+            "client_email": CLIENT_EMAIL,
+            "client_id": "100000000000000000000",
+            "auth_uri": format!("{url}/auth"),
+            "token_uri": format!("{url}/token"),
+            "auth_provider_x509_cert_url": format!("{url}/certs"),
+            "client_x509_cert_url": format!("{url}/x509"),
+            "universe_domain": "googleapis.com",
+        });
+        format!("{key:#}")
+    }
+
+    /// The spreadsheet that exists from the start, in the time zone Asia/Kolkata.
+    pub fn spreadsheet_id(&self) -> String {
+        self.shared.spreadsheet_id.clone()
+    }
+
+    /// Adds a spreadsheet with one empty tab `Sheet1`.
+    pub fn add_spreadsheet(&self, id: &str, time_zone: &str) {
+        let book = Book::new(id, time_zone, CLIENT_EMAIL);
+        self.shared.lock().books.insert(id.to_owned(), book);
+    }
+
+    /// What happens to the next `batchUpdate` that has no fault yet; call it again for the one after.
+    pub fn fail_next_write(&self, fault: Fault) {
+        self.shared.lock().script.writes.push_back(fault);
+    }
+
+    /// The same for the next call that only reads.
+    pub fn fail_next_read(&self, fault: Fault) {
+        self.shared.lock().script.reads.push_back(fault);
+    }
+
+    /// The same for the next request for a token.
+    pub fn fail_next_token(&self, fault: TokenFault) {
+        self.shared.lock().script.tokens.push_back(fault);
+    }
+
+    /// Refuses every call of the Sheets API until [`FakeGoogle::heal`].
+    pub fn fail_all(&self, refusal: Refusal) {
+        self.shared.lock().script.standing = Some(refusal);
+    }
+
+    /// Ends what [`FakeGoogle::fail_all`] began and an outage. Faults of single calls stay.
+    pub fn heal(&self) {
+        let script = &mut self.shared.lock().script;
+        script.standing = None;
+        script.outage = false;
+    }
+
+    /// Accepts connections and cuts them, until it is over.
+    pub fn outage(&self, on: bool) {
+        self.shared.lock().script.outage = on;
+    }
+
+    /// Faults of `batchUpdate` by chance, the same for the same seed, until [`FakeGoogle::calm`].
+    pub fn storm(&self, storm: Storm) {
+        let random = fastrand::Rng::with_seed(storm.seed);
+        self.shared.lock().script.storm = Some((storm, random));
+    }
+
+    /// Ends a storm.
+    pub fn calm(&self) {
+        self.shared.lock().script.storm = None;
+    }
+
+    /// How long the tokens given out from now on are good for.
+    pub fn token_lifetime(&self, lifetime: Duration) {
+        self.shared.lock().tokens.lifetime = lifetime;
+    }
+
+    /// How long every call of the Sheets API takes before it does anything.
+    pub fn latency(&self, latency: Duration) {
+        self.shared.lock().latency = latency;
+    }
+
+    /// Refuses with 429 what exceeds so many writes or reads in any 60 seconds.
+    pub fn quota(&self, writes_per_minute: u32, reads_per_minute: u32) {
+        self.shared.lock().quota = Some((writes_per_minute, reads_per_minute));
+    }
+}
+
+impl std::fmt::Debug for FakeGoogle {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("FakeGoogle").field("url", &self.shared.url).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+//! What a test can see: the sheets as people would see them, and the requests as they came.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::FakeGoogle;
+use crate::book::tabs::Tab;
+use crate::display::display;
+use crate::grid::cell::Cell;
+use crate::read::cell_data;
+use crate::state::Seen;
+
+impl FakeGoogle {
+    /// The titles of the default spreadsheet's tabs, in order.
+    pub fn tabs(&self) -> Vec<String> {
+        let state = self.shared.lock();
+        state.book(&self.shared).tabs.iter().map(|tab| tab.shape.title.clone()).collect()
+    }
+
+    /// What every row of a tab shows, the header first, without trailing blanks. A tab that does not exist
+    /// has no rows.
+    pub fn rows(&self, title: &str) -> Vec<Vec<String>> {
+        self.with_tab(title, |tab| {
+            let used = tab.grid.used_rows();
+            tab.grid.rows()[..used].iter().map(|row| shown(row)).collect()
+        })
+        .unwrap_or_default()
+    }
+
+    /// The whole cell as the API would give it; an empty object if there is nothing.
+    pub fn cell(&self, title: &str, row: usize, column: usize) -> Value {
+        let cell = self.with_tab(title, |tab| cell_data(tab.grid.cell(row, column)));
+        cell.unwrap_or_else(|| serde_json::json!({}))
+    }
+
+    /// What stands below the header with that text, blanks included, down to the tab's last row with data.
+    pub fn column(&self, title: &str, header: &str) -> Vec<String> {
+        let rows = self.rows(title);
+        let Some((headers, rows)) = rows.split_first() else { return Vec::new() };
+        let Some(at) = headers.iter().position(|text| text == header) else { return Vec::new() };
+        rows.iter().map(|row| row.get(at).cloned().unwrap_or_default()).collect()
+    }
+
+    /// Waits until a tab has at least `count` rows below its header; false if that takes too long.
+    pub fn wait_for_rows(&self, title: &str, count: usize, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        let mut state = self.shared.lock();
+        loop {
+            let tab = state.book(&self.shared).tab_titled(title);
+            if tab.is_some_and(|tab| tab.grid.used_rows() > count) {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.shared.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+    }
+
+    /// Every request in the order of arrival, the page's own excepted.
+    pub fn requests(&self) -> Vec<Seen> {
+        self.shared.lock().seen.clone()
+    }
+
+    /// How many times `batchUpdate` was called, whatever came of it.
+    pub fn writes(&self) -> usize {
+        self.shared.lock().seen.iter().filter(|seen| seen.is_write()).count()
+    }
+
+    /// The most `batchUpdate` calls that were ever under way at once.
+    pub fn writes_in_flight_max(&self) -> usize {
+        self.shared.lock().in_flight_max
+    }
+
+    /// The most `batchUpdate` calls within any 60 seconds.
+    pub fn writes_per_minute_max(&self) -> usize {
+        self.shared.lock().writes_per_minute_max()
+    }
+
+    /// Requests that Google's description does not allow, or that went to no known address, with the answer.
+    pub fn invalid_requests(&self) -> Vec<String> {
+        self.shared.lock().invalid.clone()
+    }
+
+    /// The developer metadata under a key, as id and value, in the order of creation.
+    pub fn markers(&self, key: &str) -> Vec<(i64, String)> {
+        let state = self.shared.lock();
+        let all = state.book(&self.shared).metadata.iter().filter(|metadata| metadata.key == key);
+        all.map(|metadata| (metadata.id, metadata.value.clone().unwrap_or_default())).collect()
+    }
+
+    fn with_tab<T>(&self, title: &str, look: impl FnOnce(&Tab) -> T) -> Option<T> {
+        self.shared.lock().book(&self.shared).tab_titled(title).map(look)
+    }
+}
+
+fn shown(row: &[Cell]) -> Vec<String> {
+    let mut texts: Vec<String> = row.iter().map(display).collect();
+    texts.truncate(texts.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1));
+    texts
+}

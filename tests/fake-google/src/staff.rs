@@ -1,0 +1,151 @@
+//! People who have the spreadsheet open and do what people do.
+//!
+//! They may edit everything, protected or not. Rows and columns count from 0, row 0 is the header. Naming a
+//! tab that does not exist is a mistake of the test and panics.
+
+use serde_json::json;
+
+use crate::FakeGoogle;
+use crate::book::Book;
+use crate::book::tabs::{Protection, Tab};
+use crate::grid::cell::Cell;
+use crate::grid::shift::Shift;
+use crate::grid::{Row, widen};
+
+/// Someone editing the default spreadsheet.
+#[derive(Debug)]
+pub struct Staff<'g> {
+    google: &'g FakeGoogle,
+}
+
+impl FakeGoogle {
+    pub fn staff(&self) -> Staff<'_> {
+        Staff { google: self }
+    }
+}
+
+impl Staff<'_> {
+    pub fn rename_tab(&self, old: &str, new: &str) {
+        self.edit_tab(old, |tab| new.clone_into(&mut tab.shape.title));
+    }
+
+    pub fn delete_tab(&self, title: &str) {
+        self.edit(title, |book, at| book.remove_tab(at));
+    }
+
+    pub fn add_tab(&self, title: &str, rows: &[&[&str]]) {
+        self.change(|book| {
+            let mut tab = Tab::new(i64::from(fastrand::i32(1..)), title, 1000, 26);
+            let row =
+                |texts: &&[&str]| -> Row { texts.iter().map(|text| Cell::text(text)).collect() };
+            tab.grid.push_rows(rows.iter().map(row));
+            tab.shape.rows = tab.shape.rows.max(rows.len());
+            book.tabs.push(tab);
+        });
+    }
+
+    pub fn insert_column(&self, title: &str, at: usize, header: &str) {
+        self.shift_columns(title, Shift::Insert { at, count: 1 });
+        self.set_cell(title, 0, at, header);
+    }
+
+    /// Moves a column so that it stands at `to` afterwards.
+    pub fn move_column(&self, title: &str, from: usize, to: usize) {
+        let to = if to > from { to + 1 } else { to };
+        if to != from {
+            self.shift_columns(title, Shift::Move { start: from, end: from + 1, to });
+        }
+    }
+
+    pub fn delete_column(&self, title: &str, at: usize) {
+        self.shift_columns(title, Shift::Delete { start: at, end: at + 1 });
+    }
+
+    pub fn rename_header(&self, title: &str, column: usize, text: &str) {
+        self.set_cell(title, 0, column, text);
+    }
+
+    /// Types text into a cell; no text empties it. Its format and validation stay.
+    pub fn set_cell(&self, title: &str, row: usize, column: usize, text: &str) {
+        self.edit_tab(title, |tab| {
+            tab.shape.rows = tab.shape.rows.max(row + 1);
+            tab.shape.columns = tab.shape.columns.max(column + 1);
+            tab.grid.cell_mut(row, column).entered = Cell::text(text).entered;
+        });
+    }
+
+    pub fn delete_row(&self, title: &str, row: usize) {
+        self.edit(title, |book, at| {
+            let id = book.tabs[at].id;
+            book.shift_unguarded(id, false, Shift::Delete { start: row, end: row + 1 });
+        });
+    }
+
+    /// Sorts all rows below the header, upwards, by one column.
+    pub fn sort(&self, title: &str, by_column: usize) {
+        self.edit_tab(title, |tab| {
+            tab.grid.reshape(|rows| {
+                let Some((_, rows)) = rows.split_first_mut() else { return };
+                for row in rows.iter_mut() {
+                    widen(row, by_column);
+                }
+                rows.sort_by(|a, b| crate::book::in_order(&a[by_column], &b[by_column], false));
+            });
+        });
+    }
+
+    /// Turns a basic filter on over the whole tab.
+    pub fn basic_filter(&self, title: &str) {
+        self.edit_tab(title, |tab| {
+            tab.shape.filter = Some(json!({ "range": { "sheetId": tab.id } }))
+        });
+    }
+
+    /// Protects the whole tab against everyone but people.
+    pub fn protect(&self, title: &str) {
+        self.edit_tab(title, |tab| {
+            let rule = json!({
+                "protectedRangeId": fastrand::i32(1..),
+                "range": { "sheetId": tab.id },
+                "description": "Only for staff",
+                "requestingUserCanEdit": false,
+                "editors": { "users": ["owner@example.com"] },
+            });
+            tab.shape.protections.push(Protection { rule, ours: false });
+        });
+    }
+
+    /// Lifts every protection of the tab.
+    pub fn unprotect(&self, title: &str) {
+        self.edit_tab(title, |tab| tab.shape.protections.clear());
+    }
+
+    fn shift_columns(&self, title: &str, shift: Shift) {
+        self.edit(title, |book, at| {
+            let id = book.tabs[at].id;
+            book.shift_unguarded(id, true, shift);
+        });
+    }
+
+    fn edit_tab(&self, title: &str, edit: impl FnOnce(&mut Tab)) {
+        self.edit(title, |book, at| edit(&mut book.tabs[at]));
+    }
+
+    #[track_caller]
+    fn edit(&self, title: &str, edit: impl FnOnce(&mut Book, usize)) {
+        self.change(|book| {
+            let at = book.tabs.iter().position(|tab| tab.shape.title == title);
+            edit(book, at.unwrap_or_else(|| panic!("there is no tab `{title}`")));
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Book)) {
+        let shared = &self.google.shared;
+        let mut state = shared.lock();
+        let book =
+            state.books.get_mut(&shared.spreadsheet_id).expect("the default spreadsheet stays");
+        change(book);
+        book.commit();
+        shared.changed.notify_all();
+    }
+}

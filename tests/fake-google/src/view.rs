@@ -1,0 +1,152 @@
+//! The page that shows the default spreadsheet to people, and the data it polls.
+
+use serde_json::{Map, Value, json};
+
+use crate::book::Book;
+use crate::book::tabs::Tab;
+use crate::display::display;
+use crate::grid::cell::{Cell, Entered};
+
+pub(crate) const PAGE: &str = include_str!("page.html");
+
+/// What a browser can still draw once a second.
+const ROWS_MAX: usize = 500;
+const BLANK_ROWS: usize = 30;
+const BLANK_COLUMNS: usize = 12;
+
+pub(crate) fn json(book: &Book) -> Value {
+    let visible =
+        book.tabs.iter().filter(|tab| tab.shape.properties.get("hidden") != Some(&true.into()));
+    json!({
+        "title": book.properties.get("title"),
+        "tabs": visible.map(tab).collect::<Vec<_>>(),
+    })
+}
+
+/// A long tab shows its frozen rows and its end, where new rows arrive.
+fn tab(tab: &Tab) -> Value {
+    let shape = &tab.shape;
+    let grid = shape.properties.get("gridProperties").unwrap_or(&Value::Null);
+    let frozen =
+        |name: &str| grid[name].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+    let (used, frozen_rows) = (tab.grid.used_rows(), frozen("frozenRowCount"));
+    let end = (used + BLANK_ROWS).min(shape.rows);
+    let from = end.saturating_sub(ROWS_MAX).max(frozen_rows);
+    let widest = tab.grid.rows()[..used].iter().map(Vec::len).max().unwrap_or_default();
+    let columns = (widest + 1).max(BLANK_COLUMNS).min(shape.columns);
+    let hidden = |properties: Option<&Map<String, Value>>| {
+        properties.is_some_and(|properties| properties.get("hiddenByUser") == Some(&true.into()))
+    };
+    let column = |at: usize| {
+        let properties = shape.column_properties.get(&at);
+        json!({
+            "name": crate::a1::column_name(at),
+            "width": properties.and_then(|properties| properties.get("pixelSize")),
+            "hidden": hidden(properties),
+        })
+    };
+    let rows = (0..frozen_rows.min(end)).chain(from..end);
+    let row = |at: usize| {
+        let cells = tab.grid.rows().get(at).map_or(&[][..], Vec::as_slice);
+        let cells: Vec<Value> = cells
+            .iter()
+            .enumerate()
+            .map(|(at_column, cell)| self::cell(tab, at, at_column, cell))
+            .collect();
+        json!({ "number": at + 1, "hidden": hidden(shape.row_properties.get(&at)), "cells": cells })
+    };
+    json!({
+        "title": shape.title,
+        "color": color(shape.properties.get("tabColorStyle").unwrap_or(&Value::Null)),
+        "frozenRows": frozen_rows,
+        "filter": shape.filter.is_some(),
+        "columns": (0..columns).map(column).collect::<Vec<_>>(),
+        "rows": rows.map(row).collect::<Vec<_>>(),
+        "rowCount": used,
+    })
+}
+
+fn cell(tab: &Tab, row: usize, column: usize, cell: &Cell) -> Value {
+    let mut shown = json!({ "text": display(cell) });
+    let dress = cell.dress();
+    let nothing = Value::Null;
+    let format = dress.get("userEnteredFormat").unwrap_or(&nothing);
+    let conditional = conditional_format(tab, row, column, cell);
+    let text = &format["textFormat"];
+    for (name, key) in [("bold", "bold"), ("italic", "italic"), ("strike", "strikethrough")] {
+        if text[key] == true || conditional["textFormat"][key] == true {
+            shown[name] = true.into();
+        }
+    }
+    let front = color(&conditional["textFormat"]["foregroundColorStyle"]);
+    let back = color(&conditional["backgroundColorStyle"]);
+    let pick = |first: Value, style: &Value, plain: &Value| match (first, color(style)) {
+        (Value::Null, Value::Null) => color(&json!({ "rgbColor": plain })),
+        (Value::Null, style) => style,
+        (first, _) => first,
+    };
+    shown["front"] = pick(front, &text["foregroundColorStyle"], &text["foregroundColor"]);
+    shown["back"] = pick(back, &format["backgroundColorStyle"], &format["backgroundColor"]);
+    shown["align"] = match (&format["horizontalAlignment"], &cell.entered) {
+        (Value::String(align), _) => align.to_lowercase().into(),
+        (_, Entered::Number(_)) => "right".into(),
+        _ => Value::Null,
+    };
+    // Only what a browser may open: a sheet's link can hold any scheme.
+    if let Some(uri) = text["link"]["uri"].as_str().filter(|uri| uri.starts_with("http")) {
+        shown["link"] = uri.into();
+    }
+    if cell.is_checkbox() {
+        shown["checkbox"] = (cell.entered == Entered::Bool(true)).into();
+    } else if dress
+        .get("dataValidation")
+        .is_some_and(|rule| rule["condition"]["type"] == "ONE_OF_LIST")
+    {
+        shown["choice"] = true.into();
+    }
+    if let Some(map) = shown.as_object_mut() {
+        map.retain(|_, value| !value.is_null());
+    }
+    shown
+}
+
+/// The format of the first rule that holds, of those that need no formula.
+fn conditional_format(tab: &Tab, row: usize, column: usize, cell: &Cell) -> Value {
+    let text = display(cell);
+    let covers = |range: &Value| {
+        let within = |at: usize, first: &str, last: &str| {
+            let edge =
+                |name: &str| range[name].as_u64().and_then(|edge| usize::try_from(edge).ok());
+            edge(first).is_none_or(|start| at >= start) && edge(last).is_none_or(|end| at < end)
+        };
+        within(row, "startRowIndex", "endRowIndex")
+            && within(column, "startColumnIndex", "endColumnIndex")
+    };
+    let holds = |condition: &Value| {
+        let value = condition["values"][0]["userEnteredValue"].as_str().unwrap_or_default();
+        let (text, value) = (text.to_lowercase(), value.to_lowercase());
+        match condition["type"].as_str().unwrap_or_default() {
+            "TEXT_EQ" => text == value,
+            "TEXT_CONTAINS" => text.contains(&value),
+            "TEXT_STARTS_WITH" => text.starts_with(&value),
+            "BLANK" => text.is_empty(),
+            "NOT_BLANK" => !text.is_empty(),
+            _ => false,
+        }
+    };
+    let rule = tab.shape.conditionals.iter().find(|rule| {
+        rule["ranges"].as_array().is_some_and(|ranges| ranges.iter().any(covers))
+            && holds(&rule["booleanRule"]["condition"])
+    });
+    rule.map_or(Value::Null, |rule| rule["booleanRule"]["format"].clone())
+}
+
+/// A colour style as CSS; null if there is none.
+fn color(style: &Value) -> Value {
+    let Some(rgb) = style["rgbColor"].as_object() else { return Value::Null };
+    let part = |name: &str| {
+        let share = rgb.get(name).and_then(Value::as_f64).unwrap_or_default().clamp(0.0, 1.0);
+        format!("{:.0}", share * 255.0)
+    };
+    format!("rgb({} {} {})", part("red"), part("green"), part("blue")).into()
+}
