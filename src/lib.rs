@@ -1,1 +1,3 @@
 //! Every unassigned DoubleTick chat becomes exactly one row in a Google Sheet.
+
+pub mod chat;

@@ -1,0 +1,253 @@
+//! What we know of a chat and its customer, and what one more event makes of it.
+//!
+//! DoubleTick names neither the previous agent nor the customer when a chat loses its agent, so the
+//! row is completed from the events before it. [`judge`] is the whole rule, a pure function; the
+//! journal loads what it needs, calls it inside the event's own transaction and stores the outcome.
+//!
+//! What the races mean:
+//! - Events carry no order of their own, so the order of receipt is the order.
+//! - The last assignment we saw names the previous agent, also at a second unassignment in a row.
+//! - A conversation closed since names nobody, and so does an assignment older than the retention:
+//!   blank is better than the wrong person.
+//! - What the event says itself always wins over what we remember.
+//! - Two chats of one customer share the customer's name and nothing else. A customer's chats on
+//!   two of the clinic's numbers are closed separately.
+
+use serde::{Deserialize, Serialize};
+
+use crate::chat::entry::{Entry, EventId};
+use crate::chat::event::{ChatEvent, Happening};
+use crate::chat::text::Personal;
+use crate::chat::time::UnixMs;
+
+/// How long a body that carries its own time or id can only be the same event.
+pub const OWN_IDENTITY_MS: i64 = 24 * 3_600_000;
+/// Clinics have a handful of WhatsApp numbers; a customer who used more loses the oldest.
+const LINES_MAX: usize = 8;
+
+/// The durations that decide.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// How long an identical body counts as a resend.
+    pub resend_window_ms: i64,
+    /// How long what we know of a quiet chat counts.
+    pub retention_ms: i64,
+}
+
+/// One event as it is remembered, to recognise its resend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Keyed hash of the body.
+    pub digest: String,
+    /// The event's number.
+    pub number: u64,
+    /// When it was received.
+    pub at: UnixMs,
+}
+
+/// What we know of one chat.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChatMemory {
+    last: Option<Told>,
+    agent: Option<Agent>,
+    #[serde(skip_serializing_if = "Personal::is_blank")]
+    customer_phone: Personal,
+    #[serde(skip_serializing_if = "Personal::is_blank")]
+    waba_number: Personal,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Agent {
+    name: Personal,
+    phone: Personal,
+    number: u64,
+    at: UnixMs,
+}
+
+/// What we know of one customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CustomerMemory {
+    last: Option<Told>,
+    name: Personal,
+    phone: Personal,
+    lines: Vec<Line>,
+}
+
+/// The customer's conversation on one of the clinic's numbers: when it was last heard of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Line {
+    waba_digits: String,
+    heard: u64,
+    closed: u64,
+}
+
+/// All that is known before the event.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Of its chat.
+    pub chat: ChatMemory,
+    /// Of its customer.
+    pub customer: CustomerMemory,
+    /// The event that had this very body, where the body has an identity of its own.
+    pub same_body: Option<Told>,
+}
+
+/// What the event is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// The event of this number, sent again.
+    Resend(u64),
+    /// A new event.
+    News(Box<News>),
+}
+
+/// What is to be stored of a new event; `None` leaves a thing as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// The chat as it is known now.
+    pub chat: Option<ChatMemory>,
+    /// The customer as known now.
+    pub customer: Option<CustomerMemory>,
+    /// This event, for the bodies with an identity of their own.
+    pub same_body: Option<Told>,
+    /// The row it becomes.
+    pub entry: Option<Entry>,
+}
+
+/// Decides what an event is and what becomes of it. `id` is the one it gets if it is new.
+pub fn judge(
+    event: &ChatEvent,
+    digest: &str,
+    known: &Known,
+    id: &EventId,
+    now: UnixMs,
+    rules: Rules,
+) -> Judgement {
+    if let Some(first) = resend_of(event, digest, known, now, rules) {
+        return Judgement::Resend(first);
+    }
+    let told = Told { digest: digest.to_owned(), number: id.number, at: now };
+    let mut news = News::default();
+    if event.identity.is_its_own {
+        news.same_body = Some(told.clone());
+    }
+    match event.happening {
+        Happening::Unassigned => {
+            news.entry = Some(completed(event, known, id, now, rules));
+            news.chat = Some(ChatMemory { last: Some(told), ..known.chat.clone() });
+        }
+        Happening::Assigned => news.chat = Some(assigned(event, &known.chat, told)),
+        Happening::Opened | Happening::Closed => {
+            news.customer = Some(heard_of(event, &known.customer, told));
+        }
+    }
+    Judgement::News(Box::new(news))
+}
+
+fn resend_of(
+    event: &ChatEvent,
+    digest: &str,
+    known: &Known,
+    now: UnixMs,
+    rules: Rules,
+) -> Option<u64> {
+    let within = |told: &&Told, window_ms: i64| {
+        told.digest == digest && now.since_ms(told.at).abs() < window_ms
+    };
+    let own_window_ms = rules.resend_window_ms.max(OWN_IDENTITY_MS);
+    if let Some(first) = known.same_body.as_ref().filter(|told| within(told, own_window_ms)) {
+        return Some(first.number);
+    }
+    let (last, heard) = match event.happening {
+        Happening::Unassigned | Happening::Assigned => {
+            let waba = event.waba_number.or(&known.chat.waba_number);
+            (&known.chat.last, known.customer.line(&waba).map_or(0, |line| line.heard))
+        }
+        Happening::Opened | Happening::Closed => (&known.customer.last, 0),
+    };
+    let last = last.as_ref().filter(|told| within(told, rules.resend_window_ms))?;
+    (heard < last.number).then_some(last.number)
+}
+
+fn assigned(event: &ChatEvent, chat: &ChatMemory, told: Told) -> ChatMemory {
+    let agent = Agent {
+        name: event.agent_name.clone(),
+        phone: event.agent_phone.clone(),
+        number: told.number,
+        at: event.at.unwrap_or(told.at),
+    };
+    ChatMemory {
+        last: Some(told),
+        agent: Some(agent),
+        customer_phone: event.customer_phone.or(&chat.customer_phone),
+        waba_number: event.waba_number.or(&chat.waba_number),
+    }
+}
+
+fn heard_of(event: &ChatEvent, customer: &CustomerMemory, told: Told) -> CustomerMemory {
+    let waba_digits = event.waba_number.digits();
+    let before = customer.lines.iter().find(|line| line.waba_digits == waba_digits);
+    let closed = match event.happening {
+        Happening::Closed => told.number,
+        _ => before.map_or(0, |line| line.closed),
+    };
+    let mut lines: Vec<Line> =
+        customer.lines.iter().filter(|line| line.waba_digits != waba_digits).cloned().collect();
+    lines.push(Line { waba_digits, heard: told.number, closed });
+    lines.drain(..lines.len().saturating_sub(LINES_MAX));
+    CustomerMemory {
+        last: Some(told),
+        name: event.customer_name.or(&customer.name),
+        phone: event.customer_phone.or(&customer.phone),
+        lines,
+    }
+}
+
+/// The row of an unassignment: what it says, then what we remember.
+fn completed(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs, rules: Rules) -> Entry {
+    let waba_number = event.waba_number.or(&known.chat.waba_number);
+    let closed = known.customer.line(&waba_number).map_or(0, |line| line.closed);
+    let agent = known
+        .chat
+        .agent
+        .as_ref()
+        .filter(|agent| agent.number > closed && now.since_ms(agent.at) <= rules.retention_ms);
+    let (mut name, mut phone) = (event.agent_name.clone(), event.agent_phone.clone());
+    // The two halves of an agent are joined only where they cannot be of different people.
+    if let Some(agent) = agent {
+        if name.is_blank() && (phone.is_blank() || phone.digits() == agent.phone.digits()) {
+            name = agent.name.clone();
+        }
+        if phone.is_blank() && name == agent.name {
+            phone = agent.phone.clone();
+        }
+    }
+    Entry {
+        event_id: id.clone(),
+        unassigned_at: event.at.unwrap_or(now),
+        customer_name: event.customer_name.or(&known.customer.name),
+        customer_phone: event
+            .customer_phone
+            .or(&known.chat.customer_phone)
+            .or(&known.customer.phone),
+        previous_agent: name,
+        agent_phone: phone,
+        waba_number,
+        chat_id: event.chat_id.clone(),
+    }
+}
+
+impl CustomerMemory {
+    /// The conversation on that number. Where the number is unknown, on any: the latest heard of.
+    fn line(&self, waba_number: &Personal) -> Option<&Line> {
+        let digits = waba_number.digits();
+        self.lines
+            .iter()
+            .filter(|line| {
+                digits.is_empty() || line.waba_digits.is_empty() || line.waba_digits == digits
+            })
+            .max_by_key(|line| line.heard)
+    }
+}
