@@ -1,3 +1,5 @@
 //! Every unassigned DoubleTick chat becomes exactly one row in a Google Sheet.
 
 pub mod chat;
+pub mod journal;
+pub mod causes;

@@ -1,0 +1,216 @@
+//! One transaction of the writer, in domain words: all SQL that changes anything.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::chat::entry::Entry;
+use crate::chat::time::UnixMs;
+use crate::journal::Error;
+use crate::journal::digest::Digest;
+use crate::journal::tally::Tally;
+
+/// Unrecognised bodies kept at most; the oldest go first.
+pub(super) const UNRECOGNISED_MAX: i64 = 1_000;
+
+/// The transaction under way and the counters as they will be after it.
+pub(super) struct Page<'a> {
+    connection: &'a Connection,
+    pub(super) tally: Tally,
+}
+
+/// What is stored of a sealed batch.
+pub(super) struct Sealed {
+    pub(super) number: u64,
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) rows: u64,
+    pub(super) marker_id: i32,
+    pub(super) digest: String,
+    pub(super) plan: String,
+    pub(super) sealed_at: UnixMs,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(connection: &'a Connection, tally: Tally) -> Self {
+        Self { connection, tally }
+    }
+
+    /// What is remembered under the first of these keys that knows anything, else nothing known.
+    /// A record that this version cannot read counts as nothing known.
+    pub(super) fn recall<T: DeserializeOwned + Default>(
+        &self,
+        keys: &[Digest],
+    ) -> Result<T, Error> {
+        for key in keys {
+            let record: Option<Vec<u8>> = self
+                .connection
+                .prepare_cached("SELECT record FROM memory WHERE key = ?1")?
+                .query_row([key.as_bytes()], |row| row.get(0))
+                .optional()?;
+            if let Some(record) = record {
+                return Ok(serde_json::from_slice(&record).unwrap_or_default());
+            }
+        }
+        Ok(T::default())
+    }
+
+    pub(super) fn remember<T: Serialize>(
+        &self,
+        keys: &[Digest],
+        record: &T,
+        now: UnixMs,
+    ) -> Result<(), Error> {
+        let record = serde_json::to_vec(record)?;
+        for key in keys {
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO memory (key, seen_at, record) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (key) DO UPDATE SET seen_at = ?2, record = ?3",
+                )?
+                .execute(params![key.as_bytes(), now.0, record])?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_entry(&mut self, entry: &Entry, now: UnixMs) -> Result<(), Error> {
+        self.connection
+            .prepare_cached("INSERT INTO entry (number, received_at, payload) VALUES (?1, ?2, ?3)")?
+            .execute(params![
+                entry.event_id.number.cast_signed(),
+                now.0,
+                serde_json::to_vec(entry)?
+            ])?;
+        self.tally.accepted += 1;
+        Ok(())
+    }
+
+    pub(super) fn keep_unrecognised(
+        &mut self,
+        body: &[u8],
+        announced: Option<&str>,
+        now: UnixMs,
+    ) -> Result<(), Error> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO unrecognised (received_at, announced, body) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![now.0, announced, body])?;
+        self.connection
+            .prepare_cached(
+                "DELETE FROM unrecognised WHERE id <= (SELECT max(id) FROM unrecognised) - ?1",
+            )?
+            .execute([UNRECOGNISED_MAX])?;
+        self.tally.unrecognised += 1;
+        Ok(())
+    }
+
+    pub(super) fn add_batch(&mut self, batch: &Sealed) -> Result<(), Error> {
+        self.connection.execute(
+            "INSERT INTO batch (number, first, last, rows, marker_id, digest, plan, sealed_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                batch.number.cast_signed(),
+                batch.first.cast_signed(),
+                batch.last.cast_signed(),
+                batch.rows.cast_signed(),
+                batch.marker_id,
+                batch.digest,
+                batch.plan,
+                batch.sealed_at.0
+            ],
+        )?;
+        self.tally.next_batch = batch.number + 1;
+        Ok(())
+    }
+
+    /// The batch's rows are in the sheet: nothing of them stays here.
+    pub(super) fn finish_written(&mut self, number: u64) -> Result<(), Error> {
+        let (first, last) = self.take_batch(number)?;
+        let rows = self
+            .connection
+            .prepare_cached("DELETE FROM entry WHERE number BETWEEN ?1 AND ?2")?
+            .execute([first, last])?;
+        self.tally.written += rows as u64;
+        Ok(())
+    }
+
+    /// The batch's rows are refused for what they contain: kept apart, with the reason.
+    pub(super) fn finish_set_aside(
+        &mut self,
+        number: u64,
+        reason: &str,
+        now: UnixMs,
+    ) -> Result<(), Error> {
+        let (first, last) = self.take_batch(number)?;
+        self.connection.execute(
+            "INSERT INTO set_aside (number, received_at, payload, reason, at)
+             SELECT number, received_at, payload, ?3, ?4 FROM entry
+             WHERE number BETWEEN ?1 AND ?2",
+            params![first, last, reason, now.0],
+        )?;
+        let rows = self
+            .connection
+            .execute("DELETE FROM entry WHERE number BETWEEN ?1 AND ?2", [first, last])?;
+        self.tally.set_aside += rows as u64;
+        Ok(())
+    }
+
+    /// The batch is undone; its rows are pending as before.
+    pub(super) fn finish_released(&mut self, number: u64) -> Result<(), Error> {
+        self.take_batch(number).map(drop)
+    }
+
+    fn take_batch(&self, number: u64) -> Result<(i64, i64), Error> {
+        let range = self.connection.query_row(
+            "DELETE FROM batch WHERE number = ?1 RETURNING first, last",
+            [number.cast_signed()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok(range)
+    }
+
+    /// Notes that a write leaves now and forgets those older than `since`.
+    pub(super) fn note_sent(&self, now: UnixMs, since: UnixMs) -> Result<(), Error> {
+        self.connection
+            .prepare_cached("DELETE FROM sent WHERE at < ?1 OR at > ?2")?
+            .execute([since.0, now.0])?;
+        self.connection.prepare_cached("INSERT INTO sent (at) VALUES (?1)")?.execute([now.0])?;
+        Ok(())
+    }
+
+    pub(super) fn set_meta(&self, name: &str, value: i64) -> Result<(), Error> {
+        self.connection.execute(
+            "INSERT INTO meta (name, value) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET value = ?2",
+            params![name, value],
+        )?;
+        Ok(())
+    }
+
+    /// Deletes what has been quiet since `before`, at most `limit` keys after `cursor`; gives the
+    /// key to go on from, `None` at the end.
+    pub(super) fn forget_quiet(
+        &self,
+        before: UnixMs,
+        cursor: &[u8],
+        limit: i64,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let end: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached(
+                "SELECT max(key) FROM (SELECT key FROM memory WHERE key > ?1 ORDER BY key LIMIT ?2)",
+            )?
+            .query_row(params![cursor, limit], |row| row.get(0))?;
+        let Some(end) = end else { return Ok(None) };
+        self.connection
+            .prepare_cached("DELETE FROM memory WHERE key > ?1 AND key <= ?2 AND seen_at < ?3")?
+            .execute(params![cursor, end, before.0])?;
+        Ok(Some(end))
+    }
+
+    pub(super) fn forget_unrecognised(&self, before: UnixMs) -> Result<(), Error> {
+        self.connection.execute("DELETE FROM unrecognised WHERE received_at < ?1", [before.0])?;
+        Ok(())
+    }
+}
