@@ -2,4 +2,6 @@
 
 pub mod chat;
 pub mod journal;
+pub mod sheets;
+pub mod status;
 pub mod causes;

@@ -1,0 +1,91 @@
+//! Sending one batch once, and finding out what became of it.
+
+use serde_json::Value;
+
+use crate::chat::entry::Entry;
+use crate::sheets::client::{Client, NoAnswer};
+use crate::sheets::layout::Binding;
+use crate::sheets::outcome::{Delivery, Later, Refused, later, refused};
+use crate::sheets::rows::{self, MARKER_KEY, Marker, Plan};
+use crate::sheets::token::TokenTrouble;
+use crate::sheets::verdict::{Answer, Fault, Verdict};
+
+enum MarkerState {
+    Ours,
+    Foreign,
+    Absent,
+    Unknown,
+}
+
+impl Client {
+    /// Sends a batch once and finds out what became of it.
+    pub async fn deliver(&self, plan: &Plan, marker: &Marker, entries: &[Entry]) -> Delivery {
+        let answer = match self.write("append", rows::body(plan, marker, entries)).await {
+            Ok(answer) => answer,
+            Err(NoAnswer::Perhaps(why)) => return Delivery::PerhapsApplied(later(why)),
+            Err(NoAnswer::NotSent(TokenTrouble::Temporary(why))) => {
+                return Delivery::NotApplied(later(why));
+            }
+            Err(NoAnswer::NotSent(TokenTrouble::Operator(advice))) => {
+                return Delivery::Refused(Refused::Operator(advice));
+            }
+        };
+        match answer.verdict(self.account()) {
+            Verdict::Fine if confirms(&answer, plan, marker) => Delivery::Written,
+            Verdict::Fine => {
+                Delivery::PerhapsApplied(later("Google's answer cannot be read".to_owned()))
+            }
+            Verdict::ComeAgain { why, after } => Delivery::PerhapsApplied(Later { why, after }),
+            Verdict::Unauthorised => {
+                Delivery::NotApplied(later("Google wants a new access token".to_owned()))
+            }
+            Verdict::Operator(advice) => Delivery::Refused(Refused::Operator(advice)),
+            Verdict::Refused(fault) if plan.has_marker() => self.after_400(marker, fault).await,
+            Verdict::Refused(fault) => Delivery::Refused(refused(fault)),
+        }
+    }
+
+    /// A 400 may mean that an earlier send was applied. The marker knows; the text is not trusted.
+    async fn after_400(&self, marker: &Marker, fault: Fault) -> Delivery {
+        match self.marker_state(marker).await {
+            MarkerState::Ours => Delivery::Written,
+            MarkerState::Foreign => Delivery::Refused(Refused::MarkerForeign),
+            MarkerState::Absent if fault != Fault::Taken => Delivery::Refused(refused(fault)),
+            MarkerState::Absent | MarkerState::Unknown => Delivery::PerhapsApplied(later(
+                "Google refused the batch, and its marker could not be read".to_owned(),
+            )),
+        }
+    }
+
+    async fn marker_state(&self, marker: &Marker) -> MarkerState {
+        let suffix = format!("/developerMetadata/{}", marker.id);
+        let Ok(answer) = self.read("marker", &suffix, &[]).await else {
+            return MarkerState::Unknown;
+        };
+        match answer.status {
+            200 => match serde_json::from_slice::<Binding>(&answer.body) {
+                Ok(found) if found.metadata_id != marker.id => MarkerState::Unknown,
+                Ok(found)
+                    if found.metadata_key == MARKER_KEY && found.metadata_value == marker.value =>
+                {
+                    MarkerState::Ours
+                }
+                Ok(_) => MarkerState::Foreign,
+                Err(_) => MarkerState::Unknown,
+            },
+            // A spreadsheet that is gone is 404 as well, and says nothing of the marker.
+            404 if answer.names_metadata() || self.title().await.is_ok() => MarkerState::Absent,
+            _ => MarkerState::Unknown,
+        }
+    }
+}
+
+/// Whether a 2xx is about this batch: it must show our marker.
+fn confirms(answer: &Answer, plan: &Plan, marker: &Marker) -> bool {
+    let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else { return false };
+    let id = body.pointer("/replies/0/createDeveloperMetadata/developerMetadata/metadataId");
+    match plan.has_marker() {
+        true => id.and_then(Value::as_i64) == Some(i64::from(marker.id)),
+        false => body.is_object(),
+    }
+}

@@ -1,0 +1,225 @@
+//! Google Sheets: one spreadsheet, spoken to so that what was done can always be found out.
+//!
+//! A batch is one atomic `batchUpdate`: a marker whose id may exist only once, then the rows. Google
+//! applies all of it or nothing and refuses an id in use, so of any number of sends at most one is
+//! applied; and the marker can be read to learn whether one was. `appendCells` is used and never
+//! `values.append`, which loses rows under a filter while answering 200.
+//!
+//! Keeps nothing between calls but the access token. Decides nothing about waiting or trying again:
+//! a [`Delivery`] says what became of one send, and *perhaps applied* is one of the answers.
+
+pub mod column;
+pub mod layout;
+pub mod markers;
+pub mod rows;
+pub mod token;
+pub mod verdict;
+pub mod probe;
+
+mod client;
+mod deliver;
+mod mend;
+mod outcome;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+pub use crate::sheets::client::Client;
+pub use crate::sheets::layout::{Layout, Wanted};
+pub use crate::sheets::mend::Mend;
+pub use crate::sheets::outcome::{Delivery, Later, Refused, Survey, Trouble};
+pub use crate::sheets::rows::{Marker, Plan};
+
+use crate::chat::entry::Entry;
+use crate::sheets::client::NoAnswer;
+use crate::sheets::column::Column;
+use crate::sheets::layout::{Binding, COLUMN_KEY, Decision, Spreadsheet, TAB_KEY, bind, decide};
+use crate::sheets::outcome::{answered, later, settled};
+use crate::sheets::rows::MARKER_KEY;
+use crate::sheets::verdict::Answer;
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct Found {
+    matched_developer_metadata: Vec<Matched>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct Matched {
+    developer_metadata: Binding,
+}
+
+impl Client {
+    /// The spreadsheet's title: whether it can be read at all.
+    ///
+    /// # Errors
+    /// [`Trouble`] with what to do.
+    pub async fn title(&self) -> Result<String, Trouble> {
+        let fields = [("fields", "spreadsheetId,properties(title,timeZone)")];
+        let found: Spreadsheet = self.parsed(self.read("spreadsheet", "", &fields).await)?;
+        Ok(found.properties.title)
+    }
+
+    /// Looks where our tab and columns are.
+    ///
+    /// # Errors
+    /// [`Trouble::Operator`] also where a tab of the wanted title holds something else.
+    pub async fn survey(&self, wanted: &Wanted) -> Result<Survey, Trouble> {
+        let fields = [(
+            "fields",
+            "spreadsheetId,properties(title,timeZone),\
+             sheets.properties(sheetId,title,sheetType,gridProperties(rowCount,columnCount))",
+        )];
+        let spreadsheet: Spreadsheet = self.parsed(self.read("spreadsheet", "", &fields).await)?;
+        let bindings = self.search(&[TAB_KEY, COLUMN_KEY]).await?;
+        let tab = match decide(&spreadsheet, &bindings, wanted) {
+            Decision::Ready(layout) => return Ok(Survey::Ready(layout)),
+            Decision::Make => return Ok(Survey::Mend(mend::make(wanted))),
+            Decision::ReadHeader(tab) => tab,
+        };
+        let header = self.values(&tab.title, "1:1", "ROWS").await?.into_iter().next();
+        match bind(&header.unwrap_or_default()) {
+            Some(binder) => Ok(Survey::Mend(mend::bind(wanted, &tab, &binder))),
+            None => Err(Trouble::Operator(format!(
+                "the tab `{}` holds something else: rename it, or set SHEET_NAME to another title",
+                tab.title
+            ))),
+        }
+    }
+
+    /// Sends one mend. Looking again afterwards tells what became of it.
+    ///
+    /// # Errors
+    /// [`Trouble`]; where the answer was lost it is passing, and looking again tells.
+    pub async fn mend(&self, mend: Mend) -> Result<(), Trouble> {
+        let answer = answered(self.write("provision", mend.body).await)?;
+        settled(self.account(), answer).map(drop)
+    }
+
+    /// Whether any of these rows' event ids stands in the Event ID column.
+    ///
+    /// A batch is all or nothing, so one of its ids tells of all.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn holds_any(&self, layout: &Layout, entries: &[Entry]) -> Result<bool, Trouble> {
+        let Some((_, index)) = layout.columns.iter().find(|(c, _)| *c == Column::EventId) else {
+            return Err(Trouble::Operator(
+                "the Event ID column was deleted, and without it or trustworthy markers rows could \
+                 be doubled: undo its deletion"
+                    .to_owned(),
+            ));
+        };
+        let letters = column_letters(*index);
+        let column = self.values(&layout.title, &format!("{letters}:{letters}"), "COLUMNS").await?;
+        let ids: HashSet<&str> = column.iter().flatten().map(String::as_str).collect();
+        Ok(entries.iter().any(|entry| ids.contains(entry.event_id.to_string().as_str())))
+    }
+
+    /// The markers that may be deleted now.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn prunable(&self, ours: &Range<i32>, now_s: i64) -> Result<Vec<i32>, Trouble> {
+        let found = self.search(&[MARKER_KEY]).await?;
+        let markers = found.iter().filter_map(|binding| {
+            Some((binding.metadata_id, Marker::sealed_at_s(&binding.metadata_value)?))
+        });
+        Ok(markers::prunable(markers.collect(), ours, now_s))
+    }
+
+    /// Deletes these markers, in a request of its own.
+    ///
+    /// # Errors
+    /// [`Trouble`]; nothing depends on its success.
+    pub async fn prune(&self, ids: &[i32]) -> Result<(), Trouble> {
+        let requests: Vec<Value> = ids.iter().map(|id| delete_metadata(*id)).collect();
+        let body = json!({ "requests": requests }).to_string().into_bytes();
+        let answer = answered(self.write("prune", body).await)?;
+        settled(self.account(), answer).map(drop)
+    }
+
+    /// Makes and removes one piece of metadata in one request: whether we may edit.
+    ///
+    /// # Errors
+    /// [`Trouble`] with what to do.
+    pub async fn try_edit(&self, metadata_id: i32) -> Result<(), Trouble> {
+        let create = json!({ "createDeveloperMetadata": { "developerMetadata": {
+            "metadataId": metadata_id,
+            "metadataKey": "dts.check",
+            "metadataValue": "check",
+            "location": { "spreadsheet": true },
+            "visibility": "DOCUMENT",
+        } } });
+        let body = json!({ "requests": [create, delete_metadata(metadata_id)] });
+        let answer = answered(self.write("check", body.to_string().into_bytes()).await)?;
+        settled(self.account(), answer).map(drop)
+    }
+
+    async fn search(&self, keys: &[&str]) -> Result<Vec<Binding>, Trouble> {
+        let filters: Vec<Value> = keys
+            .iter()
+            .map(|key| json!({ "developerMetadataLookup": { "metadataKey": key } }))
+            .collect();
+        let body = json!({ "dataFilters": filters });
+        let answer = self.look_up("metadata", "/developerMetadata:search", &body).await;
+        let found: Found = self.parsed(answer)?;
+        Ok(found.matched_developer_metadata.into_iter().map(|m| m.developer_metadata).collect())
+    }
+
+    /// The cells of a range of a tab, as text.
+    async fn values(
+        &self,
+        title: &str,
+        range: &str,
+        dimension: &str,
+    ) -> Result<Vec<Vec<String>>, Trouble> {
+        #[derive(Deserialize, Default)]
+        #[serde(default)]
+        struct Range {
+            values: Vec<Vec<Value>>,
+        }
+        let suffix = format!("/values/'{}'!{range}", title.replace('\'', "''"));
+        let query = [("majorDimension", dimension), ("valueRenderOption", "UNFORMATTED_VALUE")];
+        let found: Range = self.parsed(self.read("values", &suffix, &query).await)?;
+        let text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        Ok(found.values.iter().map(|line| line.iter().map(text).collect()).collect())
+    }
+
+    fn parsed<T: for<'de> Deserialize<'de>>(
+        &self,
+        answer: Result<Answer, NoAnswer>,
+    ) -> Result<T, Trouble> {
+        let answer = settled(self.account(), answered(answer)?)?;
+        serde_json::from_slice(&answer.body)
+            .map_err(|_| Trouble::Passing(later("Google's answer cannot be read".to_owned())))
+    }
+}
+
+fn delete_metadata(id: i32) -> Value {
+    json!({ "deleteDeveloperMetadata": { "dataFilter": {
+        "developerMetadataLookup": { "metadataId": id }
+    } } })
+}
+
+/// A column's letters: 0 is A, 26 is AA.
+fn column_letters(index: u32) -> String {
+    let mut letters = Vec::new();
+    let mut rest = index + 1;
+    while rest > 0 {
+        let digit = u8::try_from((rest - 1) % 26).unwrap_or_default();
+        letters.push(char::from(b'A' + digit));
+        rest = (rest - 1) / 26;
+    }
+    letters.iter().rev().collect()
+}

@@ -1,0 +1,110 @@
+//! What can become of a call: every outcome by name, and *perhaps* is one of them.
+
+use std::time::Duration;
+
+use crate::sheets::client::NoAnswer;
+use crate::sheets::layout::Layout;
+use crate::sheets::mend::Mend;
+use crate::sheets::token::TokenTrouble;
+use crate::sheets::verdict::{Answer, Fault, Verdict};
+
+/// What became of one send of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It is in the sheet, by this send or an earlier one.
+    Written,
+    /// This send did nothing, for a cause that passes.
+    NotApplied(Later),
+    /// This send may have been or may yet be applied.
+    PerhapsApplied(Later),
+    /// This send did nothing, and the same again would do nothing.
+    Refused(Refused),
+}
+
+/// Why not now, and what Google asks us to wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Later {
+    /// For the log.
+    pub why: String,
+    /// `Retry-After`.
+    pub after: Option<Duration>,
+}
+
+/// Why a batch cannot be written as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// One of its rows is to blame; the reason.
+    Row(&'static str),
+    /// It is too large.
+    TooLarge,
+    /// Its tab is not there any more.
+    TabGone,
+    /// Its tab has not the columns it was planned for.
+    Reshaped,
+    /// Someone else's marker has its id.
+    MarkerForeign,
+    /// There is no room for its marker.
+    MarkersFull,
+    /// A human must act; the sentence says what to do.
+    Operator(String),
+}
+
+/// Why a look at the spreadsheet or a mend of it did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It passes by itself.
+    Passing(Later),
+    /// A human must act.
+    Operator(String),
+    /// An id or title that we chose is in use.
+    Taken,
+}
+
+/// What a look at the spreadsheet found.
+#[derive(Clone, Debug)]
+pub enum Survey {
+    /// Our tab is there.
+    Ready(Layout),
+    /// Our tab is to be made or bound first.
+    Mend(Mend),
+}
+
+pub(super) fn later(why: String) -> Later {
+    Later { why, after: None }
+}
+
+pub(super) fn answered(answer: Result<Answer, NoAnswer>) -> Result<Answer, Trouble> {
+    answer.map_err(|none| match none {
+        NoAnswer::Perhaps(why) | NoAnswer::NotSent(TokenTrouble::Temporary(why)) => {
+            Trouble::Passing(later(why))
+        }
+        NoAnswer::NotSent(TokenTrouble::Operator(advice)) => Trouble::Operator(advice),
+    })
+}
+
+pub(super) fn settled(account: &str, answer: Answer) -> Result<Answer, Trouble> {
+    let passing = |why: &str| Err(Trouble::Passing(later(why.to_owned())));
+    match answer.verdict(account) {
+        Verdict::Fine => Ok(answer),
+        Verdict::ComeAgain { why, after } => Err(Trouble::Passing(Later { why, after })),
+        Verdict::Unauthorised => passing("Google wants a new access token"),
+        Verdict::Operator(advice) | Verdict::Refused(Fault::Operator(advice)) => {
+            Err(Trouble::Operator(advice))
+        }
+        Verdict::Refused(Fault::Taken) => Err(Trouble::Taken),
+        Verdict::Refused(_) => passing("the spreadsheet changed while it was being looked at"),
+    }
+}
+
+pub(super) fn refused(fault: Fault) -> Refused {
+    match fault {
+        Fault::Row(reason) => Refused::Row(reason),
+        Fault::TooLarge => Refused::TooLarge,
+        Fault::TabGone => Refused::TabGone,
+        Fault::Narrow => Refused::Reshaped,
+        Fault::MarkersFull => Refused::MarkersFull,
+        Fault::Operator(advice) => Refused::Operator(advice),
+        // Without a marker nothing of ours has an id that could be in use.
+        Fault::Taken => Refused::MarkerForeign,
+    }
+}

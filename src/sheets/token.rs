@@ -1,0 +1,166 @@
+//! The access token: one asker at a time, bounded in time, renewed when it is not accepted.
+//!
+//! `yup-oauth2` signs and caches. Around it stand the walls that it lacks: it never looks at the
+//! HTTP status, so that a 500 with a JSON body becomes a token of nothing, cached for ever; it has
+//! no time limit on bodies; it asks once for each caller; a bad `token_uri` makes it panic; and it
+//! prints keys and tokens when it logs (see `app::logging` for that wall).
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+use yup_oauth2::authenticator::DefaultAuthenticator;
+use yup_oauth2::client::DefaultHyperClientBuilder;
+use yup_oauth2::{ServiceAccountAuthenticator, ServiceAccountKey};
+
+const SCOPE: &[&str] = &["https://www.googleapis.com/auth/spreadsheets"];
+/// Signing takes milliseconds and Google's token endpoint well under a second.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why a key cannot be used. The sentences name no part of the key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFault {
+    /// Not the JSON of a service-account key.
+    #[error("is not a service account's key file (JSON with client_email, private_key, token_uri)")]
+    NotAKey,
+    /// The token endpoint's address cannot be used.
+    #[error("has a token_uri that is no http or https address")]
+    TokenUri,
+    /// The private key cannot be read.
+    #[error("has a private_key that cannot be read; use the file as Google made it")]
+    PrivateKey,
+}
+
+/// Why there is no token now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenTrouble {
+    /// It will pass by itself.
+    #[error("{0}")]
+    Temporary(String),
+    /// A human must act.
+    #[error("{0}")]
+    Operator(String),
+}
+
+/// A service account that can be asked for access tokens.
+pub struct Token {
+    authenticator: Mutex<DefaultAuthenticator>,
+    account: String,
+    stale: AtomicBool,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(<secret>)")
+    }
+}
+
+impl Token {
+    /// Reads the key; asks nobody yet.
+    ///
+    /// # Errors
+    /// A [`KeyFault`] that completes the sentence "the key …".
+    pub async fn new(key_json: &SecretString) -> Result<Self, KeyFault> {
+        let key: ServiceAccountKey =
+            serde_json::from_str(key_json.expose_secret()).map_err(|_| KeyFault::NotAKey)?;
+        let uri = Url::parse(&key.token_uri).map_err(|_| KeyFault::TokenUri)?;
+        if !matches!(uri.scheme(), "http" | "https") || !uri.has_host() {
+            return Err(KeyFault::TokenUri);
+        }
+        let account = key.client_email.clone();
+        let client = DefaultHyperClientBuilder::default().with_timeout(TIMEOUT);
+        let authenticator = ServiceAccountAuthenticator::with_client(key, client)
+            .build()
+            .await
+            .map_err(|_| KeyFault::PrivateKey)?;
+        let authenticator = Mutex::new(authenticator);
+        Ok(Self { authenticator, account, stale: AtomicBool::new(false) })
+    }
+
+    /// The service account's e-mail: whom to share the spreadsheet with.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// A token that was accepted last time, or a new one.
+    ///
+    /// # Errors
+    /// [`TokenTrouble`]; nothing was sent to the Sheets API.
+    pub async fn get(&self) -> Result<SecretString, TokenTrouble> {
+        // Held while asking: whoever comes meanwhile finds the answer cached.
+        let authenticator = self.authenticator.lock().await;
+        if !self.stale.load(Ordering::Relaxed)
+            && let Some(token) = ask(authenticator.token(SCOPE)).await?
+        {
+            return Ok(token);
+        }
+        match ask(authenticator.force_refreshed_token(SCOPE)).await? {
+            Some(token) => {
+                self.stale.store(false, Ordering::Relaxed);
+                Ok(token)
+            }
+            None => {
+                self.renew();
+                Err(TokenTrouble::Temporary("Google's token endpoint gave no token".to_owned()))
+            }
+        }
+    }
+
+    /// The token was not accepted: the next [`Token::get`] asks for a new one.
+    pub fn renew(&self) {
+        self.stale.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn ask(
+    asking: impl Future<Output = Result<yup_oauth2::AccessToken, yup_oauth2::Error>>,
+) -> Result<Option<SecretString>, TokenTrouble> {
+    let temporary = |why: &str| Err(TokenTrouble::Temporary(why.to_owned()));
+    match tokio::time::timeout(TIMEOUT, asking).await {
+        Err(_) => temporary("Google's token endpoint does not answer"),
+        Ok(Ok(token)) => Ok(token.token().filter(|text| !text.is_empty()).map(SecretString::from)),
+        Ok(Err(yup_oauth2::Error::AuthError(refused))) => {
+            let code = refused.error.as_str();
+            let description = refused.error_description.as_deref().unwrap_or_default();
+            Err(refusal(code, description))
+        }
+        // The error's own text may quote the answer; its kind says enough.
+        Ok(Err(yup_oauth2::Error::JSONError(_))) => {
+            temporary("Google's token endpoint answered something unreadable")
+        }
+        Ok(Err(_)) => temporary("Google's token endpoint cannot be reached"),
+    }
+}
+
+/// What the token endpoint's refusal means. Its words are matched, never passed on.
+pub(super) fn refusal(code: &str, description: &str) -> TokenTrouble {
+    let says = |words: &str| description.contains(words);
+    let operator = |sentence: &str| TokenTrouble::Operator(sentence.to_owned());
+    match code {
+        "invalid_grant" if says("reasonable timeframe") || says("clock skew") => {
+            TokenTrouble::Temporary("Google finds this machine's clock wrong: set it right".into())
+        }
+        "invalid_grant" if says("Signature") => operator(
+            "Google does not accept the key's signature: the key was deleted or replaced; make a \
+             new key for the service account and set it in GOOGLE_APPLICATION_CREDENTIALS or \
+             GOOGLE_CREDENTIALS_JSON",
+        ),
+        "invalid_grant" => operator(
+            "the service account does not exist any more or is disabled: enable it, or make a new \
+             one, share the spreadsheet with it and set its key",
+        ),
+        "invalid_scope"
+        | "unauthorized_client"
+        | "invalid_client"
+        | "deleted_client"
+        | "invalid_request"
+        | "access_denied" => operator(
+            "Google gives this key no access token: check that it is the key file of a service \
+             account, unchanged",
+        ),
+        _ => TokenTrouble::Temporary("Google's token endpoint is out of order".into()),
+    }
+}

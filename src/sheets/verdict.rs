@@ -1,0 +1,181 @@
+//! What an answer of Google's means: pure, status first, the body only where it is one we know.
+//!
+//! The sentences for the operator are ours. Of Google's own words nothing is passed on, because a
+//! refusal may quote the cell it refuses. The bodies recognised here are real ones, each with the
+//! test that holds it; a body may also be HTML, empty or cut.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Longest wait that a `Retry-After` may ask of us.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+
+/// What came back, as far as it matters.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Retry-After`, bounded; Google is not known to send one.
+    pub retry_after: Option<Duration>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What to make of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// 2xx.
+    Fine,
+    /// May have been done or not; or certainly not, but only for now.
+    ComeAgain {
+        /// For the log.
+        why: String,
+        /// How long Google asks us to wait.
+        after: Option<Duration>,
+    },
+    /// The access token is not accepted.
+    Unauthorised,
+    /// A human must act.
+    Operator(String),
+    /// 400: this request as it is, or one like it that came before, cannot be done.
+    Refused(Fault),
+}
+
+/// What a 400 complains of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// One row's content.
+    Row(&'static str),
+    /// The request as a whole is too large.
+    TooLarge,
+    /// An id that we chose is in use: usually by an earlier send of the same request.
+    Taken,
+    /// No room for another marker.
+    MarkersFull,
+    /// The tab is not there any more.
+    TabGone,
+    /// The tab has fewer columns than we thought.
+    Narrow,
+    /// A human must act.
+    Operator(String),
+}
+
+#[derive(Deserialize, Default)]
+struct Envelope {
+    #[serde(default)]
+    error: Body,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Body {
+    message: String,
+    details: Vec<serde_json::Value>,
+}
+
+impl Body {
+    fn of(bytes: &[u8]) -> Self {
+        serde_json::from_slice::<Envelope>(bytes).unwrap_or_default().error
+    }
+
+    fn reasons(&self) -> impl Iterator<Item = &str> {
+        self.details.iter().filter_map(|detail| detail.get("reason")?.as_str())
+    }
+
+    fn says(&self, words: &str) -> bool {
+        self.message.contains(words)
+    }
+}
+
+impl Answer {
+    /// Whether the body says that a developer metadata of that id does not exist.
+    pub(super) fn names_metadata(&self) -> bool {
+        let message = Body::of(&self.body).message.to_lowercase();
+        message.contains("metadata")
+    }
+
+    /// Decides what the answer means. `account` is the e-mail to share with.
+    pub fn verdict(&self, account: &str) -> Verdict {
+        let body = Body::of(&self.body);
+        let come_again = |why: &str| Verdict::ComeAgain {
+            why: format!("Google answered {} ({why})", self.status),
+            after: self.retry_after,
+        };
+        match self.status {
+            200..=299 => Verdict::Fine,
+            400 => Verdict::Refused(fault(&body)),
+            401 => Verdict::Unauthorised,
+            403 => forbidden(&body, account)
+                .map_or_else(|| come_again("rate limited"), Verdict::Operator),
+            404 => Verdict::Operator(format!(
+                "the spreadsheet was not found: check SPREADSHEET_ID, that it is not in the bin, \
+                 and share it with {account} as Editor"
+            )),
+            408 => come_again("timeout"),
+            409 => come_again("conflict"),
+            413 => Verdict::Refused(Fault::TooLarge),
+            429 => come_again("quota exhausted"),
+            500..=599 => come_again("server error"),
+            status => Verdict::Operator(format!(
+                "Google answered {status}, which this program does not know: check SHEETS_API_URL \
+                 and update doubletick-sheets"
+            )),
+        }
+    }
+}
+
+fn forbidden(body: &Body, account: &str) -> Option<String> {
+    let reasons: Vec<&str> = body.reasons().collect();
+    if reasons.iter().any(|reason| reason.to_ascii_uppercase().contains("RATE_LIMIT")) {
+        return None;
+    }
+    Some(if reasons.contains(&"SERVICE_DISABLED") || body.says("it is disabled") {
+        "the Google Sheets API is not enabled in the service account's project: enable it at \
+         https://console.cloud.google.com/apis/library/sheets.googleapis.com and wait a few minutes"
+            .to_owned()
+    } else if reasons.contains(&"ACCESS_TOKEN_SCOPE_INSUFFICIENT") {
+        "the access token lacks the spreadsheets scope: use a service account's own key".to_owned()
+    } else {
+        format!(
+            "the service account may not edit the spreadsheet: share it with {account} as Editor"
+        )
+    })
+}
+
+fn fault(body: &Body) -> Fault {
+    let operator = |sentence: &str| Fault::Operator(sentence.to_owned());
+    if body.says("already exists") {
+        Fault::Taken
+    } else if body.says("maximum of 50000 characters") {
+        Fault::Row("a cell would exceed 50,000 characters")
+    } else if body.says("Request payload size exceeds") || body.says("requests in a single batch") {
+        Fault::TooLarge
+    } else if body.says("metadata would exceed the allowed storage") {
+        Fault::MarkersFull
+    } else if body.says("No grid with id") || body.says("No sheet with id") {
+        Fault::TabGone
+    } else if body.says("beyond the last requested column") || body.says("exceeds grid limits") {
+        Fault::Narrow
+    } else if body.says("limit of 10000000 cells") {
+        operator(
+            "the spreadsheet is full (10,000,000 cells): move old rows to another file, or delete \
+             empty rows and unused tabs",
+        )
+    } else if body.says("protected cell or object") {
+        operator(
+            "a protected range keeps the service account from writing: add it to the range's \
+             editors, or remove the protection (Data > Protect sheets and ranges)",
+        )
+    } else if body.says("not supported for this document") {
+        operator(
+            "the file is an Excel document: open it and choose File > Save as Google Sheets, then \
+             set SPREADSHEET_ID to the new file",
+        )
+    } else {
+        operator(
+            "Google refuses the request for a reason that this program does not know; nothing is \
+             lost: update doubletick-sheets, and report it if that does not help",
+        )
+    }
+}

@@ -1,0 +1,127 @@
+//! What the service says of itself: the sheet's state, counters and the acknowledgement histogram.
+//!
+//! Written where things happen, read by the health and metrics pages. Names nobody, so that the
+//! parts need not know each other in order to be seen together. Holds no personal data: a state's
+//! sentence is ours, never Google's or a patient's words.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How the sheet is, in one word and one sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SheetState {
+    /// Not reached yet since the start.
+    Connecting,
+    /// The last call went through.
+    Delivering,
+    /// The last call did not go through; it is tried again by itself.
+    Retrying(String),
+    /// A human must act; the sentence says what to do. It is tried again by itself.
+    Parked(String),
+}
+
+impl SheetState {
+    /// The state as one word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Delivering => "delivering",
+            Self::Retrying(_) => "retrying",
+            Self::Parked(_) => "parked",
+        }
+    }
+
+    /// What to say of it to an operator.
+    pub fn sentence(&self) -> &str {
+        match self {
+            Self::Connecting => "not yet reached the spreadsheet",
+            Self::Delivering => "rows are being written",
+            Self::Retrying(sentence) | Self::Parked(sentence) => sentence,
+        }
+    }
+}
+
+/// Upper bounds of the histogram's buckets, in microseconds.
+pub const ACK_BOUNDS_US: [u64; 12] =
+    [250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000];
+
+/// One page of truth about the running service.
+#[derive(Debug, Default)]
+pub struct Status {
+    sheet: Mutex<Option<SheetState>>,
+    refused: Mutex<BTreeMap<&'static str, u64>>,
+    ignored: Mutex<BTreeMap<&'static str, u64>>,
+    google_calls: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+    ack_buckets: [AtomicU64; ACK_BOUNDS_US.len()],
+    ack_count: AtomicU64,
+    ack_sum_us: AtomicU64,
+}
+
+impl Status {
+    /// The sheet's state now.
+    pub fn sheet(&self) -> SheetState {
+        locked(&self.sheet).clone().unwrap_or(SheetState::Connecting)
+    }
+
+    /// Notes the sheet's state; true where it differs from before.
+    pub fn set_sheet(&self, state: SheetState) -> bool {
+        let mut held = locked(&self.sheet);
+        let changed = held.as_ref() != Some(&state);
+        *held = Some(state);
+        changed
+    }
+
+    /// Counts a request that was refused, by reason.
+    pub fn count_refused(&self, reason: &'static str) {
+        *locked(&self.refused).entry(reason).or_default() += 1;
+    }
+
+    /// Counts an event that we do not act on, by family.
+    pub fn count_ignored(&self, family: &'static str) {
+        *locked(&self.ignored).entry(family).or_default() += 1;
+    }
+
+    /// Counts a call to Google, by what it was and how it ended.
+    pub fn count_google_call(&self, call: &'static str, outcome: &'static str) {
+        *locked(&self.google_calls).entry((call, outcome)).or_default() += 1;
+    }
+
+    /// Notes how long an acknowledgement took, from the first byte read to the answer.
+    pub fn observe_ack(&self, elapsed: Duration) {
+        let us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        if let Some(bucket) = ACK_BOUNDS_US.iter().position(|bound| us <= *bound) {
+            self.ack_buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        }
+        self.ack_sum_us.fetch_add(us, Ordering::Relaxed);
+        self.ack_count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Refused requests by reason.
+    pub fn refused(&self) -> BTreeMap<&'static str, u64> {
+        locked(&self.refused).clone()
+    }
+
+    /// Ignored events by family.
+    pub fn ignored(&self) -> BTreeMap<&'static str, u64> {
+        locked(&self.ignored).clone()
+    }
+
+    /// Calls to Google by call and outcome.
+    pub fn google_calls(&self) -> BTreeMap<(&'static str, &'static str), u64> {
+        locked(&self.google_calls).clone()
+    }
+
+    /// The histogram: counts per bucket (not cumulative), all counts, sum in microseconds.
+    pub fn acks(&self) -> ([u64; ACK_BOUNDS_US.len()], u64, u64) {
+        let count = self.ack_count.load(Ordering::Relaxed);
+        let buckets = std::array::from_fn(|i| self.ack_buckets[i].load(Ordering::Relaxed));
+        (buckets, count, self.ack_sum_us.load(Ordering::Relaxed))
+    }
+}
+
+/// A panic elsewhere leaves the numbers as they were; they are still worth reading.
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
