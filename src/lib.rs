@@ -3,5 +3,6 @@
 pub mod chat;
 pub mod journal;
 pub mod sheets;
+pub mod forwarder;
 pub mod status;
 pub mod causes;

@@ -1,0 +1,209 @@
+//! The batch in hand: sending it, and what each outcome makes of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::causes::Causes;
+use crate::forwarder::{Forwarder, Next, Suspect};
+use crate::journal::{Batch, Error};
+use crate::sheets::{Delivery, Marker, Plan, Refused};
+
+/// Google answers or gives up within 180 s; a send older than this cannot be applied any more.
+const DOUBT: Duration = Duration::from_secs(185);
+
+/// A batch that is not finished.
+#[derive(Debug)]
+pub(super) struct Held {
+    batch: Batch,
+    /// When a send left whose outcome is not known, the last one.
+    in_doubt_since: Option<Instant>,
+    /// Known to be over, but not yet written down.
+    ending: Option<Ending>,
+}
+
+/// How a batch ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    Written,
+    SetAside(&'static str),
+    Released,
+}
+
+impl Held {
+    /// Fresh from the journal: never sent.
+    pub(super) fn sealed(batch: Batch) -> Self {
+        Self { batch, in_doubt_since: None, ending: None }
+    }
+
+    /// Left by a process that is gone: it may have been sent until just now.
+    pub(super) fn recovered(batch: Batch) -> Self {
+        Self { batch, in_doubt_since: Some(Instant::now()), ending: None }
+    }
+
+    fn last(&self) -> u64 {
+        self.batch.entries().last().map_or(0, |entry| entry.event_id.number)
+    }
+
+    /// How long an earlier send may still be applied; `None` when none may.
+    fn doubt_left(&self) -> Option<Duration> {
+        self.in_doubt_since.and_then(|since| DOUBT.checked_sub(since.elapsed()))
+    }
+}
+
+impl Forwarder {
+    /// Brings the batch one step further.
+    pub(super) async fn advance(&mut self, held: Held) -> Result<Next, Arc<Error>> {
+        if let Some(ending) = held.ending.clone() {
+            return self.end(held, ending).await;
+        }
+        let Some(plan) = Plan::parse(held.batch.plan()) else {
+            log::warn!(batch = held.batch.number(); "sealed in words this version does not know");
+            return self.release_when_safe(held).await;
+        };
+        if !plan.has_marker() && held.in_doubt_since.is_some() {
+            return self.look_for_rows(held, plan).await;
+        }
+        self.send(held, plan).await
+    }
+
+    async fn send(&mut self, mut held: Held, plan: Plan) -> Result<Next, Arc<Error>> {
+        if let Err(wait) = self.turn().await {
+            self.held = Some(held);
+            return Ok(Next::Wait(wait));
+        }
+        let batch = &held.batch;
+        let marker = Marker::new(batch.marker_id(), batch.digest(), batch.sealed_at().0 / 1_000);
+        let rows = batch.entries().len();
+        let started = Instant::now();
+        let delivery = self.sheets.deliver(&plan, &marker, batch.entries()).await;
+        let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match delivery {
+            Delivery::Written => {
+                log::info!(batch = batch.number(), rows, elapsed_ms; "wrote a batch");
+                self.end(held, Ending::Written).await
+            }
+            Delivery::NotApplied(later) => {
+                self.held = Some(held);
+                Ok(Next::Wait(self.retry(&later)))
+            }
+            Delivery::PerhapsApplied(later) => {
+                held.in_doubt_since = Some(Instant::now());
+                self.held = Some(held);
+                Ok(Next::Wait(self.retry(&later)))
+            }
+            Delivery::Refused(refused) => self.refused(held, refused).await,
+        }
+    }
+
+    async fn refused(&mut self, held: Held, refused: Refused) -> Result<Next, Arc<Error>> {
+        match refused {
+            Refused::Operator(advice) => {
+                self.held = Some(held);
+                Ok(Next::Wait(self.park(advice)))
+            }
+            Refused::Row(reason) => self.narrow_down(held, reason).await,
+            Refused::TooLarge => self.narrow_down(held, "the row is too large for a request").await,
+            // With the tab all that was written to it is gone, and nothing can be applied to it.
+            Refused::TabGone => {
+                log::warn!("the log tab was deleted; it is made again");
+                self.layout = None;
+                self.end(held, Ending::Released).await
+            }
+            Refused::Reshaped => {
+                self.layout = None;
+                self.release_when_safe(held).await
+            }
+            Refused::MarkerForeign => {
+                log::warn!("another deployment's marker has the id of ours; drawing others");
+                self.journal.redraw_marker_base().await?;
+                self.end(held, Ending::Released).await
+            }
+            Refused::MarkersFull => {
+                if self.markers_full {
+                    return self.release_when_safe(held).await;
+                }
+                // Pruning makes room; where it does not, the Event ID column takes over.
+                self.markers_full = true;
+                self.held = Some(held);
+                Ok(self.prune().await)
+            }
+        }
+    }
+
+    /// One of the rows is to blame: half as many go together next time, until it stands alone.
+    async fn narrow_down(&mut self, held: Held, reason: &'static str) -> Result<Next, Arc<Error>> {
+        let rows = held.batch.entries().len();
+        if rows == 1 && held.doubt_left().is_none() {
+            log::error!(
+                batch = held.batch.number();
+                "Google refuses a row for its content ({reason}): it is set aside, the rest goes on"
+            );
+            return self.end(held, Ending::SetAside(reason)).await;
+        }
+        let last = held.last();
+        self.suspect = Some(Suspect { last, rows_max: rows.div_ceil(2) });
+        self.release_when_safe(held).await
+    }
+
+    /// Releases a batch once no earlier send of it can be applied any more.
+    async fn release_when_safe(&mut self, held: Held) -> Result<Next, Arc<Error>> {
+        match held.doubt_left() {
+            None => self.end(held, Ending::Released).await,
+            Some(left) => {
+                self.held = Some(held);
+                Ok(Next::Wait(left.min(Duration::from_secs(60))))
+            }
+        }
+    }
+
+    /// Without a marker the Event ID column tells, once no send can be under way any more.
+    async fn look_for_rows(&mut self, mut held: Held, plan: Plan) -> Result<Next, Arc<Error>> {
+        if let Some(left) = held.doubt_left() {
+            self.held = Some(held);
+            return Ok(Next::Wait(left));
+        }
+        let Some((layout, _)) = self.layout.clone() else {
+            self.held = Some(held);
+            return Ok(self.survey().await);
+        };
+        match self.sheets.holds_any(&layout, held.batch.entries()).await {
+            Ok(true) => self.end(held, Ending::Written).await,
+            Ok(false) => {
+                held.in_doubt_since = None;
+                self.send(held, plan).await
+            }
+            Err(trouble) => {
+                self.held = Some(held);
+                Ok(Next::Wait(self.troubled(trouble)))
+            }
+        }
+    }
+
+    /// Writes the end down; where that fails, the batch is kept and only this is tried again.
+    async fn end(&mut self, held: Held, ending: Ending) -> Result<Next, Arc<Error>> {
+        let last = held.last();
+        let batch = held.batch;
+        let settled = match &ending {
+            Ending::Written => self.journal.written(batch).await,
+            Ending::Released => self.journal.release(batch).await,
+            Ending::SetAside(reason) => {
+                self.journal.set_aside(batch, (*reason).to_owned(), (self.options.now)()).await
+            }
+        };
+        match settled {
+            Ok(()) => {
+                self.ended(&ending, last);
+                Ok(Next::Step)
+            }
+            Err(unsettled) => {
+                log::error!("trying again to settle a batch: {}", Causes(&unsettled));
+                self.held = Some(Held {
+                    batch: unsettled.batch,
+                    in_doubt_since: held.in_doubt_since,
+                    ending: Some(ending),
+                });
+                Ok(Next::Wait(Duration::from_secs(1)))
+            }
+        }
+    }
+}

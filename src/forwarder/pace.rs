@@ -1,0 +1,60 @@
+//! When the next write may leave: pure, over the times of those that left.
+//!
+//! Two rules. The ceiling is hard: at most so many writes in any 60 s. Below it, the first half of
+//! the minute's writes leave at once, so that a quiet inbox is written event by event; the other half
+//! is spread over the minute unless a full batch waits, so that a busy inbox never stands still until
+//! the minute is over.
+
+use crate::chat::time::UnixMs;
+
+/// The length of Google's quota window and a second for what the network adds or takes away.
+pub const WINDOW_MS: i64 = 61_000;
+
+/// The writes of the last minute.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    writes_max: usize,
+    sent: Vec<UnixMs>,
+}
+
+impl Pace {
+    /// At most `writes_max` (at least 1) in any minute; `sent` are those of before a restart.
+    pub fn new(writes_max: u32, sent: Vec<UnixMs>) -> Self {
+        Self { writes_max: writes_max.max(1) as usize, sent }
+    }
+
+    /// Notes a write that leaves now.
+    pub fn note(&mut self, now: UnixMs) {
+        self.sent.retain(|at| counts(*at, now));
+        self.sent.push(now);
+    }
+
+    /// Milliseconds until the next write may leave; 0 for at once.
+    pub fn wait_ms(&self, now: UnixMs, is_full: bool) -> i64 {
+        let recent: Vec<UnixMs> = self.sent.iter().copied().filter(|at| counts(*at, now)).collect();
+        let Some(last) = recent.iter().max() else { return 0 };
+        let ceiling_ms = match recent.len().checked_sub(self.writes_max) {
+            // The oldest that must have left the window before there is room for one more.
+            Some(surplus) => {
+                let mut sorted = recent.clone();
+                sorted.sort_unstable();
+                WINDOW_MS - now.since_ms(sorted[surplus])
+            }
+            None => 0,
+        };
+        let at_once = self.writes_max.div_ceil(2);
+        let spread_ms = if is_full || recent.len() < at_once {
+            0
+        } else {
+            let spread = i64::try_from(self.writes_max - at_once + 1).unwrap_or(i64::MAX);
+            WINDOW_MS / spread - now.since_ms(*last)
+        };
+        ceiling_ms.max(spread_ms).max(0)
+    }
+}
+
+/// Whether a write still counts. One from the future was noted before the clock was set back; it
+/// counts as if it had left now, and is dropped once the clock has passed a window.
+fn counts(at: UnixMs, now: UnixMs) -> bool {
+    now.since_ms(at).abs() < WINDOW_MS
+}
