@@ -4,5 +4,6 @@ pub mod chat;
 pub mod journal;
 pub mod sheets;
 pub mod forwarder;
+pub mod http;
 pub mod status;
 pub mod causes;

@@ -1,0 +1,109 @@
+//! Bytes to JSON: whatever dress the sender chose, within bounds of size and time.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::web::{Bytes, Payload};
+use serde_json::{Map, Value};
+
+use crate::http::secret::Verified;
+
+/// Largest body read.
+pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Longest a sender may take over its body; DoubleTick's are a few hundred bytes.
+const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// What is wrong with a body. The sentences quote nothing of it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("the body is larger than 64 KiB")]
+    TooLarge,
+    #[error("the body did not arrive within 10 seconds")]
+    TooSlow,
+    #[error("the body did not arrive whole")]
+    Cut,
+    #[error("the body is not UTF-8")]
+    NotUtf8,
+    #[error("the body is not JSON (line {line}, column {column})")]
+    NotJson { line: usize, column: usize },
+    #[error("the body is neither JSON nor a form")]
+    Neither,
+    #[error("the form cannot be read")]
+    BadForm,
+}
+
+/// Reads the body of a request that may come in.
+pub(super) async fn read(
+    _verified: &Verified,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Bytes, Fault> {
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if announced
+        .and_then(|length| length.parse().ok())
+        .is_some_and(|n: u64| n > BODY_BYTES_MAX as u64)
+    {
+        return Err(Fault::TooLarge);
+    }
+    tokio::time::timeout(BODY_TIME_MAX, collect(payload)).await.unwrap_or(Err(Fault::TooSlow))
+}
+
+async fn collect(payload: Payload) -> Result<Bytes, Fault> {
+    match payload.to_bytes_limited(BODY_BYTES_MAX).await {
+        Ok(whole) => whole.map_err(|_| Fault::Cut),
+        Err(_) => Err(Fault::TooLarge),
+    }
+}
+
+/// Reads JSON whatever the content type says, else the form that it says.
+pub(super) async fn parse(request: &HttpRequest, body: Bytes) -> Result<Value, Fault> {
+    let content_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let text = std::str::from_utf8(&body).map_err(|_| Fault::NotUtf8)?;
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let looks_like_json = text.trim_start().starts_with(['{', '[']);
+    match essence.as_str() {
+        _ if looks_like_json => json(text),
+        "application/x-www-form-urlencoded" => Ok(urlencoded(text)),
+        "multipart/form-data" => multipart(content_type, body.clone()).await,
+        _ => {
+            json(text).map_err(|fault| if text.trim().is_empty() { Fault::Neither } else { fault })
+        }
+    }
+}
+
+fn json(text: &str) -> Result<Value, Fault> {
+    serde_json::from_str(text)
+        .map_err(|error| Fault::NotJson { line: error.line(), column: error.column() })
+}
+
+fn urlencoded(text: &str) -> Value {
+    let fields = form_urlencoded::parse(text.trim().as_bytes());
+    form(fields.map(|(name, value)| (name.into_owned(), value.into_owned())))
+}
+
+async fn multipart(content_type: &str, body: Bytes) -> Result<Value, Fault> {
+    let boundary = multer::parse_boundary(content_type).map_err(|_| Fault::BadForm)?;
+    let mut parts = multer::Multipart::with_reader(std::io::Cursor::new(body), boundary);
+    let mut fields = Vec::new();
+    while let Some(part) = parts.next_field().await.map_err(|_| Fault::BadForm)? {
+        let Some(name) = part.name().map(str::to_owned) else { continue };
+        let bytes = part.bytes().await.map_err(|_| Fault::BadForm)?;
+        let value = String::from_utf8(bytes.to_vec()).map_err(|_| Fault::NotUtf8)?;
+        fields.push((name, value));
+    }
+    Ok(form(fields))
+}
+
+/// A form is an object of texts; `contact[name]` is written as JSON would nest it.
+fn form(fields: impl IntoIterator<Item = (String, String)>) -> Value {
+    let named = fields
+        .into_iter()
+        .map(|(name, value)| (name.replace('[', ".").replace(']', ""), Value::String(value)));
+    Value::Object(named.collect::<Map<_, _>>())
+}

@@ -1,0 +1,93 @@
+//! HTTP: the door for events, and the windows through which to see how things are.
+//!
+//! Guarantees: the secret is compared before the body is read; a 2xx for an event is made only from
+//! a receipt of the journal; nothing of a request is echoed or logged. Never talks to Google.
+
+pub mod secret;
+mod body;
+mod health;
+mod webhook;
+#[cfg(test)]
+mod tests;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer};
+use serde_json::json;
+
+use crate::chat::time::UnixMs;
+use crate::http::secret::Secrets;
+use crate::http::webhook::Warner;
+use crate::journal::Journal;
+use crate::status::Status;
+
+/// The path under which events arrive; the secret follows it.
+pub const WEBHOOK_PATH: &str = "/webhooks/doubletick";
+/// How long requests in flight may take when the service stops, in seconds.
+pub const STOP_BUDGET_S: u64 = 5;
+/// How long a client may take over its request head.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// What the routes share.
+#[derive(Debug)]
+pub struct Door {
+    /// Where events are kept.
+    pub journal: Journal,
+    /// What the service says of itself.
+    pub status: Arc<Status>,
+    /// Who may come in.
+    pub secrets: Secrets,
+    /// The clock.
+    pub now: fn() -> UnixMs,
+    unrecognised: Warner,
+}
+
+impl Door {
+    /// A door to this journal.
+    pub fn new(
+        journal: Journal,
+        status: Arc<Status>,
+        secrets: Secrets,
+        now: fn() -> UnixMs,
+    ) -> Self {
+        Self { journal, status, secrets, now, unrecognised: Warner::default() }
+    }
+}
+
+/// Serves the routes on a socket until the server is told to stop.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub fn serve(listener: TcpListener, door: Door) -> std::io::Result<Server> {
+    let door = Data::new(door);
+    let server = HttpServer::new(move || App::new().app_data(Data::clone(&door)).configure(routes))
+        .client_request_timeout(HEAD_TIME_MAX)
+        .shutdown_timeout(STOP_BUDGET_S)
+        // The app decides when to stop, and in which order.
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    Ok(server)
+}
+
+fn routes(service: &mut ServiceConfig) {
+    let webhook = || {
+        web::resource([WEBHOOK_PATH.to_owned(), format!("{WEBHOOK_PATH}/{{secret:.+}}")])
+            .route(web::post().to(webhook::receive))
+            .default_service(web::to(webhook::wrong_method))
+    };
+    service
+        .service(webhook())
+        .route("/healthz", web::get().to(health::healthz))
+        .route("/readyz", web::get().to(health::readyz))
+        .route("/metrics", web::get().to(health::metrics))
+        .default_service(web::to(not_found));
+}
+
+async fn not_found() -> HttpResponse {
+    HttpResponse::NotFound().json(json!({ "error": "there is nothing here" }))
+}

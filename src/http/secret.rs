@@ -1,0 +1,57 @@
+//! Who may come in: the secret in the address or the `Authorization` header.
+//!
+//! DoubleTick drops the header that it lets one configure, so the address must do. Compared in
+//! constant time, before a byte of the body is read.
+
+use std::fmt;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::AUTHORIZATION;
+use ring::digest::{SHA256, digest};
+use secrecy::{ExposeSecret, SecretString};
+use subtle::{Choice, ConstantTimeEq};
+
+/// The secrets that open the door; usually one, two while one replaces the other.
+pub struct Secrets(Vec<[u8; 32]>);
+
+/// Proof that a request presented a secret.
+#[derive(Debug)]
+pub(super) struct Verified(());
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+impl Secrets {
+    /// Any of these opens the door.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
+        Self(secrets.into_iter().map(|secret| fingerprint(secret.expose_secret())).collect())
+    }
+
+    /// Verifies the secret in the address, or without one the bearer's.
+    pub(super) fn verify(&self, request: &HttpRequest) -> Option<Verified> {
+        let presented = match request.match_info().get("secret") {
+            Some(secret) => Some(secret),
+            None => bearer(request),
+        };
+        let presented = fingerprint(presented?);
+        // All are compared, so that time does not tell which one was near.
+        let any = self.0.iter().fold(Choice::from(0), |any, known| any | known.ct_eq(&presented));
+        bool::from(any).then_some(Verified(()))
+    }
+}
+
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, secret) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
+}
+
+/// Of one length, whatever the secret's.
+fn fingerprint(secret: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
+    bytes
+}

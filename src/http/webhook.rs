@@ -1,0 +1,146 @@
+//! The webhook: verify, bound, parse, keep, and only then answer 200.
+//!
+//! Nothing here talks to Google, and nothing of a body is echoed or logged. A handler that is
+//! dropped half-way, because the sender hung up, takes nothing back: what the journal was given it
+//! keeps, and a resend is recognised.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+
+use crate::chat::recognise::{Recognised, recognise};
+use crate::http::Door;
+use crate::http::body::{self, Fault};
+use crate::journal::{Receipt, Refusal, Standing};
+
+/// When a sender that we could not serve should come again, in seconds.
+const RETRY_AFTER_S: u32 = 5;
+/// The same for a journal that is full: it takes at least a minute's writes to make room.
+const RETRY_AFTER_FULL_S: u32 = 60;
+
+/// POST: one event.
+pub(super) async fn receive(
+    request: HttpRequest,
+    payload: Payload,
+    door: Data<Door>,
+) -> HttpResponse {
+    let started = Instant::now();
+    let Some(verified) = door.secrets.verify(&request) else {
+        door.status.count_refused("secret");
+        return refusal(StatusCode::UNAUTHORIZED, "the secret is missing or wrong");
+    };
+    let value = match body::read(&verified, &request, payload).await {
+        Ok(bytes) => body::parse(&request, bytes).await,
+        Err(fault) => Err(fault),
+    };
+    let response = match value {
+        Ok(value) => take(&door, value, announced(&request)).await,
+        Err(fault) => refuse_body(&door, &fault),
+    };
+    if response.status().is_success() {
+        door.status.observe_ack(started.elapsed());
+    }
+    response
+}
+
+/// Any other method.
+pub(super) async fn wrong_method(door: Data<Door>) -> HttpResponse {
+    door.status.count_refused("method");
+    let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "send events with POST");
+    let allow = actix_web::http::header::HeaderValue::from_static("POST");
+    response.headers_mut().insert(actix_web::http::header::ALLOW, allow);
+    response
+}
+
+async fn take(door: &Door, value: Value, announced: Option<String>) -> HttpResponse {
+    let now = (door.now)();
+    match recognise(value.clone(), announced.as_deref(), now) {
+        Recognised::Event(event) => match door.journal.accept(*event, now).await {
+            Ok(receipt) => acknowledged(&receipt),
+            Err(refusal) => unavailable(door, &refusal),
+        },
+        Recognised::Ignored(family) => {
+            door.status.count_ignored(family);
+            let reason = format!("{family} events are not acted on");
+            HttpResponse::Ok().json(json!({ "status": "ignored", "reason": reason }))
+        }
+        Recognised::Unrecognised => {
+            let body = value.to_string().into_bytes();
+            match door.journal.keep_unrecognised(body, announced, now).await {
+                Ok(()) => {
+                    door.unrecognised.warn();
+                    HttpResponse::Ok().json(json!({ "status": "unrecognised" }))
+                }
+                Err(refusal) => unavailable(door, &refusal),
+            }
+        }
+    }
+}
+
+/// The only 2xx for an event: whoever calls this holds the journal's receipt.
+fn acknowledged(receipt: &Receipt) -> HttpResponse {
+    let status = match receipt.standing() {
+        Standing::Accepted => "accepted",
+        Standing::Duplicate => "duplicate",
+    };
+    let event_id = receipt.event_id().to_string();
+    HttpResponse::Ok().json(json!({ "status": status, "event_id": event_id }))
+}
+
+fn unavailable(door: &Door, refused: &Refusal) -> HttpResponse {
+    let (reason, seconds) = match refused {
+        Refusal::Full => ("full", RETRY_AFTER_FULL_S),
+        Refusal::Failed(_) => ("journal", RETRY_AFTER_S),
+    };
+    door.status.count_refused(reason);
+    log::debug!("refused an event: {refused}");
+    let mut response =
+        refusal(StatusCode::SERVICE_UNAVAILABLE, "the event cannot be kept now, send it again");
+    response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    response
+}
+
+fn refuse_body(door: &Door, fault: &Fault) -> HttpResponse {
+    let (status, reason) = match fault {
+        Fault::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "size"),
+        Fault::TooSlow => (StatusCode::REQUEST_TIMEOUT, "slow"),
+        _ => (StatusCode::BAD_REQUEST, "body"),
+    };
+    door.status.count_refused(reason);
+    refusal(status, &fault.to_string())
+}
+
+fn refusal(status: StatusCode, sentence: &str) -> HttpResponse {
+    HttpResponse::build(status).json(json!({ "error": sentence }))
+}
+
+/// The event's name in the address, `?event=…`.
+fn announced(request: &HttpRequest) -> Option<String> {
+    form_urlencoded::parse(request.query_string().as_bytes())
+        .find(|(name, _)| name == "event")
+        .map(|(_, value)| value.into_owned())
+}
+
+/// Warns of unrecognised bodies, once a minute at most.
+#[derive(Debug, Default)]
+pub(super) struct Warner(Mutex<(Option<Instant>, u64)>);
+
+impl Warner {
+    fn warn(&self) {
+        let mut held = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (last, unsaid) = &mut *held;
+        *unsaid += 1;
+        if last.is_none_or(|last| last.elapsed() > Duration::from_secs(60)) {
+            log::warn!(
+                bodies = *unsaid;
+                "received bodies of no shape that this version knows; they are kept for a later one"
+            );
+            (*last, *unsaid) = (Some(Instant::now()), 0);
+        }
+    }
+}
