@@ -1,9 +1,65 @@
-//! Every unassigned DoubleTick chat becomes exactly one row in a Google Sheet.
+//! doubletick-sheets: every unassigned DoubleTick chat becomes exactly one row in a Google Sheet.
+//!
+//! Events come in over a webhook, from a sender that may try only once; rows go out to a Google
+//! Sheet, which takes 60 writes a minute and may apply a write without telling. In between stands a
+//! journal on disk: what was answered with 200 is in it, and it leaves it only for the sheet.
+//!
+//! # The way of one event
+//!
+//! ```text
+//! DoubleTick ──POST──▶ http ──ChatEvent──▶ journal ──Receipt──▶ 200
+//!                                            │  one transaction, fsync'ed, many requests a sync
+//!                                            ▼
+//!                                        forwarder   one sealed batch at a time, paced, retried
+//!                                            │
+//!                                            ▼
+//!                                         sheets ──one atomic batchUpdate──▶ Google
+//!                                      [ marker · rows for the log ]
+//! ```
+//!
+//! # Modules, in reading order
+//!
+//! - [`chat`]: the domain. A body becomes an event; what we know and an event become a row. Pure.
+//! - [`journal`]: the only owner of the database. Keeps events, seals batches, settles them.
+//! - [`sheets`]: speaks Google. One send of one batch, and what became of it.
+//! - [`forwarder`]: the loop between the two: claim, send, settle, wait.
+//! - [`http`]: the door. Verifies, bounds, parses, keeps, answers.
+//! - [`config`]: the settings, validated all at once. Read by [`app`] alone.
+//! - [`app`]: wires the parts, starts and stops them in order; the command line.
+//! - [`status`]: what the service says of itself. [`causes`]: an error in one line.
+//!
+//! Names point one way: main → app → http, forwarder → journal, sheets → chat. `journal` and
+//! `sheets` never name each other. `thiserror` where callers branch, `anyhow` only in [`app`] and
+//! `main`.
+//!
+//! # Invariants
+//!
+//! 1. No 2xx for an event before its commit is on disk: a 2xx is made from a [`journal::Receipt`],
+//!    and only [`journal::Journal::accept`] makes one, after the commit.
+//! 2. Every acknowledged unassignment becomes exactly one row. A batch's marker id can exist once in
+//!    a spreadsheet, and marker and rows are applied together or not at all. Held by the tests in
+//!    `exactly_once`: storms of faults, and `kill -9` in the middle of them.
+//! 3. Rows appear in the order of acknowledgement: one batch at a time, the oldest rows first.
+//! 4. A [`journal::Batch`] never changes once sealed; it is finished once, by value.
+//! 5. Nothing is dropped for having failed often. *Perhaps applied* is an outcome of its own
+//!    ([`sheets::Delivery`]), and only a row refused for its own content is set aside.
+//! 6. What a human must mend is said in one sentence and probed until it is mended.
+//! 7. accepted = written + pending + set aside, at any moment: one [`journal::Tally`], committed
+//!    with the rows that it counts.
+//! 8. No name, number, secret, token or key in any log line: personal text is
+//!    [`chat::text::Personal`], which shows nothing, and libraries log only warnings
+//!    ([`app::logging`]). Held by the canary test.
+//! 9. Everything has a limit: bodies, fields, rows, batches, waiting, and every call to Google.
+//!
+//! And by absence: nothing but `journal` opens the database; nothing but `app` reads the clock or
+//! the settings; `http` never talks to Google; no row is ever written by position or title.
 
 pub mod chat;
 pub mod journal;
 pub mod sheets;
 pub mod forwarder;
 pub mod http;
+pub mod config;
+pub mod app;
 pub mod status;
 pub mod causes;

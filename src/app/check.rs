@@ -1,0 +1,173 @@
+//! `check`: tries everything a deployment needs, in order, and prints one line each.
+//!
+//! A line that does not hold says what to do. Later lines that need an earlier one are told as
+//! skipped, so that the first thing to mend stands out. Changes nothing in the spreadsheet but one
+//! piece of metadata made and removed in the same request; `--live` also uses a scratch tab.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+
+use crate::app::{client, limits};
+use crate::config::Config;
+use crate::http::WEBHOOK_PATH;
+use crate::journal::{Journal, OpenError, record_fact};
+use crate::sheets::layout::Wanted;
+use crate::sheets::{Client, Survey, Trouble, probe};
+use crate::status::Status;
+
+/// Prints the checks; true when all hold.
+pub async fn run(live: bool) -> bool {
+    let mut report = Report { holds: true };
+    let config = match Config::from_env() {
+        Ok(config) => config,
+        Err(problems) => {
+            for problem in problems.sentences() {
+                report.fails("settings", problem);
+            }
+            return false;
+        }
+    };
+    report.holds("settings", "complete");
+    let sheets = match client(&config, Arc::new(Status::default())).await {
+        Ok(sheets) => sheets,
+        Err(error) => {
+            report.fails("key file", &format!("{error:#}"));
+            return false;
+        }
+    };
+    report.holds("key file", &format!("of {}", sheets.account()));
+    let wanted = Wanted {
+        title: config.sheet_name.clone(),
+        tab_id: check_journal(&config, &mut report).await,
+        time_zone: config.time_zone.clone(),
+    };
+    if check_google(&sheets, &wanted, &mut report).await && live {
+        check_live(&config, &sheets, &mut report).await;
+    }
+    check_address(&config, &mut report);
+    report.holds
+}
+
+struct Report {
+    holds: bool,
+}
+
+impl Report {
+    fn line(mark: &str, what: &str, sentence: &str) {
+        // A closed pipe is no reason to fail a check.
+        _ = writeln!(std::io::stdout(), "{mark:<5} {what:<22} {sentence}");
+    }
+
+    fn holds(&self, what: &str, sentence: &str) {
+        Self::line("ok", what, sentence);
+    }
+
+    fn fails(&mut self, what: &str, sentence: &str) {
+        self.holds = false;
+        Self::line("FAIL", what, sentence);
+    }
+
+    fn troubled(&mut self, what: &str, trouble: &Trouble) {
+        let sentence = match trouble {
+            Trouble::Passing(later) => format!("{}; try again in a minute", later.why),
+            Trouble::Operator(advice) => advice.clone(),
+            Trouble::Taken => "an id chosen for it is in use; try again".to_owned(),
+        };
+        self.fails(what, &sentence);
+    }
+}
+
+/// The journal may be in use by the running service: then it works, evidently.
+async fn check_journal(config: &Config, report: &mut Report) -> i32 {
+    let dir = config.data_dir.display();
+    match Journal::open(&config.data_dir, limits(config)) {
+        Ok(journal) => {
+            let pending = journal.tally().pending();
+            report.holds("journal directory", &format!("{dir}, {pending} rows pending"));
+            journal.tab_id().await.unwrap_or_default()
+        }
+        Err(OpenError::InUse { .. }) => {
+            report.holds("journal directory", &format!("{dir}, in use by the running service"));
+            0
+        }
+        Err(error) => {
+            report.fails("journal directory", &format!("{:#}", anyhow::Error::new(error)));
+            0
+        }
+    }
+}
+
+async fn check_google(sheets: &Client, wanted: &Wanted, report: &mut Report) -> bool {
+    if let Err(trouble) = sheets.check_token().await {
+        report.fails("token", &trouble.to_string());
+        return false;
+    }
+    report.holds("token", "given by Google");
+    match sheets.title().await {
+        Ok(title) => report.holds("spreadsheet reachable", &format!("`{title}`")),
+        Err(trouble) => {
+            report.troubled("spreadsheet reachable", &trouble);
+            return false;
+        }
+    }
+    match sheets.try_edit(fastrand::i32(1..100_000_000)).await {
+        Ok(()) => report.holds("may edit", "yes"),
+        Err(trouble) => {
+            report.troubled("may edit", &trouble);
+            return false;
+        }
+    }
+    match sheets.survey(wanted).await {
+        Ok(Survey::Ready(layout)) => {
+            let zone = &layout.time_zone;
+            report.holds("tabs", &format!("`{}`, times in {zone}", layout.title));
+            report.holds("columns", &format!("{} bound", layout.columns.len()));
+        }
+        Ok(Survey::Mend(_)) => {
+            report.holds("tabs", &format!("`{}` will be set up at the first start", wanted.title));
+            report.holds("columns", "will be bound at the first start");
+        }
+        Err(trouble) => {
+            report.troubled("tabs", &trouble);
+            return false;
+        }
+    }
+    true
+}
+
+async fn check_live(config: &Config, sheets: &Client, report: &mut Report) {
+    let findings = match probe::run(sheets).await {
+        Ok(findings) => findings,
+        Err(trouble) => {
+            report.troubled("live", &trouble);
+            return;
+        }
+    };
+    for finding in findings {
+        match finding.holds {
+            true => report.holds(finding.name, finding.sentence),
+            false => {
+                report
+                    .fails(finding.name, &format!("NOT: {}; {}", finding.sentence, finding.else_));
+            }
+        }
+        if let Err(error) = record_fact(&config.data_dir, finding.name, finding.holds) {
+            report.fails(finding.name, &format!("cannot be recorded: {error:#}"));
+        }
+    }
+}
+
+/// The address to paste, without the secret: the terminal may be shared or logged.
+fn check_address(config: &Config, report: &mut Report) {
+    let length = config.webhook_secrets.first().map_or(0, |s| s.expose_secret().chars().count());
+    report.holds(
+        "webhook address",
+        &format!(
+            "https://<your host>{WEBHOOK_PATH}/<WEBHOOK_SECRET> (locally port {}; the secret has \
+             {length} characters)",
+            config.port
+        ),
+    );
+}

@@ -1,0 +1,156 @@
+//! The app: wires the parts, starts them in order and stops them in order.
+//!
+//! Start: the data directory first, because without it nothing may be acknowledged; then the socket,
+//! so that events are accepted while Google is still being reached. Stop, in this order: no new
+//! connections; requests in flight are answered; the forwarder gets a bounded time for the write
+//! under way; the journal closes. Killing the process instead loses nothing, it only takes the next
+//! start a moment to find out what became of that write.
+
+pub mod check;
+pub mod clock;
+pub mod command;
+pub mod logging;
+pub mod shutdown;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use anyhow::Context;
+use reqwest::Url;
+use tokio::sync::oneshot;
+
+use crate::chat::memory::Rules;
+use crate::config::Config;
+use crate::forwarder::{Forwarder, Options};
+use crate::http::secret::Secrets;
+use crate::http::{self, Door};
+use crate::journal::{Journal, Limits};
+use crate::sheets::Client;
+use crate::sheets::token::Token;
+use crate::status::Status;
+
+const DAY_MS: i64 = 86_400_000;
+/// How often what is older than the retention is swept out.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+
+/// A service that listens.
+pub struct App {
+    address: SocketAddr,
+    server: Server,
+    forwarder: Forwarder,
+    journal: Journal,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "App({})", self.address)
+    }
+}
+
+impl App {
+    /// Opens the journal and the socket. Events are accepted from here on; nothing is written to
+    /// the sheet before [`App::run_until`].
+    ///
+    /// # Errors
+    /// A chain whose first sentence says what cannot be used.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let journal = Journal::open(&config.data_dir, limits(&config))?;
+        let status = Arc::new(Status::default());
+        let sheets = Arc::new(client(&config, Arc::clone(&status)).await?);
+        let options = Options {
+            sheet_name: config.sheet_name.clone(),
+            time_zone: config.time_zone.clone(),
+            writes_per_minute_max: config.writes_per_minute_max,
+            now: clock::now,
+        };
+        let forwarder =
+            Forwarder::new(journal.clone(), sheets, Arc::clone(&status), options).await?;
+        let socket = SocketAddr::new(config.host, config.port);
+        let listener = TcpListener::bind(socket).with_context(|| {
+            format!("cannot listen on {socket}; set PORT to a free one and HOST to an own address")
+        })?;
+        let address = listener.local_addr()?;
+        let secrets = Secrets::new(&config.webhook_secrets);
+        let door = Door::new(journal.clone(), status, secrets, clock::now);
+        let server = http::serve(listener, door).context("cannot serve HTTP")?;
+        // The tests and the demo read the address from this line.
+        log::info!(pending_rows = journal.tally().pending(); "listening on http://{address}");
+        Ok(Self { address, server, forwarder, journal })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves and forwards until `stop` resolves, then stops in order.
+    ///
+    /// # Errors
+    /// When a part ended that should not have.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Self { server, forwarder, journal, .. } = self;
+        let handle = server.handle();
+        let (stop_forwarder, forwarder_stopped) = oneshot::channel::<()>();
+        let sweeper = sweep(&journal);
+        let forwarding = forwarder.run(async {
+            // A dropped sender means the same as a sent word.
+            _ = forwarder_stopped.await;
+        });
+        tokio::pin!(server, forwarding, sweeper, stop);
+        tokio::select! {
+            ended = &mut server => {
+                ended.context("the HTTP server failed")?;
+                anyhow::bail!("the HTTP server ended by itself");
+            }
+            () = &mut forwarding => anyhow::bail!("the forwarder ended by itself"),
+            () = &mut sweeper => {}
+            () = &mut stop => {}
+        }
+        log::info!("stopping: no new events, finishing what is under way");
+        tokio::select! {
+            // The forwarder goes on writing while requests in flight are answered.
+            () = async { tokio::join!(handle.stop(true), &mut server).1.unwrap_or_default() } => {}
+            () = &mut forwarding => {}
+        }
+        drop(stop_forwarder);
+        forwarding.await;
+        log::info!(pending_rows = journal.tally().pending(); "stopped");
+        Ok(())
+    }
+}
+
+/// Sweeps at the start and then every hour. Never ends.
+async fn sweep(journal: &Journal) {
+    loop {
+        if let Err(error) = journal.sweep(clock::now()).await {
+            log::warn!("cannot sweep what is older than the retention: {error}");
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        pending_rows_max: config.pending_rows_max,
+        rules: Rules {
+            resend_window_ms: i64::from(config.dedupe_window_s) * 1_000,
+            retention_ms: i64::from(config.retention_days) * DAY_MS,
+        },
+    }
+}
+
+/// A client of the configured spreadsheet; asks Google nothing yet.
+async fn client(config: &Config, status: Arc<Status>) -> anyhow::Result<Client> {
+    // One crypto provider for the whole process; a second call finds it installed already.
+    _ = rustls::crypto::ring::default_provider().install_default();
+    let token = Token::new(&config.google_key).await.map_err(|fault| {
+        anyhow::anyhow!(
+            "the key in GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_CREDENTIALS_JSON {fault}"
+        )
+    })?;
+    let api = Url::parse(&config.sheets_api_url).context("SHEETS_API_URL cannot be used")?;
+    Client::new(&api, &config.spreadsheet_id, token, status)
+        .context("cannot set up TLS; install the system's CA certificates (ca-certificates)")
+}

@@ -1,0 +1,38 @@
+//! The settings as they are written: a flat struct of texts, nothing decided.
+
+use serde::Deserialize;
+
+/// What envy reads. Every setting is a text, so that a fault is ours to word and no value is ever
+/// echoed; an empty setting counts as absent.
+#[derive(Default, Deserialize)]
+pub(super) struct RawEnv {
+    /// Required: id or whole address of the spreadsheet.
+    pub(super) spreadsheet_id: Option<String>,
+    /// Path of the service account's key file; this or the next is required.
+    pub(super) google_application_credentials: Option<String>,
+    /// The key itself, for platforms that pass secrets in the environment.
+    pub(super) google_credentials_json: Option<String>,
+    /// Required: what the sender must present; two, separated by a comma, while one replaces the
+    /// other.
+    pub(super) webhook_secret: Option<String>,
+    /// Default `Unassigned chats`.
+    pub(super) sheet_name: Option<String>,
+    /// Default 8080.
+    pub(super) port: Option<String>,
+    /// Default 0.0.0.0.
+    pub(super) host: Option<String>,
+    /// Default `./data`.
+    pub(super) data_dir: Option<String>,
+    /// Default: the spreadsheet's own.
+    pub(super) timezone: Option<String>,
+    /// Default 50.
+    pub(super) max_writes_per_minute: Option<String>,
+    /// Default 1,000,000.
+    pub(super) max_pending_rows: Option<String>,
+    /// Default 120.
+    pub(super) dedupe_window_seconds: Option<String>,
+    /// Default 30.
+    pub(super) retention_days: Option<String>,
+    /// Default Google's.
+    pub(super) sheets_api_url: Option<String>,
+}

@@ -1,0 +1,264 @@
+//! The settings: read once from the environment, validated all at once.
+//!
+//! Every fault is reported together, each by the setting's full name and with what was expected; a
+//! value is never echoed. Only [`crate::app`] reads this; each part gets its own small options.
+
+mod env;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::config::env::RawEnv;
+
+/// Google's address.
+const SHEETS_API: &str = "https://sheets.googleapis.com/";
+/// Shortest secret: 16 random letters and digits are beyond guessing.
+const SECRET_CHARS_MIN: usize = 16;
+/// Google allows a service account 60 writes a minute.
+const WRITES_PER_MINUTE_MAX: u32 = 60;
+
+/// Everything a deployment may set, valid.
+#[derive(Debug)]
+pub struct Config {
+    /// Id of the spreadsheet.
+    pub spreadsheet_id: String,
+    /// The service account's key, as JSON.
+    pub google_key: SecretString,
+    /// What opens the webhook: one, or two while one replaces the other.
+    pub webhook_secrets: Vec<SecretString>,
+    /// Title of the log tab.
+    pub sheet_name: String,
+    /// Where to listen; port 0 takes any free one.
+    pub host: IpAddr,
+    /// Where to listen.
+    pub port: u16,
+    /// Holds the journal.
+    pub data_dir: PathBuf,
+    /// IANA name; `None` is the spreadsheet's own.
+    pub time_zone: Option<String>,
+    /// Ceiling over any 60 s.
+    pub writes_per_minute_max: u32,
+    /// Beyond so many pending rows events are refused.
+    pub pending_rows_max: u64,
+    /// How long an identical body counts as a resend, in seconds; 0 is never.
+    pub dedupe_window_s: u32,
+    /// How long what we know of a quiet chat is kept.
+    pub retention_days: u32,
+    /// Base address of the Sheets API.
+    pub sheets_api_url: String,
+}
+
+/// All that is wrong with the settings.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(Vec<String>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the settings cannot be used:")?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl Problems {
+    /// One sentence each.
+    pub fn sentences(&self) -> &[String] {
+        &self.0
+    }
+
+    fn add(&mut self, name: &str, expected: &str) {
+        self.0.push(format!("{name} {expected}"));
+    }
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// All [`Problems`] at once.
+    pub fn from_env() -> Result<Self, Problems> {
+        // A variable that is not UTF-8 is none of ours, or as good as absent.
+        Self::from_vars(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }))
+    }
+
+    /// Reads pairs of name and value, as the environment has them.
+    ///
+    /// # Errors
+    /// All [`Problems`] at once.
+    pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Problems> {
+        let set = vars.into_iter().filter(|(_, value)| !value.trim().is_empty());
+        // Only texts are read, so envy has nothing to refuse.
+        let raw: RawEnv = envy::from_iter(set).unwrap_or_default();
+        Self::validated(raw)
+    }
+
+    fn validated(raw: RawEnv) -> Result<Self, Problems> {
+        let mut problems = Problems(Vec::new());
+        let google_key = google_key(&raw, &mut problems);
+        let webhook_secrets = webhook_secrets(raw.webhook_secret.as_deref(), &mut problems);
+        let spreadsheet_id = spreadsheet_id(raw.spreadsheet_id.as_deref(), &mut problems);
+        let time_zone = raw.timezone.map(|zone| zone.trim().to_owned());
+        if time_zone.as_ref().is_some_and(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
+            problems.add("TIMEZONE", "must be an IANA name such as Asia/Kolkata");
+        }
+        let sheet_name = raw.sheet_name.unwrap_or_else(|| "Unassigned chats".to_owned());
+        let sheet_name = sheet_name.trim().to_owned();
+        if sheet_name.chars().count() > 100 {
+            problems.add("SHEET_NAME", "must be at most 100 characters, as Google limits a title");
+        }
+        let sheets_api_url = raw.sheets_api_url.unwrap_or_else(|| SHEETS_API.to_owned());
+        let sheets_api_url = sheets_api_url.trim().to_owned();
+        if !is_web_address(&sheets_api_url) {
+            problems.add("SHEETS_API_URL", "must be an http or https address");
+        }
+        let mut numbers = Numbers(&mut problems);
+        let port = numbers.read("PORT", raw.port, 8080, 0, u16::MAX);
+        let writes_per_minute_max = numbers.read(
+            "MAX_WRITES_PER_MINUTE",
+            raw.max_writes_per_minute,
+            50,
+            1,
+            WRITES_PER_MINUTE_MAX,
+        );
+        let pending_rows_max =
+            numbers.read("MAX_PENDING_ROWS", raw.max_pending_rows, 1_000_000, 1, 1_000_000_000);
+        let dedupe_window_s =
+            numbers.read("DEDUPE_WINDOW_SECONDS", raw.dedupe_window_seconds, 120, 0, 86_400);
+        let retention_days = numbers.read("RETENTION_DAYS", raw.retention_days, 30, 1, 3_650);
+        let host = raw.host.unwrap_or_else(|| "0.0.0.0".to_owned());
+        let host = host.trim().parse().unwrap_or_else(|_| {
+            problems.add("HOST", "must be an IP address such as 0.0.0.0 or 127.0.0.1");
+            IpAddr::from([0, 0, 0, 0])
+        });
+        if !problems.0.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            spreadsheet_id,
+            google_key,
+            webhook_secrets,
+            sheet_name,
+            host,
+            port,
+            data_dir: PathBuf::from(raw.data_dir.unwrap_or_else(|| "./data".to_owned())),
+            time_zone,
+            writes_per_minute_max,
+            pending_rows_max,
+            dedupe_window_s,
+            retention_days,
+            sheets_api_url,
+        })
+    }
+}
+
+struct Numbers<'a>(&'a mut Problems);
+
+impl Numbers<'_> {
+    fn read<T>(&mut self, name: &str, text: Option<String>, default: T, min: T, max: T) -> T
+    where
+        T: FromStr + PartialOrd + fmt::Display + Copy,
+    {
+        let Some(text) = text else { return default };
+        match text.trim().parse() {
+            Ok(number) if number >= min && number <= max => number,
+            _ => {
+                self.0.add(name, &format!("must be a whole number from {min} to {max}"));
+                default
+            }
+        }
+    }
+}
+
+/// Only what shows that this is the right kind of file; the rest is checked when it is used.
+#[derive(Deserialize)]
+struct KeyShape {
+    client_email: Option<String>,
+    private_key: Option<String>,
+    token_uri: Option<String>,
+}
+
+fn google_key(raw: &RawEnv, problems: &mut Problems) -> SecretString {
+    let (name, text) = match (&raw.google_credentials_json, &raw.google_application_credentials) {
+        (Some(json), _) => ("GOOGLE_CREDENTIALS_JSON", Ok(json.clone())),
+        (None, Some(path)) => {
+            ("GOOGLE_APPLICATION_CREDENTIALS", std::fs::read_to_string(path.trim()))
+        }
+        (None, None) => {
+            problems.add(
+                "GOOGLE_APPLICATION_CREDENTIALS",
+                "is missing: the path of the service account's key file (or set \
+                 GOOGLE_CREDENTIALS_JSON to its content)",
+            );
+            return SecretString::default();
+        }
+    };
+    let Ok(text) = text else {
+        problems.add(name, "names a file that cannot be read");
+        return SecretString::default();
+    };
+    let Ok(shape) = serde_json::from_str::<KeyShape>(&text) else {
+        problems.add(name, "is not JSON: use the key file as Google made it");
+        return SecretString::default();
+    };
+    for (field, value) in [
+        ("client_email", &shape.client_email),
+        ("private_key", &shape.private_key),
+        ("token_uri", &shape.token_uri),
+    ] {
+        if value.as_ref().is_none_or(|value| value.trim().is_empty()) {
+            problems.add(name, &format!("lacks {field}: use a service account's key file"));
+        }
+    }
+    if shape.token_uri.as_deref().is_some_and(|uri| !uri.is_empty() && !is_web_address(uri)) {
+        problems.add(name, "has a token_uri that is no http or https address");
+    }
+    SecretString::from(text)
+}
+
+fn webhook_secrets(text: Option<&str>, problems: &mut Problems) -> Vec<SecretString> {
+    let Some(text) = text else {
+        problems.add("WEBHOOK_SECRET", "is missing: at least 16 characters that nobody can guess");
+        return Vec::new();
+    };
+    let secrets: Vec<&str> =
+        text.split(',').map(str::trim).filter(|secret| !secret.is_empty()).collect();
+    if secrets.iter().any(|secret| secret.chars().count() < SECRET_CHARS_MIN) || secrets.is_empty()
+    {
+        problems.add("WEBHOOK_SECRET", "must be at least 16 characters");
+    }
+    if secrets.iter().any(|secret| secret.chars().any(|c| c.is_whitespace() || c.is_control())) {
+        problems.add("WEBHOOK_SECRET", "must not contain spaces");
+    }
+    secrets.into_iter().map(SecretString::from).collect()
+}
+
+/// The id, also out of the address that the browser shows.
+fn spreadsheet_id(text: Option<&str>, problems: &mut Problems) -> String {
+    let Some(text) = text else {
+        problems.add("SPREADSHEET_ID", "is missing: the spreadsheet's address or the id in it");
+        return String::new();
+    };
+    let text = text.trim();
+    let id = match text.split_once("/d/") {
+        Some((_, rest)) => rest.split(['/', '?', '#']).next().unwrap_or_default(),
+        None => text,
+    };
+    let is_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if id.is_empty() || !id.chars().all(is_id) {
+        problems.add("SPREADSHEET_ID", "must be the spreadsheet's address or the id in it");
+    }
+    id.to_owned()
+}
+
+fn is_web_address(text: &str) -> bool {
+    reqwest::Url::parse(text.trim())
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
