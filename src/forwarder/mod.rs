@@ -69,6 +69,8 @@ pub struct Forwarder {
     markers_full: bool,
     batches_unpruned: u32,
     pruned_at: Instant,
+    /// Whether delivered rows may still linger on the disk.
+    is_unpurged: bool,
 }
 
 /// A row that Google refuses is among those up to `last`.
@@ -114,6 +116,7 @@ impl Forwarder {
             markers_full: false,
             batches_unpruned: 0,
             pruned_at: Instant::now(),
+            is_unpurged: true,
         })
     }
 
@@ -309,6 +312,9 @@ impl Forwarder {
         let Some((layout, _)) = &self.layout else { return Ok(Next::Step) };
         let pending = self.journal.tally().pending();
         if pending == 0 {
+            if std::mem::take(&mut self.is_unpurged) {
+                self.journal.purge().await?;
+            }
             return Ok(if self.prune_is_due() { self.prune().await } else { Next::Idle });
         }
         let now = (self.options.now)();
@@ -366,6 +372,7 @@ impl Forwarder {
         match ending {
             Ending::Written => {
                 self.batches_unpruned += 1;
+                self.is_unpurged = true;
                 self.suspect = self.suspect.filter(|suspect| suspect.last > last);
                 self.succeeded();
             }

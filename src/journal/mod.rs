@@ -94,9 +94,10 @@ pub struct Journal(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    // Fields drop in this order: the writer finishes before the directory is let go.
-    writer: Writer,
+    // Fields drop in this order. The writer closes last of the two, which empties and removes the log
+    // behind the database, and only then the directory is let go.
     reader: Reader,
+    writer: Writer,
     tally: watch::Receiver<Tally>,
     tag: Arc<str>,
     hash_key: hmac::Key,
@@ -272,6 +273,18 @@ impl Journal {
     pub async fn release(&self, batch: Batch) -> Result<(), Unsettled> {
         let number = batch.number;
         self.settle(batch, move |page| page.finish_released(number)).await
+    }
+
+    /// Removes the last traces of delivered rows from the disk. For a quiet moment: it takes a sync.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn purge(&self) -> Result<(), Arc<Error>> {
+        let work = |page: &mut Page<'_>| {
+            page.is_to_be_purged = true;
+            Ok(())
+        };
+        self.0.writer.commit(work).await
     }
 
     /// Notes that a write leaves now, before it does.

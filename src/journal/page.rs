@@ -17,6 +17,8 @@ pub(super) const UNRECOGNISED_MAX: i64 = 1_000;
 pub(super) struct Page<'a> {
     connection: &'a Connection,
     pub(super) tally: Tally,
+    /// Whether the log behind the database is to be emptied after the commit.
+    pub(super) is_to_be_purged: bool,
 }
 
 /// What is stored of a sealed batch.
@@ -33,7 +35,7 @@ pub(super) struct Sealed {
 
 impl<'a> Page<'a> {
     pub(super) fn new(connection: &'a Connection, tally: Tally) -> Self {
-        Self { connection, tally }
+        Self { connection, tally, is_to_be_purged: false }
     }
 
     /// What is remembered under the first of these keys that knows anything, else nothing known.
