@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::chat::entry::Entry;
 use crate::sheets::client::{Client, NoAnswer};
 use crate::sheets::layout::Binding;
-use crate::sheets::outcome::{Delivery, Later, Refused, later, refused};
+use crate::sheets::outcome::{Delivery, Later, Refused, Trouble, later, refused, settled};
 use crate::sheets::rows::{self, MARKER_KEY, Marker, Plan};
 use crate::sheets::token::TokenTrouble;
 use crate::sheets::verdict::{Answer, Fault, Verdict};
@@ -15,6 +15,8 @@ enum MarkerState {
     Foreign,
     Absent,
     Unknown,
+    /// It cannot be read until a human has acted; the sentence says how.
+    Barred(String),
 }
 
 impl Client {
@@ -50,6 +52,8 @@ impl Client {
         match self.marker_state(marker).await {
             MarkerState::Ours => Delivery::Written,
             MarkerState::Foreign => Delivery::Refused(Refused::MarkerForeign),
+            // Nothing is known of the batch, so it stays as it is; what to mend is known.
+            MarkerState::Barred(advice) => Delivery::Refused(Refused::Operator(advice)),
             MarkerState::Absent if fault != Fault::Taken => Delivery::Refused(refused(fault)),
             MarkerState::Absent | MarkerState::Unknown => Delivery::PerhapsApplied(later(
                 "Google refused the batch, and its marker could not be read".to_owned(),
@@ -73,9 +77,13 @@ impl Client {
                 Ok(_) => MarkerState::Foreign,
                 Err(_) => MarkerState::Unknown,
             },
+            404 if answer.names_metadata() => MarkerState::Absent,
             // A spreadsheet that is gone is 404 as well, and says nothing of the marker.
-            404 if answer.names_metadata() || self.title().await.is_ok() => MarkerState::Absent,
-            _ => MarkerState::Unknown,
+            404 if self.title().await.is_ok() => MarkerState::Absent,
+            _ => match settled(self.account(), answer) {
+                Err(Trouble::Operator(advice)) => MarkerState::Barred(advice),
+                _ => MarkerState::Unknown,
+            },
         }
     }
 }

@@ -14,6 +14,13 @@ pub const TAB_KEY: &str = "dts.tab";
 /// Metadata key that binds a column; its value is [`Column::key`].
 pub const COLUMN_KEY: &str = "dts.column";
 
+/// What a tab's metadata says: its purpose, the version of its columns, and the title under which it
+/// was made or found. So a renamed tab stays the one that is configured, and services configured for
+/// different titles share a spreadsheet without meeting.
+pub(super) fn tab_value(configured_title: &str) -> String {
+    format!("log.1 {configured_title}")
+}
+
 /// What we look for in the spreadsheet.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -157,9 +164,12 @@ pub struct Binder {
 
 /// Decides from the tabs and the metadata there are.
 pub fn decide(spreadsheet: &Spreadsheet, bindings: &[Binding], wanted: &Wanted) -> Decision {
+    let value = tab_value(&wanted.title);
     let bound = |tab: &&Tab| {
         bindings.iter().any(|binding| {
-            binding.metadata_key == TAB_KEY && binding.location.sheet_id == tab.properties.sheet_id
+            binding.metadata_key == TAB_KEY
+                && binding.metadata_value == value
+                && binding.location.sheet_id == tab.properties.sheet_id
         })
     };
     let tabs = || spreadsheet.sheets.iter().filter(|tab| bound(tab));

@@ -3,12 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::sheets::column::Column;
-use crate::sheets::layout::{Binder, COLUMN_KEY, TAB_KEY, TabAt, Wanted};
+use crate::sheets::layout::{Binder, COLUMN_KEY, TAB_KEY, TabAt, Wanted, tab_value};
 
 /// Rows of a new tab; appending grows it.
 const ROWS: u32 = 1_000;
-/// What the tab's metadata says: its purpose, and the version of its columns.
-const TAB_VALUE: &str = "log.1";
 
 /// One atomic request that brings the tab into shape.
 #[derive(Clone, Debug)]
@@ -29,7 +27,7 @@ pub(super) fn make(wanted: &Wanted) -> Mend {
             "rowCount": ROWS, "columnCount": columns.len(), "frozenRowCount": 1
         },
     } } })];
-    requests.push(bind_tab(id, id));
+    requests.push(bind_tab(wanted, id));
     for (column, index) in &columns {
         requests.extend(new_column(id, *column, *index));
     }
@@ -47,7 +45,7 @@ pub(super) fn bind(wanted: &Wanted, tab: &TabAt, binder: &Binder) -> Mend {
         } }));
     }
     if !tab.is_bound {
-        requests.push(bind_tab(wanted.tab_id, id));
+        requests.push(bind_tab(wanted, id));
     }
     requests.extend(binder.found.iter().map(|(column, index)| bind_column(id, *column, *index)));
     for (column, index) in &binder.added {
@@ -63,11 +61,11 @@ pub(super) fn bind(wanted: &Wanted, tab: &TabAt, binder: &Binder) -> Mend {
 }
 
 /// The id makes binding the same tab twice impossible: Google refuses an id that exists.
-fn bind_tab(metadata_id: i32, sheet_id: i32) -> Value {
+fn bind_tab(wanted: &Wanted, sheet_id: i32) -> Value {
     json!({ "createDeveloperMetadata": { "developerMetadata": {
-        "metadataId": metadata_id,
+        "metadataId": wanted.tab_id,
         "metadataKey": TAB_KEY,
-        "metadataValue": TAB_VALUE,
+        "metadataValue": tab_value(&wanted.title),
         "location": { "sheetId": sheet_id },
         "visibility": "DOCUMENT",
     } } })
