@@ -29,6 +29,9 @@ use crate::status::Status;
 pub const WEBHOOK_PATH: &str = "/webhooks/doubletick";
 /// How long requests in flight may take when the service stops, in seconds.
 pub const STOP_BUDGET_S: u64 = 5;
+/// How long an idle connection is kept. Longer than senders and proxies keep theirs, so that it is
+/// never we who close one at the moment in which an event is sent on it.
+const KEEP_ALIVE: Duration = Duration::from_secs(120);
 /// How long a client may take over its request head.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -66,6 +69,7 @@ pub fn serve(listener: TcpListener, door: Door) -> std::io::Result<Server> {
     let door = Data::new(door);
     let server = HttpServer::new(move || App::new().app_data(Data::clone(&door)).configure(routes))
         .client_request_timeout(HEAD_TIME_MAX)
+        .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(STOP_BUDGET_S)
         // The app decides when to stop, and in which order.
         .disable_signals()
@@ -76,7 +80,7 @@ pub fn serve(listener: TcpListener, door: Door) -> std::io::Result<Server> {
 
 fn routes(service: &mut ServiceConfig) {
     let webhook = || {
-        web::resource([WEBHOOK_PATH.to_owned(), format!("{WEBHOOK_PATH}/{{secret:.+}}")])
+        web::resource([WEBHOOK_PATH.to_owned(), format!("{WEBHOOK_PATH}/{{secret:.*}}")])
             .route(web::post().to(webhook::receive))
             .default_service(web::to(webhook::wrong_method))
     };

@@ -33,8 +33,8 @@ impl Secrets {
     /// Verifies the secret in the address, or without one the bearer's.
     pub(super) fn verify(&self, request: &HttpRequest) -> Option<Verified> {
         let presented = match request.match_info().get("secret") {
-            Some(secret) => Some(secret),
-            None => bearer(request),
+            Some(secret) if !secret.is_empty() => Some(secret),
+            _ => bearer(request),
         };
         let presented = fingerprint(presented?);
         // All are compared, so that time does not tell which one was near.
