@@ -1,0 +1,13 @@
+//! The promises, tried through the door: the real binary, a stand-in for Google, HTTP, and then a
+//! look at the sheet. Files are named for the kind of promise.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod harness;
+mod accepting;
+mod exactly_once;
+mod remembering;
+mod sheet;
+mod operating;
+mod starting;
+mod privacy;

@@ -1,0 +1,180 @@
+//! Starting, stopping and checking: plain sentences and exit codes.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Clinic, LOG_TAB, unassigned};
+
+#[test]
+fn all_faults_in_the_settings_are_named_at_once() {
+    let clinic = Clinic::new()
+        .without("SPREADSHEET_ID")
+        .with("WEBHOOK_SECRET", "short")
+        .with("PORT", "80x")
+        .with("GOOGLE_CREDENTIALS_JSON", "{\"private_key\":\"MARKED\"}")
+        .with("TIMEZONE", "Mars/Olympus");
+    for args in [&[][..], &["check"]] {
+        let ended = clinic.run(args);
+        let said = ended.stdout + &ended.stderr;
+        for name in
+            ["SPREADSHEET_ID", "WEBHOOK_SECRET", "PORT", "GOOGLE_CREDENTIALS_JSON", "TIMEZONE"]
+        {
+            assert!(said.contains(name), "{name} is not named: {said}");
+        }
+        assert!(!said.contains("MARKED") && !said.contains("short\n") && !said.contains("80x"));
+        assert_eq!(ended.status.code(), Some(if args.is_empty() { 2 } else { 1 }));
+    }
+}
+
+#[test]
+fn wrong_arguments_are_told_from_right_ones() {
+    let clinic = Clinic::new();
+    assert_eq!(clinic.run(&["serve-me"]).status.code(), Some(2));
+    let help = clinic.run(&["--help"]);
+    assert!(help.status.success() && help.stdout.contains("exit codes"));
+}
+
+#[test]
+fn a_bad_key_is_found_at_the_start() {
+    let key = Clinic::new().google.key_json();
+    let mut bad: serde_json::Value = serde_json::from_str(&key).unwrap();
+    bad["private_key"] = "-----BEGIN PRIVATE KEY-----\nnot one\n".into();
+    let ended = Clinic::new().with("GOOGLE_CREDENTIALS_JSON", &bad.to_string()).run(&[]);
+    assert!(ended.stderr.contains("private_key"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("not one"));
+    assert_eq!(ended.status.code(), Some(1));
+    bad["token_uri"] = "ht!tp://nowhere".into();
+    let ended = Clinic::new().with("GOOGLE_CREDENTIALS_JSON", &bad.to_string()).run(&[]);
+    assert!(ended.stderr.contains("token_uri"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_second_process_on_the_same_directory_refuses_to_start() {
+    let clinic = Clinic::new();
+    let _service = clinic.open();
+    let second = clinic.run(&[]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(second.stderr.contains("in use by another"), "{}", second.stderr);
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_said_in_a_sentence() {
+    let clinic = Clinic::new().with("DATA_DIR", "/proc/nowhere");
+    let ended = clinic.run(&[]);
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(ended.stderr.contains("DATA_DIR"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn both_signals_stop_it_cleanly() {
+    for signal in ["TERM", "INT"] {
+        let clinic = Clinic::new();
+        let service = clinic.open();
+        service.take(&unassigned("chat_1")).await;
+        service.drained().await;
+        let started = Instant::now();
+        assert!(service.stop(signal).success());
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+}
+
+#[tokio::test]
+async fn stopping_gives_the_write_under_way_its_chance() {
+    let clinic = Clinic::new();
+    let service = clinic.open();
+    service.wait_for_sheet("delivering").await;
+    clinic.google.fail_next_write(fake_google::Fault::Slow(Duration::from_millis(800)));
+    let writes = clinic.google.writes();
+    service.take(&unassigned("chat_1")).await;
+    while clinic.google.writes() == writes {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(service.stop("TERM").success());
+    assert_eq!(clinic.rows().len(), 1);
+    // Settled as well: the next start has nothing to do.
+    let service = clinic.open();
+    assert_eq!(service.metrics().await["pending"], 0.0);
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_answered_before_it_stops() {
+    use std::io::{Read, Write};
+    let clinic = Clinic::new();
+    let service = clinic.open();
+    let body = unassigned("in flight").to_string();
+    let (first, rest) = body.split_at(20);
+    let path = service.webhook().split_once(&service.address.to_string()).unwrap().1.to_owned();
+    let length = body.len();
+    let mut stream = std::net::TcpStream::connect(service.address).unwrap();
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{first}");
+    stream.write_all(head.as_bytes()).unwrap();
+    // Only when another request has been answered is the first one surely being served.
+    service.get("/healthz").await;
+    service.signal("TERM");
+    while !service.log().contains("stopping") {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    stream.write_all(rest.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    assert!(service.stop("TERM").success());
+    let service = clinic.open();
+    clinic.expect_rows(1);
+    service.drained().await;
+}
+
+#[tokio::test]
+async fn check_tells_line_by_line_and_names_the_account() {
+    let clinic = Clinic::new();
+    let good = clinic.run(&["check"]);
+    assert!(good.status.success(), "{}", good.stdout);
+    for word in [
+        "settings",
+        "key file",
+        "journal directory",
+        "token",
+        "spreadsheet reachable",
+        "may edit",
+        "tabs",
+        "columns",
+        "webhook address",
+        &clinic.google.client_email(),
+    ] {
+        assert!(good.stdout.contains(word), "{word} is missing: {}", good.stdout);
+    }
+    assert_eq!(clinic.google.tabs(), ["Sheet1"], "check made a tab");
+    clinic.google.fail_all(fake_google::Refusal::NotShared403);
+    let bad = clinic.run(&["check"]);
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(bad.stdout.contains(&format!("share it with {}", clinic.google.client_email())));
+}
+
+#[tokio::test]
+async fn check_live_proves_the_facts_beside_a_running_service_and_cleans_up() {
+    let clinic = Clinic::new();
+    let service = clinic.open();
+    service.wait_for_sheet("delivering").await;
+    let ended = clinic.run(&["check", "--live"]);
+    assert!(ended.status.success(), "{}", ended.stdout);
+    for fact in ["marker_fences", "marker_readable", "append_under_filter", "prune_absent"] {
+        assert!(ended.stdout.contains(fact), "{}", ended.stdout);
+    }
+    assert_eq!(clinic.google.tabs(), ["Sheet1", LOG_TAB]);
+    service.take(&unassigned("chat_1")).await;
+    clinic.expect_rows(1);
+    service.drained().await;
+}
+
+#[tokio::test]
+async fn it_is_small_and_quick_to_start() {
+    let clinic = Clinic::new();
+    let started = Instant::now();
+    let service = clinic.open();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", service.process_id())).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kilobytes: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
+    // A debug build on a loaded machine; the release build's figures stand in the README.
+    assert!(kilobytes < 40_000, "{kilobytes} kB resident");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?} to start", started.elapsed());
+}
