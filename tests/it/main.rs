@@ -11,3 +11,4 @@ mod sheet;
 mod operating;
 mod starting;
 mod privacy;
+mod tidy;
