@@ -69,7 +69,7 @@ pub(super) async fn parse(request: &HttpRequest, body: Bytes) -> Result<Value, F
     let looks_like_json = text.trim_start().starts_with(['{', '[']);
     match essence.as_str() {
         _ if looks_like_json => json(text),
-        "application/x-www-form-urlencoded" => Ok(urlencoded(text)),
+        "application/x-www-form-urlencoded" => urlencoded(text),
         "multipart/form-data" => multipart(content_type, body.clone()).await,
         _ => {
             json(text).map_err(|fault| if text.trim().is_empty() { Fault::Neither } else { fault })
@@ -82,7 +82,7 @@ fn json(text: &str) -> Result<Value, Fault> {
         .map_err(|error| Fault::NotJson { line: error.line(), column: error.column() })
 }
 
-fn urlencoded(text: &str) -> Value {
+fn urlencoded(text: &str) -> Result<Value, Fault> {
     let fields = form_urlencoded::parse(text.trim().as_bytes());
     form(fields.map(|(name, value)| (name.into_owned(), value.into_owned())))
 }
@@ -97,13 +97,23 @@ async fn multipart(content_type: &str, body: Bytes) -> Result<Value, Fault> {
         let value = String::from_utf8(bytes.to_vec()).map_err(|_| Fault::NotUtf8)?;
         fields.push((name, value));
     }
-    Ok(form(fields))
+    form(fields)
 }
 
-/// A form is an object of texts; `contact[name]` is written as JSON would nest it.
-fn form(fields: impl IntoIterator<Item = (String, String)>) -> Value {
-    let named = fields
-        .into_iter()
-        .map(|(name, value)| (name.replace('[', ".").replace(']', ""), Value::String(value)));
-    Value::Object(named.collect::<Map<_, _>>())
+/// A form is an object of texts; `contact[name]` is nested as JSON would nest it, one level deep.
+fn form(fields: impl IntoIterator<Item = (String, String)>) -> Result<Value, Fault> {
+    let mut object = Map::new();
+    for (name, value) in fields {
+        let value = Value::String(value);
+        match name.strip_suffix(']').and_then(|name| name.split_once('[')) {
+            Some((outer, inner)) => {
+                let nested = object.entry(outer).or_insert_with(|| Value::Object(Map::new()));
+                if let Value::Object(nested) = nested {
+                    nested.insert(inner.to_owned(), value);
+                }
+            }
+            None => _ = object.insert(name, value),
+        }
+    }
+    if object.is_empty() { Err(Fault::Neither) } else { Ok(Value::Object(object)) }
 }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
+use percent_encoding::percent_decode_str;
 use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
@@ -33,12 +34,17 @@ impl Secrets {
     /// Verifies the secret in the address, or without one the bearer's.
     pub(super) fn verify(&self, request: &HttpRequest) -> Option<Verified> {
         let presented = match request.match_info().get("secret") {
-            Some(secret) if !secret.is_empty() => Some(secret),
-            _ => bearer(request),
+            Some(secret) if !secret.is_empty() => secret,
+            _ => bearer(request)?,
         };
-        let presented = fingerprint(presented?);
+        // The router leaves some characters of an address encoded; a secret may contain them.
+        let decoded = percent_decode_str(presented).decode_utf8_lossy();
+        let (plain, decoded) = (fingerprint(presented), fingerprint(&decoded));
         // All are compared, so that time does not tell which one was near.
-        let any = self.0.iter().fold(Choice::from(0), |any, known| any | known.ct_eq(&presented));
+        let any = self
+            .0
+            .iter()
+            .fold(Choice::from(0), |any, known| any | known.ct_eq(&plain) | known.ct_eq(&decoded));
         bool::from(any).then_some(Verified(()))
     }
 }

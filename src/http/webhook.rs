@@ -23,6 +23,9 @@ const RETRY_AFTER_S: u32 = 5;
 /// The same for a journal that is full: it takes at least a minute's writes to make room.
 const RETRY_AFTER_FULL_S: u32 = 60;
 
+/// Longest event name that is looked at.
+const EVENT_NAME_CHARS_MAX: usize = 100;
+
 /// POST: one event.
 pub(super) async fn receive(
     request: HttpRequest,
@@ -123,7 +126,7 @@ fn refusal(status: StatusCode, sentence: &str) -> HttpResponse {
 fn announced(request: &HttpRequest) -> Option<String> {
     form_urlencoded::parse(request.query_string().as_bytes())
         .find(|(name, _)| name == "event")
-        .map(|(_, value)| value.into_owned())
+        .map(|(_, value)| value.chars().take(EVENT_NAME_CHARS_MAX).collect())
 }
 
 /// Warns of unrecognised bodies, once a minute at most.
