@@ -102,6 +102,7 @@ impl ChatEvent {
             Happening::Opened | Happening::Closed => (CONVERSATION_PHONE, CONVERSATION_WABA),
             _ => (CUSTOMER_PHONE, WABA_NUMBER),
         };
+        let at = TIME.iter().find_map(|name| parse(fields.text(&[*name]).reveal(), now));
         let mut canonical = fields.canonical();
         canonical.push(happening as u8);
         let event = Self {
@@ -113,8 +114,9 @@ impl ChatEvent {
             waba_number: fields.text(waba),
             agent_name: fields.text(agent),
             agent_phone: fields.text(agent_phone),
-            at: TIME.iter().find_map(|name| parse(fields.text(&[*name]).reveal(), now)),
-            identity: Identity { canonical, is_its_own: fields.has(TIME) || fields.has(OWN_ID) },
+            at,
+            // A time that cannot be read tells two events no better apart than none.
+            identity: Identity { canonical, is_its_own: at.is_some() || fields.has(OWN_ID) },
         };
         let identified = [&event.chat_id, &event.customer_id, &event.customer_phone];
         identified.iter().any(|text| !text.is_blank()).then_some(event)

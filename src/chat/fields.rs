@@ -90,7 +90,7 @@ fn opened(envelope: &Value) -> Option<Map<String, Value>> {
         other => other.clone(),
     };
     match only_element(inner) {
-        Value::Object(fields) => Some(fields),
+        Value::Object(fields) if !fields.is_empty() => Some(fields),
         _ => None,
     }
 }

@@ -10,8 +10,8 @@
 //! - A conversation closed since names nobody, and so does an assignment older than the retention:
 //!   blank is better than the wrong person.
 //! - What the event says itself always wins over what we remember.
-//! - Two chats of one customer share the customer's name and nothing else. A customer's chats on
-//!   two of the clinic's numbers are closed separately.
+//! - Two chats of one customer share the customer's name and phone and nothing else. A customer's
+//!   chats on two of the clinic's numbers are closed separately.
 
 use serde::{Deserialize, Serialize};
 
@@ -76,11 +76,17 @@ pub struct CustomerMemory {
 }
 
 /// The customer's conversation on one of the clinic's numbers: when it was last heard of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Line {
     waba_digits: String,
     heard: u64,
     closed: u64,
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Line(heard: {}, closed: {})", self.heard, self.closed)
+    }
 }
 
 /// All that is known before the event.
@@ -163,7 +169,7 @@ fn resend_of(
     let (last, heard) = match event.happening {
         Happening::Unassigned | Happening::Assigned => {
             let waba = event.waba_number.or(&known.chat.waba_number);
-            (&known.chat.last, known.customer.line(&waba).map_or(0, |line| line.heard))
+            (&known.chat.last, known.customer.latest(&waba, |line| line.heard))
         }
         Happening::Opened | Happening::Closed => (&known.customer.last, 0),
     };
@@ -176,7 +182,7 @@ fn assigned(event: &ChatEvent, chat: &ChatMemory, told: Told) -> ChatMemory {
         name: event.agent_name.clone(),
         phone: event.agent_phone.clone(),
         number: told.number,
-        at: event.at.unwrap_or(told.at),
+        at: told.at,
     };
     ChatMemory {
         last: Some(told),
@@ -208,7 +214,7 @@ fn heard_of(event: &ChatEvent, customer: &CustomerMemory, told: Told) -> Custome
 /// The row of an unassignment: what it says, then what we remember.
 fn completed(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs, rules: Rules) -> Entry {
     let waba_number = event.waba_number.or(&known.chat.waba_number);
-    let closed = known.customer.line(&waba_number).map_or(0, |line| line.closed);
+    let closed = known.customer.latest(&waba_number, |line| line.closed);
     let agent = known
         .chat
         .agent
@@ -217,7 +223,8 @@ fn completed(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs, rules:
     let (mut name, mut phone) = (event.agent_name.clone(), event.agent_phone.clone());
     // The two halves of an agent are joined only where they cannot be of different people.
     if let Some(agent) = agent {
-        if name.is_blank() && (phone.is_blank() || phone.digits() == agent.phone.digits()) {
+        let is_theirs = !phone.digits().is_empty() && phone.digits() == agent.phone.digits();
+        if name.is_blank() && (phone.is_blank() || is_theirs) {
             name = agent.name.clone();
         }
         if phone.is_blank() && name == agent.name {
@@ -240,14 +247,13 @@ fn completed(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs, rules:
 }
 
 impl CustomerMemory {
-    /// The conversation on that number. Where the number is unknown, on any: the latest heard of.
-    fn line(&self, waba_number: &Personal) -> Option<&Line> {
+    /// The latest of something on that number; 0 for never. Where either number is unknown it may be
+    /// the same one, and counts.
+    fn latest(&self, waba_number: &Personal, of: fn(&Line) -> u64) -> u64 {
         let digits = waba_number.digits();
-        self.lines
-            .iter()
-            .filter(|line| {
-                digits.is_empty() || line.waba_digits.is_empty() || line.waba_digits == digits
-            })
-            .max_by_key(|line| line.heard)
+        let may_be_it = |line: &&Line| {
+            digits.is_empty() || line.waba_digits.is_empty() || line.waba_digits == digits
+        };
+        self.lines.iter().filter(may_be_it).map(of).max().unwrap_or(0)
     }
 }

@@ -48,6 +48,13 @@ const NAMES: &[(&str, Meaning)] = &[
     ("REMOVE_TAG*", Ignored("tag")),
     ("TAG_*", Ignored("tag")),
     ("TEMPLATE_*", Ignored("template")),
+    ("CUSTOMER_NOTE_*", Ignored("note")),
+    ("UPDATE_CUSTOMER_*", Ignored("customer")),
+    ("NEW_LEAD*", Ignored("lead")),
+    ("WIDGET_LEAD_*", Ignored("lead")),
+    ("VERIFIED_WIDGET_LEAD_*", Ignored("lead")),
+    ("WA_GROUP_*", Ignored("group")),
+    ("CONVERSATION_COST_*", Ignored("cost")),
 ];
 
 /// Keys that give a shape away, most telling first. A key counts only with a value.
@@ -68,7 +75,11 @@ const SHAPES: &[(&[&str], Meaning)] = &[
     (&["templateName", "templateId"], Ignored("template")),
     (&["messageId", "dtMessageId", "receivedAt", "message", "text"], Ignored("message")),
     (&["from", "to", "status"], Ignored("message")),
-    (&["customFields", "verified", "note"], Ignored("customer")),
+    (
+        &["customFields", "customFieldId", "customFieldEventType", "verified", "note"],
+        Ignored("customer"),
+    ),
+    (&["conversationId", "conversationType", "cost"], Ignored("cost")),
     (&IDENTIFYING, Acts(Happening::Unassigned)),
 ];
 

@@ -26,7 +26,8 @@ impl Personal {
         if trimmed == "null" {
             return Self::default();
         }
-        Self(trimmed.chars().take(FIELD_CHARS_MAX).collect())
+        let bounded: String = trimmed.chars().take(FIELD_CHARS_MAX).collect();
+        Self(bounded.trim_end().to_owned())
     }
 
     /// Whether nothing is known.
