@@ -94,8 +94,11 @@ impl Config {
     /// # Errors
     /// All [`Problems`] at once.
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Problems> {
-        let set = vars.into_iter().filter(|(_, value)| !value.trim().is_empty());
-        // Only texts are read, so envy has nothing to refuse.
+        // envy takes `port` for PORT and would refuse to have both.
+        let set = vars.into_iter().filter(|(name, value)| {
+            !name.chars().any(char::is_lowercase) && !value.trim().is_empty()
+        });
+        // Only texts are read, each once, so envy has nothing to refuse.
         let raw: RawEnv = envy::from_iter(set).unwrap_or_default();
         Self::validated(raw)
     }
@@ -252,7 +255,8 @@ fn spreadsheet_id(text: Option<&str>, problems: &mut Problems) -> String {
         None => text,
     };
     let is_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if id.is_empty() || !id.chars().all(is_id) {
+    // A published page's address has `/d/e/` and names no spreadsheet that can be written.
+    if id.is_empty() || id == "e" || !id.chars().all(is_id) {
         problems.add("SPREADSHEET_ID", "must be the spreadsheet's address or the id in it");
     }
     id.to_owned()

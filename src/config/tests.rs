@@ -1,1 +1,314 @@
-//! t
+//! The settings' promises: all faults at once, each by its full name, and never a value.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+
+use crate::config::{Config, Problems};
+
+const SECRET: &str = "opens-the-door-0001";
+const ID: &str = "1AbC_dEf-GhIjKlMnOpQrStUvWxYz0123456789abcdE";
+const KEY: &str = r#"{"type":"service_account","client_email":"robot@clinic.example",
+    "private_key":"-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n",
+    "token_uri":"https://oauth2.googleapis.com/token"}"#;
+
+/// The least that a deployment must set, and these on top.
+fn read(more: &[(&str, &str)]) -> Result<Config, Problems> {
+    let least =
+        [("SPREADSHEET_ID", ID), ("GOOGLE_CREDENTIALS_JSON", KEY), ("WEBHOOK_SECRET", SECRET)];
+    // What is set twice is set by the last, as in a shell.
+    let least = least.iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name));
+    let vars = least.chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::from_vars(vars.collect::<Vec<_>>())
+}
+
+#[track_caller]
+fn valid(more: &[(&str, &str)]) -> Config {
+    read(more).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// The one problem that these settings have.
+#[track_caller]
+fn problem(more: &[(&str, &str)]) -> String {
+    let problems = read(more).map(|_| "valid").unwrap_err();
+    let [sentence] = problems.sentences() else { panic!("{problems}") };
+    sentence.clone()
+}
+
+#[track_caller]
+fn check_refused(name: &str, value: &str) {
+    let sentence = problem(&[(name, value)]);
+    assert!(sentence.starts_with(&format!("{name} ")), "{sentence}");
+}
+
+#[test]
+fn three_settings_are_enough() {
+    let config = valid(&[]);
+    assert_eq!(config.spreadsheet_id, ID);
+    assert_eq!(config.google_key.expose_secret(), KEY);
+    assert_eq!(config.webhook_secrets.len(), 1);
+    assert_eq!(config.webhook_secrets[0].expose_secret(), SECRET);
+    assert_eq!(config.sheet_name, "Unassigned chats");
+    assert_eq!((config.host, config.port), (IpAddr::from([0, 0, 0, 0]), 8080));
+    assert_eq!(config.data_dir, Path::new("./data"));
+    assert_eq!(config.time_zone, None);
+    assert_eq!(config.writes_per_minute_max, 50);
+    assert_eq!(config.dedupe_window_s, 120);
+    assert_eq!(config.retention_days, 30);
+    assert_eq!(config.sheets_api_url, "https://sheets.googleapis.com/");
+}
+
+#[test]
+fn every_setting_can_be_set() {
+    let config = valid(&[
+        ("SHEET_NAME", " Wartende "),
+        ("HOST", "127.0.0.1"),
+        ("PORT", "0"),
+        ("DATA_DIR", "/var/lib/x"),
+        ("TIMEZONE", "Asia/Kolkata"),
+        ("MAX_WRITES_PER_MINUTE", "60"),
+        ("MAX_PENDING_ROWS", "10"),
+        ("DEDUPE_WINDOW_SECONDS", "0"),
+        ("RETENTION_DAYS", "1"),
+        ("SHEETS_API_URL", "http://127.0.0.1:9/"),
+    ]);
+    assert_eq!(config.sheet_name, "Wartende");
+    assert_eq!((config.host, config.port), (IpAddr::from([127, 0, 0, 1]), 0));
+    assert_eq!(config.data_dir, Path::new("/var/lib/x"));
+    assert_eq!(config.time_zone.as_deref(), Some("Asia/Kolkata"));
+    assert_eq!(config.writes_per_minute_max, 60);
+    assert_eq!(config.pending_rows_max, 10);
+    assert_eq!(config.dedupe_window_s, 0);
+    assert_eq!(config.retention_days, 1);
+    assert_eq!(config.sheets_api_url, "http://127.0.0.1:9/");
+}
+
+#[test]
+fn an_empty_setting_counts_as_absent() {
+    let config = valid(&[("PORT", ""), ("TIMEZONE", " "), ("SHEET_NAME", ""), ("HOST", "\t")]);
+    assert_eq!((config.port, config.time_zone), (8080, None));
+    assert_eq!(config.sheet_name, "Unassigned chats");
+    assert!(problem(&[("WEBHOOK_SECRET", " ")]).starts_with("WEBHOOK_SECRET is missing"));
+    assert!(problem(&[("SPREADSHEET_ID", "")]).starts_with("SPREADSHEET_ID is missing"));
+}
+
+#[test]
+fn settings_of_others_are_none_of_our_business() {
+    valid(&[("PATH", "/bin"), ("LANG", "C"), ("PORTS", "x"), ("RUST_LOG", "debug")]);
+}
+
+/// Other programs set `host` or `port` in small letters; ours are written in capitals.
+#[test]
+fn a_name_in_small_letters_does_not_hide_the_setting_in_capitals() {
+    let config = valid(&[("PORT", "9000"), ("port", "x"), ("timezone", "nowhere")]);
+    assert_eq!(config.port, 9000);
+}
+
+#[test]
+fn all_faults_are_reported_at_once_by_their_full_names() {
+    let nothing = Config::from_vars([]).map(|_| "valid").unwrap_err();
+    let missing = ["GOOGLE_APPLICATION_CREDENTIALS", "WEBHOOK_SECRET", "SPREADSHEET_ID"];
+    assert_eq!(nothing.sentences().len(), missing.len());
+
+    let wrong = [
+        ("SPREADSHEET_ID", "no/id"),
+        ("GOOGLE_CREDENTIALS_JSON", "{"),
+        ("WEBHOOK_SECRET", "short"),
+        ("TIMEZONE", "Mars/Olympus"),
+        ("SHEETS_API_URL", "ftp://x"),
+        ("PORT", "eighty"),
+        ("HOST", "localhost"),
+        ("MAX_WRITES_PER_MINUTE", "61"),
+        ("MAX_PENDING_ROWS", "0"),
+        ("DEDUPE_WINDOW_SECONDS", "-1"),
+        ("RETENTION_DAYS", "0"),
+    ];
+    let problems = read(&wrong).map(|_| "valid").unwrap_err();
+    assert_eq!(problems.sentences().len(), wrong.len(), "{problems}");
+    for (name, _) in wrong {
+        let told = problems.sentences().iter().filter(|s| s.starts_with(&format!("{name} ")));
+        assert_eq!(told.count(), 1, "{name} in {problems}");
+    }
+    let lines = problems.to_string();
+    assert_eq!(lines.lines().count(), 1 + wrong.len(), "one line each: {lines}");
+}
+
+#[test]
+fn no_value_is_ever_echoed() {
+    let canary = "c4n4ry";
+    let names = [
+        "SPREADSHEET_ID",
+        "GOOGLE_CREDENTIALS_JSON",
+        "WEBHOOK_SECRET",
+        "TIMEZONE",
+        "SHEETS_API_URL",
+        "PORT",
+        "HOST",
+        "MAX_WRITES_PER_MINUTE",
+        "MAX_PENDING_ROWS",
+        "DEDUPE_WINDOW_SECONDS",
+        "RETENTION_DAYS",
+    ];
+    let wrong: Vec<_> = names.iter().map(|name| (*name, "c4n4ry / ?")).collect();
+    let problems = read(&wrong).map(|_| "valid").unwrap_err();
+    assert!(!format!("{problems} {problems:?}").contains(canary), "{problems}");
+
+    for key in [
+        r#"{"client_email":"c4n4ry","private_key":"c4n4ry"}"#,
+        r#"{"client_email":"c4n4ry","private_key":"c4n4ry","token_uri":"c4n4ry"}"#,
+        r#"{"client_email":["c4n4ry"]}"#,
+        r#"{"private_key":"c4n4ry""#,
+    ] {
+        let problems = read(&[("GOOGLE_CREDENTIALS_JSON", key)]).map(|_| "valid").unwrap_err();
+        assert!(!format!("{problems} {problems:?}").contains(canary), "{problems}");
+    }
+    let path =
+        problem(&[("GOOGLE_CREDENTIALS_JSON", ""), ("GOOGLE_APPLICATION_CREDENTIALS", "/c4n4ry")]);
+    assert!(!path.contains(canary), "{path}");
+}
+
+#[test]
+fn a_config_shows_no_secret() {
+    let shown = format!("{:?}", valid(&[]));
+    for secret in [SECRET, "c2VjcmV0", "robot@clinic.example"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn the_spreadsheet_is_given_by_id_or_by_the_address_in_the_browser() {
+    for given in [
+        ID.to_owned(),
+        format!("  {ID}\n"),
+        format!("https://docs.google.com/spreadsheets/d/{ID}"),
+        format!("https://docs.google.com/spreadsheets/d/{ID}/edit?gid=0#gid=0"),
+        format!("https://docs.google.com/spreadsheets/u/1/d/{ID}/edit"),
+        format!("docs.google.com/spreadsheets/d/{ID}?usp=sharing"),
+        format!("https://docs.google.com/spreadsheets/d/{ID}#gid=7"),
+    ] {
+        assert_eq!(valid(&[("SPREADSHEET_ID", &given)]).spreadsheet_id, ID, "{given:?}");
+    }
+    for given in ["https://docs.google.com/spreadsheets", "https://x/d/", "My sheet", "a/b", "ä"] {
+        check_refused("SPREADSHEET_ID", given);
+    }
+}
+
+/// The address of a sheet published to the web holds no id of the spreadsheet.
+#[test]
+fn the_address_of_a_published_page_is_refused() {
+    let published = "https://docs.google.com/spreadsheets/d/e/2PACX-1vQabcdefghijklmnop/pubhtml";
+    check_refused("SPREADSHEET_ID", published);
+}
+
+#[test]
+fn numbers_are_whole_and_within_their_range() {
+    let ranges = [
+        ("PORT", ["65535", "0"], ["65536", "-1"]),
+        ("MAX_WRITES_PER_MINUTE", ["1", "60"], ["0", "61"]),
+        ("MAX_PENDING_ROWS", ["1", "1000000000"], ["0", "1000000001"]),
+        ("DEDUPE_WINDOW_SECONDS", ["0", "86400"], ["-1", "86401"]),
+        ("RETENTION_DAYS", ["1", "3650"], ["0", "3651"]),
+    ];
+    for (name, good, bad) in ranges {
+        good.iter().for_each(|value| drop(valid(&[(name, value)])));
+        let never = ["1.5", "ten", "1 2", "99999999999999999999999"];
+        bad.iter().chain(&never).for_each(|value| check_refused(name, value));
+    }
+    assert_eq!(valid(&[("PORT", " 9000 ")]).port, 9000);
+    assert!(problem(&[("PORT", "x")]).ends_with("from 0 to 65535"));
+}
+
+#[test]
+fn two_secrets_may_overlap_while_one_replaces_the_other() {
+    let two = format!("{SECRET} , another-secret-02,");
+    let config = valid(&[("WEBHOOK_SECRET", &two)]);
+    let secrets: Vec<_> = config.webhook_secrets.iter().map(ExposeSecret::expose_secret).collect();
+    assert_eq!(secrets, [SECRET, "another-secret-02"]);
+}
+
+#[test]
+fn a_secret_that_can_be_guessed_is_refused() {
+    valid(&[("WEBHOOK_SECRET", "exactly16letters")]);
+    check_refused("WEBHOOK_SECRET", "only15character");
+    check_refused("WEBHOOK_SECRET", "opens-the-door-0001,short");
+    check_refused("WEBHOOK_SECRET", ",");
+    check_refused("WEBHOOK_SECRET", "with spaces in it, and more of them");
+}
+
+#[test]
+fn a_key_file_lacking_a_field_is_refused_by_the_fields_name() {
+    for field in ["client_email", "private_key", "token_uri"] {
+        for nothing in [None, Some(serde_json::Value::Null), Some("".into()), Some(" ".into())] {
+            let mut key: serde_json::Value = serde_json::from_str(KEY).unwrap();
+            match nothing {
+                None => drop(key.as_object_mut().unwrap().remove(field)),
+                Some(nothing) => key[field] = nothing,
+            }
+            let problems = read(&[("GOOGLE_CREDENTIALS_JSON", &key.to_string())]).unwrap_err();
+            let expected = format!("GOOGLE_CREDENTIALS_JSON lacks {field}:");
+            assert!(problems.sentences()[0].starts_with(&expected), "{problems}");
+        }
+    }
+    let client = r#"{"installed":{"client_id":"x","client_secret":"y"}}"#;
+    let problems = read(&[("GOOGLE_CREDENTIALS_JSON", client)]).unwrap_err();
+    assert_eq!(problems.sentences().len(), 3, "an OAuth client is no service account: {problems}");
+}
+
+#[test]
+fn a_token_address_that_is_none_is_refused() {
+    for uri in ["oauth2.googleapis.com/token", "ftp://x/token", "https://"] {
+        let mut key: serde_json::Value = serde_json::from_str(KEY).unwrap();
+        key["token_uri"] = uri.into();
+        let sentence = problem(&[("GOOGLE_CREDENTIALS_JSON", &key.to_string())]);
+        assert!(sentence.contains("token_uri"), "{sentence}");
+    }
+}
+
+#[test]
+fn the_key_is_read_from_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("key.json");
+    std::fs::write(&file, KEY).unwrap();
+    let from_file = |path: &Path| {
+        read(&[
+            ("GOOGLE_CREDENTIALS_JSON", ""),
+            ("GOOGLE_APPLICATION_CREDENTIALS", path.to_str().unwrap()),
+        ])
+    };
+    assert_eq!(from_file(&file).unwrap().google_key.expose_secret(), KEY);
+
+    let absent = from_file(&dir.path().join("absent")).unwrap_err();
+    assert!(absent.sentences()[0].starts_with("GOOGLE_APPLICATION_CREDENTIALS names a file"));
+    std::fs::write(&file, "not a key").unwrap();
+    let garbage = from_file(&file).unwrap_err();
+    assert!(garbage.sentences()[0].starts_with("GOOGLE_APPLICATION_CREDENTIALS is not JSON"));
+}
+
+#[test]
+fn only_a_known_time_zone_is_taken() {
+    for zone in ["Asia/Kolkata", "UTC", "America/New_York", " Europe/Berlin "] {
+        assert_eq!(valid(&[("TIMEZONE", zone)]).time_zone.as_deref(), Some(zone.trim()));
+    }
+    for zone in ["IST+5:30", "Asia/Calcuttta", "+05:30", "local time"] {
+        check_refused("TIMEZONE", zone);
+    }
+}
+
+#[test]
+fn a_tabs_title_has_at_most_a_hundred_characters() {
+    valid(&[("SHEET_NAME", &"ü".repeat(100))]);
+    check_refused("SHEET_NAME", &"ü".repeat(101));
+}
+
+#[test]
+fn addresses_are_of_the_web() {
+    valid(&[("SHEETS_API_URL", "https://proxy.clinic.example/sheets/")]);
+    for address in ["sheets.googleapis.com", "file:///etc/passwd", "https://", "http//x"] {
+        check_refused("SHEETS_API_URL", address);
+    }
+    for host in ["localhost", "0.0.0.0:80", "clinic.example"] {
+        check_refused("HOST", host);
+    }
+    assert_eq!(valid(&[("HOST", "::1")]).host, "::1".parse::<IpAddr>().unwrap());
+}
