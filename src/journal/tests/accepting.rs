@@ -1,0 +1,217 @@
+//! Accepting: kept before it is said, recognised when it comes again, refused when full.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::chat::event::Happening;
+use crate::chat::text::Personal;
+use crate::journal::tests::{
+    LIMITS, NOW, accept_all, assigned, at_most, chats, check_identity, copied, dir, event, open,
+    rows, unassigned,
+};
+use crate::journal::{Journal, Limits, Refusal, Standing};
+
+#[tokio::test]
+async fn an_event_with_a_receipt_survives_a_power_cut() {
+    let dir = dir();
+    let journal = open(dir.path());
+    for chat in ["a", "b", "c"] {
+        let receipt = journal.accept(unassigned(chat), NOW).await.unwrap();
+        let cut = copied(dir.path());
+        let found = open(cut.path());
+        let again = found.accept(unassigned(chat), NOW).await.unwrap();
+        assert_eq!(again.standing(), Standing::Duplicate);
+        assert_eq!(again.event_id(), receipt.event_id());
+        assert_eq!(found.tally().pending(), journal.tally().pending());
+    }
+}
+
+#[tokio::test]
+async fn many_who_come_at_once_are_each_kept_once() {
+    let dir = dir();
+    let journal = open(dir.path());
+    let mut all = Vec::new();
+    for number in 0..200 {
+        // Every chat comes twice.
+        all.push(Box::pin(journal.accept(unassigned(&format!("chat {}", number / 2)), NOW)));
+    }
+    let mut ids = Vec::new();
+    // Polled together, so that they wait for the same commit.
+    for receipt in joined(all).await {
+        ids.push(receipt.unwrap().event_id().number);
+    }
+    ids.sort_unstable();
+    assert_eq!(ids, (1..=100).flat_map(|number| [number; 2]).collect::<Vec<u64>>());
+    assert_eq!((journal.tally().accepted, journal.tally().duplicate), (100, 100));
+    check_identity(&journal);
+}
+
+/// Waits for all of them at once.
+async fn joined<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
+    let mut done: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, done) in futures.iter_mut().zip(&mut done) {
+            if done.is_none()
+                && let std::task::Poll::Ready(output) = std::pin::Pin::new(future).poll(context)
+            {
+                *done = Some(output);
+            }
+        }
+        match done.iter().all(Option::is_some) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+#[tokio::test]
+async fn an_event_whose_sender_went_away_is_kept_all_the_same() {
+    let dir = dir();
+    let journal = open(dir.path());
+    let mut watch = journal.watch();
+    {
+        let mut gone = Box::pin(journal.accept(unassigned("a"), NOW));
+        // Handed to the writer by the first poll, and then dropped.
+        let polled = tokio::time::timeout(Duration::ZERO, &mut gone).await;
+        drop(polled);
+    }
+    watch.wait_for(|tally| tally.accepted == 1).await.unwrap();
+    assert_eq!(rows(dir.path())["entry"], 1);
+}
+
+#[tokio::test]
+async fn a_resend_gets_the_first_ones_id_also_after_a_restart() {
+    let dir = dir();
+    let journal = open(dir.path());
+    let first = journal.accept(unassigned("a"), NOW).await.unwrap();
+    let again = journal.accept(unassigned("a"), NOW.plus_ms(1_000)).await.unwrap();
+    assert_eq!(again.standing(), Standing::Duplicate);
+    assert_eq!(again.event_id(), first.event_id());
+    drop(journal);
+    let journal = open(dir.path());
+    let again = journal.accept(unassigned("a"), NOW.plus_ms(2_000)).await.unwrap();
+    assert_eq!(again.standing(), Standing::Duplicate);
+    assert_eq!(again.event_id(), first.event_id());
+    assert_eq!((journal.tally().accepted, journal.tally().duplicate), (1, 2));
+    check_identity(&journal);
+}
+
+#[tokio::test]
+async fn a_resend_is_recognised_after_its_row_was_written() {
+    let dir = dir();
+    let journal = open(dir.path());
+    let first = journal.accept(unassigned("a"), NOW).await.unwrap();
+    let batch = journal.seal(at_most(10), "plan".into(), NOW).await.unwrap().unwrap();
+    journal.written(batch).await.unwrap();
+    let again = journal.accept(unassigned("a"), NOW).await.unwrap();
+    assert_eq!(again.event_id(), first.event_id());
+    assert_eq!(journal.tally().pending(), 0);
+}
+
+#[tokio::test]
+async fn event_ids_are_never_given_twice() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b"]).await;
+    let batch = journal.seal(at_most(10), "plan".into(), NOW).await.unwrap().unwrap();
+    journal.written(batch).await.unwrap();
+    drop(journal);
+    let journal = open(dir.path());
+    let receipt = journal.accept(unassigned("c"), NOW).await.unwrap();
+    assert_eq!(receipt.event_id().number, 3);
+    let other = super::dir();
+    let receipt_of_other = open(other.path()).accept(unassigned("c"), NOW).await.unwrap();
+    assert_ne!(receipt_of_other.event_id().tag, receipt.event_id().tag);
+}
+
+#[tokio::test]
+async fn a_full_journal_refuses_changes_nothing_and_still_knows_resends() {
+    let dir = dir();
+    let journal = Journal::open(dir.path(), Limits { pending_rows_max: 2, ..LIMITS }).unwrap();
+    let first = journal.accept(unassigned("a"), NOW).await.unwrap();
+    journal.accept(unassigned("b"), NOW).await.map(drop).unwrap();
+    assert!(journal.is_full());
+    let (tally, before) = (journal.tally(), rows(dir.path()));
+    for _ in 0..3 {
+        let refused = journal.accept(unassigned("c"), NOW).await;
+        assert!(matches!(refused, Err(Refusal::Full)));
+    }
+    assert_eq!(journal.tally(), tally);
+    assert_eq!(rows(dir.path()), before);
+    let again = journal.accept(unassigned("a"), NOW).await.unwrap();
+    assert_eq!(again.event_id(), first.event_id());
+    // What becomes no row is still learnt.
+    journal.accept(assigned("c", "Dr. Meera"), NOW).await.map(drop).unwrap();
+    let batch = journal.seal(at_most(1), "plan".into(), NOW).await.unwrap().unwrap();
+    journal.written(batch).await.unwrap();
+    let taken = journal.accept(unassigned("c"), NOW).await.unwrap();
+    assert_eq!(taken.standing(), Standing::Accepted, "its refusal was no first sending");
+    check_identity(&journal);
+}
+
+#[tokio::test]
+async fn a_row_is_completed_from_what_came_before_it_also_after_a_restart() {
+    let dir = dir();
+    let journal = open(dir.path());
+    let opened = json!({ "from": "+919876543210", "customerName": "Asha", "customerId": "7" });
+    journal.accept(event(Happening::Opened, opened), NOW).await.map(drop).unwrap();
+    journal.accept(assigned("a", "Dr. Meera"), NOW).await.map(drop).unwrap();
+    drop(journal);
+    let journal = open(dir.path());
+    accept_all(&journal, &["a"]).await;
+    let batch = journal.seal(at_most(1), "plan".into(), NOW).await.unwrap().unwrap();
+    let entry = &batch.entries()[0];
+    assert_eq!(entry.previous_agent, Personal::new("Dr. Meera"));
+    assert_eq!(entry.customer_name, Personal::new("Asha"));
+    assert_eq!((journal.tally().remembered, journal.tally().accepted), (2, 1));
+}
+
+#[tokio::test]
+async fn the_unrecognised_are_kept_in_bounded_number_the_oldest_go_first() {
+    let dir = dir();
+    let journal = open(dir.path());
+    let mut all = Vec::new();
+    for number in 0..1_005 {
+        let body = format!("{{\"n\":{number}}}").into_bytes();
+        all.push(Box::pin(journal.keep_unrecognised(body, None, NOW)));
+    }
+    for kept in joined(all).await {
+        kept.unwrap();
+    }
+    assert_eq!(rows(dir.path())["unrecognised"], 1_000);
+    assert_eq!(journal.tally().unrecognised, 1_005);
+    assert!(super::files_with(dir.path(), "{\"n\":1004}").len() == 1);
+}
+
+#[tokio::test]
+async fn what_has_been_quiet_for_longer_than_the_retention_is_forgotten() {
+    let dir = dir();
+    let journal = open(dir.path());
+    let retention_ms = LIMITS.rules.retention_ms;
+    accept_all(&journal, &["old"]).await;
+    journal.keep_unrecognised(b"{}".to_vec(), Some("NEW_EVENT".into()), NOW).await.unwrap();
+    let later = NOW.plus_ms(retention_ms);
+    let mut many = Vec::new();
+    for number in 0..1_200 {
+        let chat = format!("chat {number}");
+        many.push(Box::pin(journal.accept(assigned(&chat, "Dr. Meera"), later)));
+    }
+    for receipt in joined(many).await {
+        receipt.map(drop).unwrap();
+    }
+    journal.sweep(later).await.unwrap();
+    assert_eq!(rows(dir.path())["memory"], 1_201, "not older than the retention");
+    journal.sweep(later.plus_ms(1)).await.unwrap();
+    assert_eq!(rows(dir.path())["memory"], 1_200);
+    assert_eq!(rows(dir.path())["unrecognised"], 0);
+    journal.sweep(later.plus_ms(retention_ms + 1)).await.unwrap();
+    assert_eq!(rows(dir.path())["memory"], 0);
+    // A row waits for as long as it takes.
+    assert_eq!(journal.tally().pending(), 1);
+    let batch = journal.seal(at_most(9), "plan".into(), later).await.unwrap().unwrap();
+    assert_eq!(chats(batch.entries()), ["old"]);
+    check_identity(&journal);
+}

@@ -1,0 +1,177 @@
+//! Batches: sealed once, never changed, finished once.
+
+use serde_json::json;
+
+use crate::chat::event::Happening;
+use crate::journal::tests::{
+    NOW, PLAN, accept_all, at_most, chats, check_identity, copied, dir, event, files_with, open,
+    rows,
+};
+use crate::journal::{Batch, Journal, Measure};
+
+async fn sealed(journal: &Journal, rows_max: usize) -> Batch {
+    journal.seal(at_most(rows_max), PLAN.into(), NOW).await.unwrap().expect("rows are pending")
+}
+
+#[tokio::test]
+async fn nothing_pending_is_no_batch() {
+    let dir = dir();
+    let journal = open(dir.path());
+    assert!(journal.seal(at_most(10), PLAN.into(), NOW).await.unwrap().is_none());
+    assert!(journal.open_batch().await.unwrap().is_none());
+    assert_eq!(journal.oldest_pending().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn rows_leave_in_the_order_in_which_they_came() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["c", "a", "b", "d", "e"]).await;
+    let mut left = Vec::new();
+    while let Some(batch) = journal.seal(at_most(2), PLAN.into(), NOW).await.unwrap() {
+        left.extend(chats(batch.entries()).into_iter().map(str::to_owned));
+        journal.written(batch).await.unwrap();
+        check_identity(&journal);
+    }
+    assert_eq!(left, ["c", "a", "b", "d", "e"]);
+    assert_eq!((journal.tally().written, journal.tally().pending()), (5, 0));
+}
+
+#[tokio::test]
+async fn a_batch_is_no_larger_than_measured_but_never_empty() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b", "c", "d"]).await;
+    for (bytes_max, expected) in [(0, 1), (9, 1), (20, 2), (39, 3)] {
+        let measure = Measure { rows_max: 10, bytes_max, bytes_of: |_| 10 };
+        let batch = journal.seal(measure, PLAN.into(), NOW).await.unwrap().unwrap();
+        assert_eq!(batch.entries().len(), expected, "{bytes_max} bytes");
+        journal.release(batch).await.unwrap();
+    }
+}
+
+#[track_caller]
+fn check_same(batch: &Batch, expected: &Batch) {
+    assert_eq!(batch.number(), expected.number());
+    assert_eq!(batch.marker_id(), expected.marker_id());
+    assert_eq!(batch.digest(), expected.digest());
+    assert_eq!(batch.plan(), expected.plan());
+    assert_eq!(batch.sealed_at(), expected.sealed_at());
+    assert_eq!(batch.entries(), expected.entries());
+}
+
+#[tokio::test]
+async fn a_sealed_batch_is_taken_up_again_as_it_was() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b", "c"]).await;
+    let batch = sealed(&journal, 2).await;
+    assert_eq!(batch.digest().len(), 16);
+    assert!(journal.marker_ids().await.unwrap().contains(&batch.marker_id()));
+    // What comes later is not in it.
+    accept_all(&journal, &["d"]).await;
+    let cut = copied(dir.path());
+    check_same(&open(cut.path()).open_batch().await.unwrap().unwrap(), &batch);
+    drop(journal);
+    let journal = open(dir.path());
+    let found = journal.open_batch().await.unwrap().unwrap();
+    check_same(&found, &batch);
+    assert_eq!(chats(found.entries()), ["a", "b"]);
+    journal.written(found).await.unwrap();
+    assert_eq!(chats(sealed(&journal, 9).await.entries()), ["c", "d"]);
+}
+
+#[tokio::test]
+async fn a_released_batch_is_pending_again_and_travels_under_another_marker() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b"]).await;
+    let first = sealed(&journal, 9).await;
+    let (number, marker_id) = (first.number(), first.marker_id());
+    journal.release(first).await.unwrap();
+    assert!(journal.open_batch().await.unwrap().is_none());
+    assert_eq!(journal.tally().pending(), 2);
+    let second = sealed(&journal, 9).await;
+    assert_eq!(chats(second.entries()), ["a", "b"]);
+    assert_ne!((second.number(), second.marker_id()), (number, marker_id));
+    check_identity(&journal);
+}
+
+#[tokio::test]
+async fn the_digest_tells_one_batch_from_another() {
+    let (one, other) = (dir(), dir());
+    let (one, other) = (open(one.path()), open(other.path()));
+    accept_all(&one, &["a", "b"]).await;
+    accept_all(&other, &["a", "b"]).await;
+    let mut digests = vec![sealed(&other, 2).await.digest().to_owned()];
+    for (rows_max, plan) in [(1, PLAN), (2, PLAN), (2, "another plan")] {
+        let batch = one.seal(at_most(rows_max), plan.into(), NOW).await.unwrap().unwrap();
+        digests.push(batch.digest().to_owned());
+        one.release(batch).await.unwrap();
+    }
+    let count = digests.len();
+    digests.sort_unstable();
+    digests.dedup();
+    assert_eq!(digests.len(), count);
+}
+
+#[tokio::test]
+async fn what_is_set_aside_is_kept_with_its_reason_and_the_rest_goes_on() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["bad", "good"]).await;
+    let batch = sealed(&journal, 1).await;
+    journal.set_aside(batch, "a cell is too long".into(), NOW).await.unwrap();
+    check_identity(&journal);
+    let tally = journal.tally();
+    assert_eq!((tally.set_aside, tally.pending(), tally.written), (1, 1, 0));
+    assert_eq!(files_with(dir.path(), "a cell is too long").len(), 1);
+    assert_eq!(chats(sealed(&journal, 9).await.entries()), ["good"]);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_not_open_any_more_cannot_be_finished_again() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a"]).await;
+    let batch = sealed(&journal, 1).await;
+    let same = journal.open_batch().await.unwrap().unwrap();
+    journal.written(batch).await.unwrap();
+    let tally = journal.tally();
+    let unsettled = journal.written(same).await.unwrap_err();
+    assert_eq!(unsettled.batch.number(), 1);
+    assert_eq!(journal.tally(), tally);
+    check_identity(&journal);
+}
+
+#[tokio::test]
+async fn nothing_of_a_delivered_row_stays_on_the_disk() {
+    const MARKED: &str = "Zzyzx Marked-Name";
+    let dir = dir();
+    let journal = open(dir.path());
+    for number in 0..20 {
+        let body = json!({ "chatId": number.to_string(), "customerName": MARKED });
+        journal.accept(event(Happening::Unassigned, body), NOW).await.map(drop).unwrap();
+    }
+    assert!(!files_with(dir.path(), MARKED).is_empty(), "the search finds what is there");
+    let batch = sealed(&journal, 20).await;
+    journal.written(batch).await.unwrap();
+    drop(journal);
+    assert_eq!(files_with(dir.path(), MARKED), Vec::<String>::new());
+    assert_eq!(rows(dir.path())["entry"], 0);
+}
+
+#[tokio::test]
+async fn a_purge_removes_the_last_of_a_delivered_row_while_the_service_runs() {
+    const MARKED: &str = "Zzyzx Marked-Name";
+    let dir = dir();
+    let journal = open(dir.path());
+    let body = json!({ "chatId": "a", "customerName": MARKED });
+    journal.accept(event(Happening::Unassigned, body), NOW).await.map(drop).unwrap();
+    let batch = sealed(&journal, 1).await;
+    journal.written(batch).await.unwrap();
+    journal.purge().await.unwrap();
+    assert_eq!(files_with(dir.path(), MARKED), Vec::<String>::new());
+    accept_all(&journal, &["b"]).await;
+    check_identity(&journal);
+}

@@ -1,0 +1,47 @@
+//! Upkeep: forgetting in time, leaving no traces, and facts found out.
+
+use std::sync::Arc;
+
+use crate::chat::time::UnixMs;
+use crate::journal::page::Page;
+use crate::journal::{Error, Journal};
+
+impl Journal {
+    /// Removes the last traces of delivered rows from the disk. For a quiet moment: it takes a sync.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn purge(&self) -> Result<(), Arc<Error>> {
+        let work = |page: &mut Page<'_>| {
+            page.is_to_be_purged = true;
+            Ok(())
+        };
+        self.0.writer.commit(work).await
+    }
+
+    /// Deletes what has been quiet for longer than the retention.
+    ///
+    /// Goes through the memory a few hundred keys at a time, so that acknowledgements pass between.
+    ///
+    /// # Errors
+    /// When the database does not answer; the next sweep starts over.
+    pub async fn sweep(&self, now: UnixMs) -> Result<(), Arc<Error>> {
+        const KEYS_A_STEP: i64 = 500;
+        let before = now.plus_ms(-self.0.limits.rules.retention_ms);
+        self.0.writer.commit(move |page| page.forget_unrecognised(before)).await?;
+        let mut cursor = Some(Vec::new());
+        while let Some(from) = cursor {
+            let work = move |page: &mut Page<'_>| page.forget_quiet(before, &from, KEYS_A_STEP);
+            cursor = self.0.writer.commit(work).await?;
+        }
+        Ok(())
+    }
+
+    /// What `check --live` found out under this name: holds, does not hold, or never tried.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn fact(&self, name: &str) -> Result<Option<bool>, Arc<Error>> {
+        Ok(self.meta(&format!("fact.{name}")).await?.map(|value| value != 0))
+    }
+}
