@@ -1,1 +1,192 @@
-//! t
+//! The waiting: how long after a failure, and how many writes in a minute.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::chat::time::UnixMs;
+use crate::forwarder::backoff::{delay, probe};
+use crate::forwarder::pace::{Pace, WINDOW_MS};
+
+const MINUTE_MS: i64 = 60_000;
+const NOW: UnixMs = UnixMs(1_795_329_000_000);
+
+#[track_caller]
+fn check_delay(failures: u32, retry_after_s: Option<u64>, random: f64, expected_ms: u64) {
+    let waited = delay(failures, retry_after_s.map(Duration::from_secs), random);
+    assert_eq!(waited, Duration::from_millis(expected_ms));
+}
+
+#[test]
+fn a_wait_after_a_failure_doubles_up_to_about_a_minute() {
+    check_delay(1, None, 1.0, 500);
+    check_delay(2, None, 1.0, 1_000);
+    check_delay(3, None, 1.0, 2_000);
+    check_delay(7, None, 1.0, 32_000);
+    check_delay(8, None, 1.0, 64_000);
+    check_delay(9, None, 1.0, 64_000);
+}
+
+#[test]
+fn a_wait_after_a_failure_is_drawn_from_nothing_up_to_the_bound() {
+    check_delay(5, None, 0.0, 0);
+    check_delay(5, None, 0.25, 2_000);
+    check_delay(5, None, 0.5, 4_000);
+}
+
+#[test]
+fn no_number_of_failures_is_too_large_to_wait_after() {
+    for failures in [0, 31, 32, 33, 1_000, u32::MAX - 1, u32::MAX] {
+        assert!(delay(failures, None, 1.0) <= Duration::from_secs(64), "{failures} failures");
+        assert!(probe(failures) <= Duration::from_secs(60), "{failures} failures");
+    }
+    check_delay(u32::MAX, None, 1.0, 64_000);
+    assert_eq!(probe(u32::MAX), Duration::from_secs(60));
+}
+
+#[test]
+fn what_google_asks_to_wait_is_the_least_we_wait() {
+    check_delay(1, Some(30), 0.9, 30_000);
+    check_delay(8, Some(3), 0.5, 32_000);
+    check_delay(u32::MAX, Some(300), 1.0, 300_000);
+}
+
+#[test]
+fn whether_a_human_has_acted_is_looked_at_soon_and_then_once_a_minute() {
+    let waits: Vec<u64> = (1..=6).map(|failures| probe(failures).as_secs()).collect();
+    assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
+}
+
+#[test]
+fn the_first_write_after_a_quiet_minute_leaves_at_once() {
+    for writes_max in [1, 2, 50, u32::MAX] {
+        assert_eq!(Pace::new(writes_max, Vec::new()).wait_ms(NOW, false), 0);
+        let mut pace = Pace::new(writes_max, vec![NOW.plus_ms(-WINDOW_MS)]);
+        assert_eq!(pace.wait_ms(NOW, false), 0);
+        pace.note(NOW);
+        assert_eq!(pace.wait_ms(NOW.plus_ms(WINDOW_MS), false), 0);
+    }
+}
+
+#[test]
+fn a_quiet_inbox_is_written_event_by_event() {
+    let mut pace = Pace::new(50, Vec::new());
+    for second in 0..25 {
+        let now = NOW.plus_ms(second * 10);
+        assert_eq!(pace.wait_ms(now, false), 0, "write {second}");
+        pace.note(now);
+    }
+}
+
+#[test]
+fn a_ceiling_of_none_still_lets_one_write_a_minute_leave() {
+    let mut pace = Pace::new(0, Vec::new());
+    assert_eq!(pace.wait_ms(NOW, true), 0);
+    pace.note(NOW);
+    assert_eq!(pace.wait_ms(NOW, true), WINDOW_MS);
+}
+
+#[test]
+fn a_full_batch_waits_for_the_ceiling_only() {
+    let mut pace = Pace::new(4, Vec::new());
+    for _ in 0..3 {
+        pace.note(NOW);
+    }
+    assert!(pace.wait_ms(NOW, false) > 0);
+    assert_eq!(pace.wait_ms(NOW, true), 0);
+    pace.note(NOW);
+    assert_eq!(pace.wait_ms(NOW, true), WINDOW_MS);
+}
+
+#[test]
+fn writes_of_before_a_restart_count() {
+    let mut before = Pace::new(3, Vec::new());
+    let sent: Vec<UnixMs> = (0..3).map(|at| NOW.plus_ms(at)).collect();
+    for at in &sent {
+        before.note(*at);
+    }
+    let later = NOW.plus_ms(1_000);
+    let after = Pace::new(3, sent);
+    assert_eq!(after.wait_ms(later, true), before.wait_ms(later, true));
+    assert_eq!(after.wait_ms(later, true), WINDOW_MS - 1_000);
+}
+
+/// One try to write: when it comes after the one before, and whether a full batch waits.
+fn attempts() -> impl Strategy<Value = Vec<(i64, bool)>> {
+    let gap = prop_oneof![Just(0), 0..50_i64, 0..3_000_i64, 0..90_000_i64];
+    prop::collection::vec((gap, any::<bool>()), 1..200)
+}
+
+/// Lets every write leave as soon as the pace allows; gives the moments at which they left.
+fn send_all(pace: &mut Pace, from: UnixMs, attempts: &[(i64, bool)]) -> Vec<i64> {
+    let mut now = from;
+    let mut left = Vec::new();
+    for (gap_ms, is_full) in attempts {
+        now = now.plus_ms(*gap_ms);
+        now = now.plus_ms(pace.wait_ms(now, *is_full));
+        assert_eq!(pace.wait_ms(now, *is_full), 0, "a wait that is over must be enough");
+        pace.note(now);
+        left.push(now.0);
+    }
+    left
+}
+
+/// The most of these ascending moments within any minute.
+fn most_in_a_minute(moments: &[i64]) -> usize {
+    let within =
+        |first: &i64| moments.iter().filter(|at| (0..=MINUTE_MS).contains(&(**at - first))).count();
+    moments.iter().map(within).max().unwrap_or(0)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_minute_ever_sees_more_writes_than_the_ceiling(
+        writes_max in 1..60_u32,
+        attempts in attempts(),
+    ) {
+        let left = send_all(&mut Pace::new(writes_max, Vec::new()), NOW, &attempts);
+        prop_assert!(most_in_a_minute(&left) <= writes_max as usize);
+    }
+
+    #[test]
+    fn a_busy_inbox_never_stands_still_for_long(writes_max in 1..100_u32) {
+        // Something is always waiting, but never a full batch.
+        let left = send_all(&mut Pace::new(writes_max, Vec::new()), NOW, &[(0, false); 250]);
+        let longest = left.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+        // Whole milliseconds leave a few over at the end of a minute.
+        prop_assert!(longest <= 2 * WINDOW_MS / i64::from(writes_max) + 100, "{longest} ms");
+        prop_assert!(most_in_a_minute(&left) <= writes_max as usize);
+    }
+
+    #[test]
+    fn a_clock_set_back_or_forward_breaks_the_ceiling_for_one_minute_at_most(
+        writes_max in 1..60_u32,
+        before in attempts(),
+        jump_ms in prop_oneof![-120_000..120_000_i64, -400_000_000..400_000_000_i64],
+        after in attempts(),
+    ) {
+        let mut pace = Pace::new(writes_max, Vec::new());
+        let first = send_all(&mut pace, NOW, &before);
+        let jumped = UnixMs(first.last().copied().unwrap_or(NOW.0)).plus_ms(jump_ms);
+        prop_assert!(pace.wait_ms(jumped, true) <= 2 * WINDOW_MS, "no one waits for an hour");
+        prop_assert!(pace.wait_ms(jumped, false) <= 2 * WINDOW_MS, "no one waits for an hour");
+        // Those that left before the jump may seem to be still to come, and count once more then.
+        let mut now = jumped;
+        while pace.wait_ms(now, true) > 0 {
+            now = now.plus_ms(pace.wait_ms(now, true));
+        }
+        prop_assert!(now.since_ms(jumped) <= 3 * WINDOW_MS);
+        pace.note(now);
+        // Among those that left after the jump the clock tells the truth again.
+        let mut second = vec![now.0];
+        for (gap_ms, is_full) in &after {
+            now = now.plus_ms(*gap_ms);
+            now = now.plus_ms(pace.wait_ms(now, *is_full));
+            pace.note(now);
+            second.push(now.0);
+        }
+        prop_assert!(most_in_a_minute(&second) <= writes_max as usize);
+    }
+}
