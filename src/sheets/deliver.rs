@@ -61,6 +61,21 @@ impl Client {
         }
     }
 
+    /// Whether this very marker is in the spreadsheet.
+    ///
+    /// # Errors
+    /// [`Trouble`] where that cannot be found out now.
+    pub async fn holds_marker(&self, marker: &Marker) -> Result<bool, Trouble> {
+        match self.marker_state(marker).await {
+            MarkerState::Ours => Ok(true),
+            MarkerState::Absent | MarkerState::Foreign => Ok(false),
+            MarkerState::Barred(advice) => Err(Trouble::Operator(advice)),
+            MarkerState::Unknown => {
+                Err(Trouble::Passing(later("a marker could not be read".to_owned())))
+            }
+        }
+    }
+
     async fn marker_state(&self, marker: &Marker) -> MarkerState {
         let suffix = format!("/developerMetadata/{}", marker.id);
         let Ok(answer) = self.read("marker", &suffix, &[]).await else {

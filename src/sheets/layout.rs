@@ -151,6 +151,8 @@ pub struct TabAt {
     pub column_count: u32,
     /// Whether the tab itself is bound already and only its columns are missing.
     pub is_bound: bool,
+    /// Whether it has cells at all; a chart on a tab of its own has none.
+    pub has_cells: bool,
 }
 
 /// How an unbound tab's columns are bound.
@@ -173,9 +175,11 @@ pub fn decide(spreadsheet: &Spreadsheet, bindings: &[Binding], wanted: &Wanted) 
         })
     };
     let tabs = || spreadsheet.sheets.iter().filter(|tab| bound(tab));
-    // A duplicated tab may carry the same metadata; ours is the one that we made or bound first.
-    let ours =
-        tabs().find(|tab| tab.properties.sheet_id == wanted.tab_id).or_else(|| tabs().next());
+    // A copy of the tab may carry the same metadata, but not the same metadata id.
+    let first = bindings.iter().find(|binding| binding.metadata_id == wanted.tab_id);
+    let ours = tabs()
+        .find(|tab| first.is_some_and(|first| first.location.sheet_id == tab.properties.sheet_id))
+        .or_else(|| tabs().next());
     let Some(tab) = ours.map(|tab| &tab.properties) else {
         let titled = spreadsheet.sheets.iter().find(|tab| tab.properties.title == wanted.title);
         return titled.map_or(Decision::Make, |tab| Decision::ReadHeader(at(tab, false)));
@@ -198,6 +202,7 @@ fn at(tab: &Tab, is_bound: bool) -> TabAt {
         title: tab.properties.title.clone(),
         column_count: tab.properties.grid_properties.column_count,
         is_bound,
+        has_cells: matches!(tab.properties.sheet_type.as_str(), "" | "GRID"),
     }
 }
 
@@ -227,12 +232,7 @@ pub fn bind(header: &[String]) -> Option<Binder> {
             found.push((column, index));
         }
     }
-    let end = (0_u32..)
-        .zip(header)
-        .filter(|(_, label)| !label.trim().is_empty())
-        .map(|(index, _)| index + 1)
-        .last()
-        .unwrap_or(0);
+    let end = end_of(header);
     if found.is_empty() && end > 0 {
         return None;
     }
@@ -240,4 +240,18 @@ pub fn bind(header: &[String]) -> Option<Binder> {
         Column::ALL.into_iter().filter(|column| found.iter().all(|(known, _)| known != column));
     let added = missing.zip(end..).collect();
     Some(Binder { found, added })
+}
+
+impl Binder {
+    /// All our columns to the right of what the header has.
+    pub(super) fn beside(header: &[String]) -> Self {
+        let added = Column::ALL.into_iter().zip(end_of(header)..).collect();
+        Self { found: Vec::new(), added }
+    }
+}
+
+/// The position after the last label.
+fn end_of(header: &[String]) -> u32 {
+    let labelled = (1_u32..).zip(header).filter(|(_, label)| !label.trim().is_empty());
+    labelled.map(|(end, _)| end).last().unwrap_or(0)
 }

@@ -26,7 +26,7 @@ pub fn prunable(mut found: Vec<Found>, ours: &Range<i32>, now_s: i64) -> Vec<i32
     found.sort_by_key(|(_, sealed_at)| std::cmp::Reverse(*sealed_at));
     let crowded = found.len() > COUNT_MAX;
     let old = |(id, sealed_at): &Found| {
-        let age = now_s - sealed_at;
+        let age = now_s.saturating_sub(*sealed_at);
         age > AGE_KEPT_S || (crowded && ours.contains(id) && age > AGE_MIN_S)
     };
     found.into_iter().skip(KEPT_MIN).filter(old).map(|(id, _)| id).collect()

@@ -29,7 +29,7 @@ pub(super) fn make(wanted: &Wanted) -> Mend {
     } } })];
     requests.push(bind_tab(wanted, id));
     for (column, index) in &columns {
-        requests.extend(new_column(id, *column, *index));
+        requests.extend(new_column(wanted, id, *column, *index));
     }
     finished("made the log tab", requests)
 }
@@ -47,9 +47,11 @@ pub(super) fn bind(wanted: &Wanted, tab: &TabAt, binder: &Binder) -> Mend {
     if !tab.is_bound {
         requests.push(bind_tab(wanted, id));
     }
-    requests.extend(binder.found.iter().map(|(column, index)| bind_column(id, *column, *index)));
+    for (column, index) in &binder.found {
+        requests.push(bind_column(wanted, id, *column, *index));
+    }
     for (column, index) in &binder.added {
-        requests.extend(new_column(id, *column, *index));
+        requests.extend(new_column(wanted, id, *column, *index));
     }
     if binder.found.is_empty() {
         requests.push(json!({ "updateSheetProperties": {
@@ -71,8 +73,12 @@ fn bind_tab(wanted: &Wanted, sheet_id: i32) -> Value {
     } } })
 }
 
-fn bind_column(sheet_id: i32, column: Column, index: u32) -> Value {
+/// The ids after the tab's own; with its column a binding vanishes, and its id is free again.
+fn bind_column(wanted: &Wanted, sheet_id: i32, column: Column, index: u32) -> Value {
+    let ordinal = Column::ALL.into_iter().zip(1..).find(|(known, _)| *known == column);
+    let offset: i32 = ordinal.map_or(0, |(_, ordinal)| ordinal);
     json!({ "createDeveloperMetadata": { "developerMetadata": {
+        "metadataId": wanted.tab_id + offset,
         "metadataKey": COLUMN_KEY,
         "metadataValue": column.key(),
         "location": { "dimensionRange": columns(sheet_id, index) },
@@ -81,7 +87,7 @@ fn bind_column(sheet_id: i32, column: Column, index: u32) -> Value {
 }
 
 /// Header, format, width and binding of one column.
-fn new_column(sheet_id: i32, column: Column, index: u32) -> Vec<Value> {
+fn new_column(wanted: &Wanted, sheet_id: i32, column: Column, index: u32) -> Vec<Value> {
     let mut requests = vec![json!({ "updateCells": {
         "start": { "sheetId": sheet_id, "rowIndex": 0, "columnIndex": index },
         "rows": [{ "values": [{
@@ -105,7 +111,7 @@ fn new_column(sheet_id: i32, column: Column, index: u32) -> Vec<Value> {
         "properties": { "pixelSize": column.width_px() },
         "fields": "pixelSize",
     } }));
-    requests.push(bind_column(sheet_id, column, index));
+    requests.push(bind_column(wanted, sheet_id, column, index));
     requests
 }
 

@@ -38,7 +38,9 @@ pub use crate::sheets::rows::{Marker, Plan};
 use crate::chat::entry::Entry;
 use crate::sheets::client::NoAnswer;
 use crate::sheets::column::Column;
-use crate::sheets::layout::{Binding, COLUMN_KEY, Decision, Spreadsheet, TAB_KEY, bind, decide};
+use crate::sheets::layout::{
+    Binder, Binding, COLUMN_KEY, Decision, Spreadsheet, TAB_KEY, bind, decide,
+};
 use crate::sheets::outcome::{answered, later, settled};
 use crate::sheets::rows::MARKER_KEY;
 use crate::sheets::verdict::Answer;
@@ -83,14 +85,21 @@ impl Client {
             Decision::Make => return Ok(Survey::Mend(mend::make(wanted))),
             Decision::ReadHeader(tab) => tab,
         };
-        let header = self.values(&tab.title, "1:1", "ROWS").await?.into_iter().next();
-        match bind(&header.unwrap_or_default()) {
-            Some(binder) => Ok(Survey::Mend(mend::bind(wanted, &tab, &binder))),
-            None => Err(Trouble::Operator(format!(
+        let foreign = || {
+            Trouble::Operator(format!(
                 "the tab `{}` holds something else: rename it, or set SHEET_NAME to another title",
                 tab.title
-            ))),
+            ))
+        };
+        if !tab.has_cells {
+            return Err(foreign());
         }
+        let header = self.values(&tab.title, "1:1", "ROWS").await?.into_iter().next();
+        let header = header.unwrap_or_default();
+        // A tab that is ours and lost all its columns gets them anew beside what is there.
+        let binder = bind(&header).or_else(|| tab.is_bound.then(|| Binder::beside(&header)));
+        let binder = binder.ok_or_else(foreign)?;
+        Ok(Survey::Mend(mend::bind(wanted, &tab, &binder)))
     }
 
     /// Sends one mend. Looking again afterwards tells what became of it.

@@ -76,11 +76,6 @@ impl Plan {
     pub fn has_marker(&self) -> bool {
         self.has_marker
     }
-
-    /// Where the Event ID column was when the batch was sealed.
-    pub fn has_event_ids(&self) -> bool {
-        self.columns.iter().any(|(column, _)| *column == Column::EventId)
-    }
 }
 
 #[derive(Serialize)]

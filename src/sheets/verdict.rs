@@ -153,7 +153,10 @@ fn fault(body: &Body) -> Fault {
         Fault::TooLarge
     } else if body.says("metadata would exceed the allowed storage") {
         Fault::MarkersFull
-    } else if body.says("No grid with id") || body.says("No sheet with id") {
+    } else if ["No grid with id", "No sheet with id", "Unable to parse range"]
+        .into_iter()
+        .any(|words| body.says(words))
+    {
         Fault::TabGone
     } else if body.says("beyond the last requested column") || body.says("exceeds grid limits") {
         Fault::Narrow

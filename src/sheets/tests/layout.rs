@@ -57,7 +57,13 @@ fn an_empty_spreadsheet_gets_a_tab() {
 #[test]
 fn a_tab_of_the_title_that_nobody_bound_is_read_first() {
     let decision = decided(json!([tab(5, "Sheet1"), tab(6, TAB)]), json!([]), &wanted());
-    let at = TabAt { sheet_id: 6, title: TAB.into(), column_count: 26, is_bound: false };
+    let at = TabAt {
+        sheet_id: 6,
+        title: TAB.into(),
+        column_count: 26,
+        is_bound: false,
+        has_cells: true,
+    };
     assert_eq!(decision, Decision::ReadHeader(at));
 }
 
@@ -160,7 +166,13 @@ fn metadata_that_this_version_does_not_know_is_nobodys_business() {
 #[test]
 fn a_tab_whose_columns_were_all_deleted_gets_them_again() {
     let decision = decided(json!([tab(777, "Waiting")]), json!([tab_binding(777, 777)]), &wanted());
-    let at = TabAt { sheet_id: 777, title: "Waiting".into(), column_count: 26, is_bound: true };
+    let at = TabAt {
+        sheet_id: 777,
+        title: "Waiting".into(),
+        column_count: 26,
+        is_bound: true,
+        has_cells: true,
+    };
     assert_eq!(decision, Decision::ReadHeader(at));
 }
 
@@ -223,7 +235,7 @@ fn a_complete_header_needs_nothing_added() {
 
 /// The requests of a mend that binds a tab of so many columns.
 fn bound(column_count: u32, is_bound: bool, labels: &[&str]) -> Vec<Value> {
-    let tab = TabAt { sheet_id: 6, title: TAB.into(), column_count, is_bound };
+    let tab = TabAt { sheet_id: 6, title: TAB.into(), column_count, is_bound, has_cells: true };
     let binder = bind(&header(labels)).expect("the header is ours or empty");
     let body: Value = serde_json::from_slice(&mend::bind(&wanted(), &tab, &binder).body).unwrap();
     body["requests"].as_array().cloned().unwrap_or_default()

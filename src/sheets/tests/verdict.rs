@@ -97,6 +97,7 @@ fn every_400_that_google_is_known_to_send_has_its_meaning() {
          characters in a single cell.",
         &Fault::Row("a cell would exceed 50,000 characters"),
     );
+    check_400("Unable to parse range: NoSuchTab!A1", &Fault::TabGone);
     check_400("Request payload size exceeds the limit: 10485760 bytes.", &Fault::TooLarge);
     check_400("Cannot exceed 100000 requests in a single batch.", &Fault::TooLarge);
 }
@@ -121,7 +122,7 @@ fn a_400_that_a_human_must_mend_says_how() {
 
 #[test]
 fn a_400_that_nobody_knows_parks_and_loses_nothing() {
-    let unknown = google_says(400, "INVALID_ARGUMENT", "Unable to parse range: NoSuchTab!A1");
+    let unknown = google_says(400, "INVALID_ARGUMENT", "Never heard of: that");
     for body in [unknown.as_str(), "", HTML, "{", "null", "[]", r#"{"error":"invalid"}"#] {
         check_advice(400, body, "nothing is lost");
     }
