@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::causes::Causes;
 use crate::forwarder::{Forwarder, Next, Suspect};
 use crate::journal::{Batch, Error};
-use crate::sheets::{Delivery, Marker, Plan, Refused};
+use crate::sheets::{Delivery, Layout, Marker, Plan, Refused, Survey};
 
 /// Google answers or gives up within 180 s; a send older than this cannot be applied any more.
 const DOUBT: Duration = Duration::from_secs(185);
@@ -17,6 +17,8 @@ pub(super) struct Held {
     batch: Batch,
     /// When a send left whose outcome is not known, the last one.
     in_doubt_since: Option<Instant>,
+    /// Whether it was sent before, so that the sheet may have changed since it was planned.
+    was_sent: bool,
     /// Known to be over, but not yet written down.
     ending: Option<Ending>,
 }
@@ -32,12 +34,27 @@ pub(super) enum Ending {
 impl Held {
     /// Fresh from the journal: never sent.
     pub(super) fn sealed(batch: Batch) -> Self {
-        Self { batch, in_doubt_since: None, ending: None }
+        Self { batch, in_doubt_since: None, was_sent: false, ending: None }
     }
 
     /// Left by a process that is gone: it may have been sent until just now.
     pub(super) fn recovered(batch: Batch) -> Self {
-        Self { batch, in_doubt_since: Some(Instant::now()), ending: None }
+        Self { batch, in_doubt_since: Some(Instant::now()), was_sent: true, ending: None }
+    }
+
+    #[cfg(test)]
+    pub(super) fn forget_plan(&mut self) {
+        self.batch.forget_plan();
+    }
+
+    #[cfg(test)]
+    pub(super) fn doubt_is_over(&mut self) {
+        self.in_doubt_since = Instant::now().checked_sub(2 * DOUBT);
+    }
+
+    fn marker(&self) -> Marker {
+        let batch = &self.batch;
+        Marker::new(batch.marker_id(), batch.digest(), batch.sealed_at().0 / 1_000)
     }
 
     fn last(&self) -> u64 {
@@ -58,12 +75,33 @@ impl Forwarder {
         }
         let Some(plan) = Plan::parse(held.batch.plan()) else {
             log::warn!(batch = held.batch.number(); "sealed in words this version does not know");
-            return self.release_when_safe(held).await;
+            return self.look_for_marker(held).await;
         };
-        if !plan.has_marker() && held.in_doubt_since.is_some() {
-            return self.look_for_rows(held, plan).await;
+        if !held.was_sent || (plan.has_marker() && held.in_doubt_since.is_some()) {
+            return self.send(held, plan).await;
         }
-        self.send(held, plan).await
+        if let Some(left) = held.doubt_left() {
+            self.held = Some(held);
+            return Ok(Next::Wait(left));
+        }
+        // Certainly not applied, or to be found by its rows: either way where they are now counts.
+        match self.look().await {
+            Ok(Survey::Ready(layout)) => {
+                self.noted(layout.clone());
+                if held.in_doubt_since.is_some() {
+                    self.look_for_rows(held, plan, &layout).await
+                } else if Plan::new(&layout, plan.has_marker()) == plan {
+                    self.send(held, plan).await
+                } else {
+                    self.end(held, Ending::Released).await
+                }
+            }
+            Ok(Survey::Mend(_)) => self.tab_is_gone(held).await,
+            Err(trouble) => {
+                self.held = Some(held);
+                Ok(Next::Wait(self.troubled(trouble)))
+            }
+        }
     }
 
     async fn send(&mut self, mut held: Held, plan: Plan) -> Result<Next, Arc<Error>> {
@@ -71,8 +109,8 @@ impl Forwarder {
             self.held = Some(held);
             return Ok(Next::Wait(wait));
         }
-        let batch = &held.batch;
-        let marker = Marker::new(batch.marker_id(), batch.digest(), batch.sealed_at().0 / 1_000);
+        held.was_sent = true;
+        let (batch, marker) = (&held.batch, held.marker());
         let rows = batch.entries().len();
         let started = Instant::now();
         let delivery = self.sheets.deliver(&plan, &marker, batch.entries()).await;
@@ -103,12 +141,7 @@ impl Forwarder {
             }
             Refused::Row(reason) => self.narrow_down(held, reason).await,
             Refused::TooLarge => self.narrow_down(held, "the row is too large for a request").await,
-            // With the tab all that was written to it is gone, and nothing can be applied to it.
-            Refused::TabGone => {
-                log::warn!("the log tab was deleted; it is made again");
-                self.layout = None;
-                self.end(held, Ending::Released).await
-            }
+            Refused::TabGone => self.tab_is_gone(held).await,
             Refused::Reshaped => {
                 self.layout = None;
                 self.release_when_safe(held).await
@@ -128,6 +161,13 @@ impl Forwarder {
                 Ok(self.prune().await)
             }
         }
+    }
+
+    /// With the tab all that was written to it is gone, and nothing can be applied to it.
+    async fn tab_is_gone(&mut self, held: Held) -> Result<Next, Arc<Error>> {
+        log::warn!("the log tab was deleted; it is made again");
+        self.layout = None;
+        self.end(held, Ending::Released).await
     }
 
     /// One of the rows is to blame: half as many go together next time, until it stands alone.
@@ -157,21 +197,34 @@ impl Forwarder {
     }
 
     /// Without a marker the Event ID column tells, once no send can be under way any more.
-    async fn look_for_rows(&mut self, mut held: Held, plan: Plan) -> Result<Next, Arc<Error>> {
-        if let Some(left) = held.doubt_left() {
-            self.held = Some(held);
-            return Ok(Next::Wait(left));
-        }
-        let Some((layout, _)) = self.layout.clone() else {
-            self.held = Some(held);
-            return Ok(self.survey().await);
-        };
-        match self.sheets.holds_any(&layout, held.batch.entries()).await {
+    async fn look_for_rows(
+        &mut self,
+        mut held: Held,
+        plan: Plan,
+        layout: &Layout,
+    ) -> Result<Next, Arc<Error>> {
+        match self.sheets.holds_any(layout, held.batch.entries()).await {
             Ok(true) => self.end(held, Ending::Written).await,
             Ok(false) => {
                 held.in_doubt_since = None;
-                self.send(held, plan).await
+                if Plan::new(layout, false) == plan {
+                    self.send(held, plan).await
+                } else {
+                    self.end(held, Ending::Released).await
+                }
             }
+            Err(trouble) => {
+                self.held = Some(held);
+                Ok(Next::Wait(self.troubled(trouble)))
+            }
+        }
+    }
+
+    /// A batch that cannot be sent again as it was: its marker tells whether it was applied.
+    async fn look_for_marker(&mut self, held: Held) -> Result<Next, Arc<Error>> {
+        match self.sheets.holds_marker(&held.marker()).await {
+            Ok(true) => self.end(held, Ending::Written).await,
+            Ok(false) => self.release_when_safe(held).await,
             Err(trouble) => {
                 self.held = Some(held);
                 Ok(Next::Wait(self.troubled(trouble)))
@@ -200,6 +253,7 @@ impl Forwarder {
                 self.held = Some(Held {
                     batch: unsettled.batch,
                     in_doubt_since: held.in_doubt_since,
+                    was_sent: held.was_sent,
                     ending: Some(ending),
                 });
                 Ok(Next::Wait(Duration::from_secs(1)))

@@ -31,9 +31,11 @@ use crate::status::{SheetState, Status};
 pub const BATCH_ROWS_MAX: usize = 5_000;
 /// Leaves room for the marker and the envelope.
 pub const BATCH_BYTES_MAX: usize = 2_000_000 - 1_000;
-/// How old the layout may be while nothing is written. Looked up in the background only: a row never
-/// waits for it. Two reads each, of Google's 60 a minute.
-const LAYOUT_AGE_MAX: Duration = Duration::from_secs(15);
+/// How often the layout is looked at while nothing is written, so that a row need not wait for it.
+/// Two reads each, of Google's 60 a minute.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// How old the layout may be when a batch is planned by it; under load nobody has looked meanwhile.
+const LAYOUT_AGE_MAX: Duration = Duration::from_secs(30);
 /// Batches between two prunings of markers, and the longest time between them.
 const PRUNE_EVERY_BATCHES: u32 = 200;
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
@@ -173,10 +175,10 @@ impl Forwarder {
         if self.pending.borrow_and_update().pending() > 0 {
             return;
         }
-        let age = self.layout.as_ref().map_or(LAYOUT_AGE_MAX, |(_, read_at)| read_at.elapsed());
+        let age = self.layout.as_ref().map_or(LOOK_EVERY, |(_, read_at)| read_at.elapsed());
         let (journal, sheets, options) = (&self.journal, &self.sheets, &self.options);
         let look = async {
-            tokio::time::sleep(LAYOUT_AGE_MAX.saturating_sub(age)).await;
+            tokio::time::sleep(LOOK_EVERY.saturating_sub(age)).await;
             sheets.survey(&wanted(journal, options).await?).await
         };
         // A row does not wait for the look: it is dropped half-way, it only reads.
@@ -190,7 +192,10 @@ impl Forwarder {
             found = look => found,
         };
         match found {
-            Ok(Survey::Ready(layout)) => self.noted(layout),
+            Ok(Survey::Ready(layout)) => {
+                self.noted(layout);
+                self.succeeded();
+            }
             Ok(Survey::Mend(_)) => self.layout = None,
             Err(trouble) => {
                 let wait = self.troubled(trouble);
@@ -202,16 +207,16 @@ impl Forwarder {
         }
     }
 
+    async fn look(&self) -> Result<Survey, Trouble> {
+        self.sheets.survey(&wanted(&self.journal, &self.options).await?).await
+    }
+
     /// Finds our tab, making or binding it where needed.
     async fn survey(&mut self) -> Next {
-        let found = match wanted(&self.journal, &self.options).await {
-            Ok(wanted) => self.sheets.survey(&wanted).await,
-            Err(trouble) => Err(trouble),
-        };
-        match found {
+        match self.look().await {
             Ok(Survey::Ready(layout)) => {
-                log::info!("found the log tab, {} columns", layout.columns.len());
                 self.noted(layout);
+                self.succeeded();
                 Next::Step
             }
             Ok(Survey::Mend(mend)) => match self.turn().await {
@@ -244,13 +249,14 @@ impl Forwarder {
     }
 
     fn noted(&mut self, layout: Layout) {
-        let zone_changed =
-            self.layout.as_ref().is_none_or(|(before, _)| before.time_zone != layout.time_zone);
-        if zone_changed && jiff::tz::TimeZone::get(&layout.time_zone).is_err() {
-            log::warn!("the spreadsheet's time zone is not known here: times are written in UTC");
+        let before = self.layout.take().map(|(before, _)| before);
+        if before.as_ref() != Some(&layout) {
+            log::info!(columns = layout.columns.len(); "found the log tab and its columns");
+            if jiff::tz::TimeZone::get(&layout.time_zone).is_err() {
+                log::warn!("the spreadsheet's time zone is not known here: times are in UTC");
+            }
         }
         self.layout = Some((layout, Instant::now()));
-        self.succeeded();
     }
 
     fn succeeded(&mut self) {
@@ -309,13 +315,16 @@ impl Forwarder {
     }
 
     async fn seal(&mut self) -> Result<Next, Arc<Error>> {
-        let Some((layout, _)) = &self.layout else { return Ok(Next::Step) };
+        let Some((layout, read_at)) = &self.layout else { return Ok(Next::Step) };
         let pending = self.journal.tally().pending();
         if pending == 0 {
             if std::mem::take(&mut self.is_unpurged) {
                 self.journal.purge().await?;
             }
             return Ok(if self.prune_is_due() { self.prune().await } else { Next::Idle });
+        }
+        if read_at.elapsed() > LAYOUT_AGE_MAX {
+            return Ok(self.survey().await);
         }
         let now = (self.options.now)();
         let is_full = pending >= BATCH_ROWS_MAX as u64;

@@ -38,7 +38,7 @@ impl Pace {
             Some(surplus) => {
                 let mut sorted = recent.clone();
                 sorted.sort_unstable();
-                WINDOW_MS - now.since_ms(sorted[surplus])
+                WINDOW_MS - age_ms(sorted[surplus], now)
             }
             None => 0,
         };
@@ -47,14 +47,18 @@ impl Pace {
             0
         } else {
             let spread = i64::try_from(self.writes_max - at_once + 1).unwrap_or(i64::MAX);
-            WINDOW_MS / spread - now.since_ms(*last)
+            WINDOW_MS / spread - age_ms(*last, now)
         };
         ceiling_ms.max(spread_ms).max(0)
     }
 }
 
-/// Whether a write still counts. One from the future was noted before the clock was set back; it
-/// counts as if it had left now, and is dropped once the clock has passed a window.
+/// Whether a write still counts. One from the future was noted before the clock was set back.
 fn counts(at: UnixMs, now: UnixMs) -> bool {
     now.since_ms(at).abs() < WINDOW_MS
+}
+
+/// How long ago it left; one from the future counts as if it had left now.
+fn age_ms(at: UnixMs, now: UnixMs) -> i64 {
+    now.since_ms(at).max(0)
 }

@@ -176,7 +176,7 @@ pub(super) fn random_tab_id() -> i64 {
 /// Writes down what `check --live` found out, also beside a running service.
 ///
 /// # Errors
-/// When there is no journal or it cannot be written.
+/// When the journal cannot be opened or written.
 pub fn record_fact(dir: &Path, name: &str, holds: bool) -> Result<(), OpenError> {
     let damaged = |source| OpenError::Damaged { dir: dir.to_owned(), source };
     let connection = open(dir)?;

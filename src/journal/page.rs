@@ -163,13 +163,14 @@ impl<'a> Page<'a> {
         self.take_batch(number).map(drop)
     }
 
+    /// The range of a batch that ends now; an empty one where it had ended already.
     fn take_batch(&self, number: u64) -> Result<(i64, i64), Error> {
         let range = self.connection.query_row(
             "DELETE FROM batch WHERE number = ?1 RETURNING first, last",
             [number.cast_signed()],
             |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
-        Ok(range)
+        );
+        Ok(range.optional()?.unwrap_or((1, 0)))
     }
 
     /// Notes that a write leaves now and forgets those older than `since`.

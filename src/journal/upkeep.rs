@@ -19,6 +19,15 @@ impl Journal {
         self.0.writer.commit(work).await
     }
 
+    /// Notes whether a fact about Google holds. Also for `check --live`, beside the running service.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn note_fact(&self, name: &str, holds: bool) -> Result<(), Arc<Error>> {
+        let name = format!("fact.{name}");
+        self.0.writer.commit(move |page| page.set_meta(&name, i64::from(holds))).await
+    }
+
     /// Deletes what has been quiet for longer than the retention.
     ///
     /// Goes through the memory a few hundred keys at a time, so that acknowledgements pass between.
