@@ -9,6 +9,8 @@
 //! - The last assignment we saw names the previous agent, also at a second unassignment in a row.
 //! - A conversation closed since names nobody, and so does an assignment older than the retention:
 //!   blank is better than the wrong person.
+//! - An event that is read only after later ones (replayed after an upgrade) gets its row, and changes
+//!   nothing of what we know.
 //! - What the event says itself always wins over what we remember.
 //! - Two chats of one customer share the customer's name and phone and nothing else. A customer's
 //!   chats on two of the clinic's numbers are closed separately.
@@ -22,6 +24,8 @@ use crate::chat::time::UnixMs;
 
 /// How long a body that carries its own time or id can only be the same event.
 pub const OWN_IDENTITY_MS: i64 = 24 * 3_600_000;
+/// How far the clock may be set back without an event seeming to come from the past.
+const CLOCK_SLACK_MS: i64 = 60_000;
 /// Clinics have a handful of WhatsApp numbers; a customer who used more loses the oldest.
 const LINES_MAX: usize = 8;
 
@@ -142,14 +146,24 @@ pub fn judge(
     match event.happening {
         Happening::Unassigned => {
             news.entry = Some(completed(event, known, id, now, rules));
-            news.chat = Some(ChatMemory { last: Some(told), ..known.chat.clone() });
+            if !is_late(known.chat.last.as_ref(), now) {
+                news.chat = Some(ChatMemory { last: Some(told), ..known.chat.clone() });
+            }
         }
+        Happening::Assigned if is_late(known.chat.last.as_ref(), now) => {}
+        Happening::Opened | Happening::Closed if is_late(known.customer.last.as_ref(), now) => {}
         Happening::Assigned => news.chat = Some(assigned(event, &known.chat, told)),
         Happening::Opened | Happening::Closed => {
             news.customer = Some(heard_of(event, &known.customer, told));
         }
     }
     Judgement::News(Box::new(news))
+}
+
+/// Whether something received after this event is known already: then it teaches nothing any more.
+/// So it is with a body that was kept until a later version recognised it.
+fn is_late(last: Option<&Told>, now: UnixMs) -> bool {
+    last.is_some_and(|last| last.at.since_ms(now) > CLOCK_SLACK_MS)
 }
 
 fn resend_of(
@@ -215,11 +229,11 @@ fn heard_of(event: &ChatEvent, customer: &CustomerMemory, told: Told) -> Custome
 fn completed(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs, rules: Rules) -> Entry {
     let waba_number = event.waba_number.or(&known.chat.waba_number);
     let closed = known.customer.latest(&waba_number, |line| line.closed);
-    let agent = known
-        .chat
-        .agent
-        .as_ref()
-        .filter(|agent| agent.number > closed && now.since_ms(agent.at) <= rules.retention_ms);
+    let agent = known.chat.agent.as_ref().filter(|agent| {
+        agent.at.since_ms(now) <= CLOCK_SLACK_MS
+            && agent.number > closed
+            && now.since_ms(agent.at) <= rules.retention_ms
+    });
     let (mut name, mut phone) = (event.agent_name.clone(), event.agent_phone.clone());
     // The two halves of an agent are joined only where they cannot be of different people.
     if let Some(agent) = agent {
@@ -247,6 +261,12 @@ fn completed(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs, rules:
 }
 
 impl CustomerMemory {
+    /// The same customer, by this name unless an event told another.
+    #[must_use]
+    pub fn named(self, name: &Personal) -> Self {
+        Self { name: self.name.or(name), ..self }
+    }
+
     /// The latest of something on that number; 0 for never. Where either number is unknown it may be
     /// the same one, and counts.
     fn latest(&self, waba_number: &Personal, of: fn(&Line) -> u64) -> u64 {

@@ -88,6 +88,8 @@ struct Suspect {
 enum Next {
     Step,
     Wait(Duration),
+    /// Or until the journal changes.
+    WaitOrWake(Duration),
     Idle,
 }
 
@@ -152,6 +154,10 @@ impl Forwarder {
         match next {
             Next::Step => {}
             Next::Wait(delay) => tokio::time::sleep(delay).await,
+            Next::WaitOrWake(delay) => tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                _ = self.pending.changed() => {}
+            },
             Next::Idle => self.idle().await,
         }
     }
@@ -179,6 +185,8 @@ impl Forwarder {
         let (journal, sheets, options) = (&self.journal, &self.sheets, &self.options);
         let look = async {
             tokio::time::sleep(LOOK_EVERY.saturating_sub(age)).await;
+            // Another process may have added rows: the watchers are told then.
+            drop(journal.refresh().await);
             sheets.survey(&wanted(journal, options).await?).await
         };
         // A row does not wait for the look: it is dropped half-way, it only reads.
@@ -338,7 +346,7 @@ impl Forwarder {
         let rows_max = self.suspect.map_or(BATCH_ROWS_MAX, |suspect| suspect.rows_max);
         let measure = Measure { rows_max, bytes_max: BATCH_BYTES_MAX, bytes_of };
         let Some(batch) = self.journal.seal(measure, plan.to_text(), now).await? else {
-            return Ok(Next::Idle);
+            return Ok(self.journal.awaits_name(now).map_or(Next::Idle, Next::WaitOrWake));
         };
         self.advance(Held::sealed(batch)).await
     }

@@ -19,35 +19,37 @@ impl Journal {
     /// # Errors
     /// A [`Refusal`]: nothing was kept and the sender should come again.
     pub async fn accept(&self, event: ChatEvent, now: UnixMs) -> Result<Receipt, Refusal> {
+        self.accept_instead(event, None, now).await
+    }
+
+    /// Keeps an event, and in the same commit lets go of the unrecognised body that it was.
+    pub(super) async fn accept_instead(
+        &self,
+        event: ChatEvent,
+        kept: Option<i64>,
+        now: UnixMs,
+    ) -> Result<Receipt, Refusal> {
         let inner = &self.0;
+        let names = Arc::clone(&inner.names);
         let (tag, limits) = (Arc::clone(&inner.tag), inner.limits);
         let body = self.digest(&[b"body", &event.identity.canonical]);
-        let names = event.keys();
-        let chat: Vec<Digest> = names.chat.iter().map(|name| self.digest_of(name)).collect();
-        let customer: Vec<Digest> =
-            names.customer.iter().map(|name| self.digest_of(name)).collect();
+        let keys = event.keys();
+        let chat: Vec<Digest> = keys.chat.iter().map(|name| self.digest_of(name)).collect();
+        let customer: Vec<Digest> = keys.customer.iter().map(|name| self.digest_of(name)).collect();
         let work = move |page: &mut Page<'_>| {
             let lookup = Lookup { body, chat, customer };
-            accept(page, &event, &lookup, &tag, now, limits)
+            let (kept_as, is_unnamed) = accept(page, &event, &lookup, &tag, now, limits)?;
+            if let (Some((number, _)), true) = (kept_as, is_unnamed) {
+                names.ask(number, &event, &lookup.customer, now);
+            }
+            if let (Some(id), Some(_)) = (kept, kept_as) {
+                page.drop_unrecognised(id)?;
+            }
+            Ok(kept_as)
         };
         let kept = inner.writer.commit(work).await.map_err(Refusal::Failed)?;
         let (number, standing) = kept.ok_or(Refusal::Full)?;
         Ok(Receipt { event_id: self.event_id(number), standing })
-    }
-
-    /// Keeps a body that nothing recognised, for a later version. Bounded: the oldest go first.
-    ///
-    /// # Errors
-    /// As [`Journal::accept`].
-    pub async fn keep_unrecognised(
-        &self,
-        body: Vec<u8>,
-        announced: Option<String>,
-        now: UnixMs,
-    ) -> Result<(), Refusal> {
-        let work =
-            move |page: &mut Page<'_>| page.keep_unrecognised(&body, announced.as_deref(), now);
-        self.0.writer.commit(work).await.map_err(Refusal::Failed)
     }
 }
 
@@ -58,7 +60,8 @@ struct Lookup {
     customer: Vec<Digest>,
 }
 
-/// Keeps one event inside the transaction; `None` when the journal is full.
+/// Keeps one event inside the transaction; `None` when the journal is full. Also says whether the row
+/// lacks a name that could be looked up.
 fn accept(
     page: &mut Page<'_>,
     event: &ChatEvent,
@@ -66,7 +69,7 @@ fn accept(
     tag: &Arc<str>,
     now: UnixMs,
     limits: Limits,
-) -> Result<Option<(u64, Standing)>, Error> {
+) -> Result<(Option<(u64, Standing)>, bool), Error> {
     let known = Known {
         chat: page.recall(&lookup.chat)?,
         customer: page.recall(&lookup.customer)?,
@@ -79,15 +82,17 @@ fn accept(
     let news = match judge(event, &lookup.body.to_string(), &known, &id, now, limits.rules) {
         Judgement::Resend(number) => {
             page.tally.duplicate += 1;
-            return Ok(Some((number, Standing::Duplicate)));
+            return Ok((Some((number, Standing::Duplicate)), false));
         }
         Judgement::News(news) => news,
     };
+    let mut is_unnamed = false;
     if let Some(entry) = &news.entry {
         if page.tally.pending() >= limits.pending_rows_max {
-            return Ok(None);
+            return Ok((None, false));
         }
         page.add_entry(entry, now)?;
+        is_unnamed = entry.customer_name.is_blank() && !event.customer_id.is_blank();
     } else {
         page.tally.remembered += 1;
     }
@@ -102,5 +107,5 @@ fn accept(
     }
     page.tally.next_number += 1;
     debug_assert!(news.entry.is_some() == (event.happening == Happening::Unassigned));
-    Ok(Some((id.number, Standing::Accepted)))
+    Ok((Some((id.number, Standing::Accepted)), is_unnamed))
 }

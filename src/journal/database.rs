@@ -172,20 +172,3 @@ pub(super) fn random_marker_base() -> i64 {
 pub(super) fn random_tab_id() -> i64 {
     fastrand::i64(100_000_000..1_000_000_000)
 }
-
-/// Writes down what `check --live` found out, also beside a running service.
-///
-/// # Errors
-/// When the journal cannot be opened or written.
-pub fn record_fact(dir: &Path, name: &str, holds: bool) -> Result<(), OpenError> {
-    let damaged = |source| OpenError::Damaged { dir: dir.to_owned(), source };
-    let connection = open(dir)?;
-    connection
-        .execute(
-            "INSERT INTO meta (name, value) VALUES (?1, ?2)
-             ON CONFLICT (name) DO UPDATE SET value = ?2",
-            params![format!("fact.{name}"), i64::from(holds)],
-        )
-        .map(drop)
-        .map_err(damaged)
-}

@@ -31,7 +31,8 @@ impl Journal {
         self.read(move |reader| reader.open_batch(&tag)).await
     }
 
-    /// Seals the oldest pending rows into a batch; `None` when nothing is pending.
+    /// Seals the oldest pending rows into a batch; `None` when nothing is pending, or when the oldest
+    /// row still waits for a name ([`Journal::awaits_name`]).
     ///
     /// Only one batch may be open, so call it only after [`Journal::open_batch`] gave none or the
     /// last batch was finished.
@@ -46,7 +47,9 @@ impl Journal {
     ) -> Result<Option<Batch>, Arc<Error>> {
         let tag = Arc::clone(&self.0.tag);
         let base = self.meta("marker_base").await?.unwrap_or_default();
-        let entries = self.read(move |reader| reader.pending(&tag, measure)).await?;
+        // A row whose name is being looked up waits, and so do those behind it: order is kept.
+        let before = self.0.names.first_awaited(now).map_or(u64::MAX >> 1, |(number, _)| number);
+        let entries = self.read(move |reader| reader.pending(&tag, measure, before)).await?;
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(None) };
         let (first, last) = (first.event_id.number, last.event_id.number);
         let digest = self.digest_of_members(&plan, &entries)?;

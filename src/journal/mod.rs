@@ -21,6 +21,9 @@ mod batch;
 mod database;
 mod delivery;
 mod digest;
+mod forget;
+mod kept;
+mod names;
 mod page;
 mod reader;
 mod receipt;
@@ -37,8 +40,11 @@ use ring::hmac;
 use tokio::sync::watch;
 
 pub use crate::journal::batch::{Batch, Unsettled};
-pub use crate::journal::database::{OpenError, record_fact};
+pub use crate::journal::database::OpenError;
 pub use crate::journal::delivery::Measure;
+pub use crate::journal::forget::Forgotten;
+pub use crate::journal::kept::Kept;
+pub use crate::journal::names::Unnamed;
 pub use crate::journal::receipt::{Receipt, Refusal, Standing};
 pub use crate::journal::tally::Tally;
 
@@ -47,6 +53,7 @@ use crate::chat::memory::Rules;
 use crate::chat::time::UnixMs;
 use crate::journal::database::Hold;
 use crate::journal::digest::Digest;
+use crate::journal::names::Names;
 use crate::journal::reader::Reader;
 use crate::journal::writer::Writer;
 
@@ -90,8 +97,9 @@ struct Inner {
     tag: Arc<str>,
     hash_key: hmac::Key,
     limits: Limits,
+    names: Arc<Names>,
     dir: PathBuf,
-    _hold: Hold,
+    hold: Option<Hold>,
 }
 
 impl Journal {
@@ -100,8 +108,25 @@ impl Journal {
     /// # Errors
     /// An [`OpenError`] whose sentence says what to do.
     pub fn open(dir: &Path, limits: Limits) -> Result<Self, OpenError> {
-        let damaged = |source| OpenError::Damaged { dir: dir.to_owned(), source };
         let hold = database::hold(dir)?;
+        Self::opened(dir, limits, Some(hold))
+    }
+
+    /// Opens the journal in `dir`, beside the service if it is running there. For what takes a
+    /// moment and ends; nothing is forwarded from here.
+    ///
+    /// # Errors
+    /// An [`OpenError`] whose sentence says what to do.
+    pub fn open_beside(dir: &Path, limits: Limits) -> Result<Self, OpenError> {
+        match database::hold(dir) {
+            Ok(hold) => Self::opened(dir, limits, Some(hold)),
+            Err(OpenError::InUse { .. }) => Self::opened(dir, limits, None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn opened(dir: &Path, limits: Limits, hold: Option<Hold>) -> Result<Self, OpenError> {
+        let damaged = |source| OpenError::Damaged { dir: dir.to_owned(), source };
         let connection = database::open(dir)?;
         let (hash_key, tag) = reader::origin(&connection).map_err(damaged)?;
         let tally = Tally::load(&connection).map_err(damaged)?;
@@ -116,14 +141,20 @@ impl Journal {
             tag,
             hash_key: hmac::Key::new(hmac::HMAC_SHA256, &hash_key),
             limits,
+            names: Arc::new(Names::default()),
             dir: dir.to_owned(),
-            _hold: hold,
+            hold,
         })))
     }
 
     /// The data directory.
     pub fn dir(&self) -> &Path {
         &self.0.dir
+    }
+
+    /// Whether the service is running on the same directory, in another process.
+    pub fn is_beside(&self) -> bool {
+        self.0.hold.is_none()
     }
 
     /// The counters after the last commit.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::chat::entry::Entry;
+use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::journal::Error;
 use crate::journal::digest::Digest;
@@ -19,6 +20,14 @@ pub(super) struct Page<'a> {
     pub(super) tally: Tally,
     /// Whether the log behind the database is to be emptied after the commit.
     pub(super) is_to_be_purged: bool,
+}
+
+/// The tables that hold what people sent.
+#[derive(Clone, Copy)]
+pub(super) enum Table {
+    Entry,
+    SetAside,
+    Unrecognised,
 }
 
 /// What is stored of a sealed batch.
@@ -104,6 +113,30 @@ impl<'a> Page<'a> {
             )?
             .execute([UNRECOGNISED_MAX])?;
         self.tally.unrecognised += 1;
+        Ok(())
+    }
+
+    pub(super) fn drop_unrecognised(&self, id: i64) -> Result<(), Error> {
+        self.connection.execute("DELETE FROM unrecognised WHERE id = ?1", [id])?;
+        Ok(())
+    }
+
+    /// Names the customer of a row that is in no batch yet.
+    pub(super) fn name_entry(&self, number: u64, name: &Personal) -> Result<(), Error> {
+        let payload: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached(
+                "SELECT payload FROM entry
+                 WHERE number = ?1 AND number > coalesce((SELECT max(last) FROM batch), 0)",
+            )?
+            .query_row([number.cast_signed()], |row| row.get(0))
+            .optional()?;
+        let Some(payload) = payload else { return Ok(()) };
+        let mut entry: Entry = serde_json::from_slice(&payload)?;
+        entry.customer_name = entry.customer_name.or(name);
+        self.connection
+            .prepare_cached("UPDATE entry SET payload = ?2 WHERE number = ?1")?
+            .execute(params![number.cast_signed(), serde_json::to_vec(&entry)?])?;
         Ok(())
     }
 
@@ -215,5 +248,62 @@ impl<'a> Page<'a> {
     pub(super) fn forget_unrecognised(&self, before: UnixMs) -> Result<(), Error> {
         self.connection.execute("DELETE FROM unrecognised WHERE received_at < ?1", [before.0])?;
         Ok(())
+    }
+
+    /// The ids of a table's rows whose JSON matches.
+    pub(super) fn matching(
+        &self,
+        table: Table,
+        matches: impl Fn(&[u8]) -> bool,
+    ) -> Result<Vec<i64>, Error> {
+        let sql = match table {
+            Table::Entry => "SELECT number, payload FROM entry",
+            Table::SetAside => "SELECT number, payload FROM set_aside",
+            Table::Unrecognised => "SELECT id, body FROM unrecognised",
+        };
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query(())?;
+        let mut ids = Vec::new();
+        while let Some(row) = rows.next()? {
+            if matches(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?) {
+                ids.push(row.get(0)?);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Leaves of a row set aside only that it was, when, and why.
+    pub(super) fn blank_set_aside(&self, number: i64) -> Result<(), Error> {
+        let blank = br#"{"t":0}"#.as_slice();
+        self.connection.execute(
+            "UPDATE set_aside SET payload = ?2 WHERE number = ?1",
+            params![number, blank],
+        )?;
+        Ok(())
+    }
+
+    /// Deletes the records that match, among at most `limit` after `cursor`; gives the key to go on
+    /// from and how many went.
+    pub(super) fn forget_records(
+        &self,
+        cursor: &[u8],
+        limit: i64,
+        matches: impl Fn(&[u8]) -> bool,
+    ) -> Result<(Option<Vec<u8>>, u64), Error> {
+        let sql = "SELECT key, record FROM memory WHERE key > ?1 ORDER BY key LIMIT ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![cursor, limit])?;
+        let (mut end, mut found) = (None, Vec::new());
+        while let Some(row) = rows.next()? {
+            let key: Vec<u8> = row.get(0)?;
+            if matches(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?) {
+                found.push(key.clone());
+            }
+            end = Some(key);
+        }
+        for key in &found {
+            self.connection.execute("DELETE FROM memory WHERE key = ?1", [key])?;
+        }
+        Ok((end, found.len() as u64))
     }
 }

@@ -8,7 +8,7 @@ use crate::chat::entry::{Entry, EventId};
 use crate::chat::time::UnixMs;
 use crate::journal::batch::Batch;
 use crate::journal::tally::count;
-use crate::journal::{Error, Measure};
+use crate::journal::{Error, Kept, Measure};
 
 /// A read-only connection. Never held while anything is awaited.
 #[derive(Debug)]
@@ -26,13 +26,34 @@ impl Reader {
             .map(UnixMs))
     }
 
-    /// The oldest pending rows that fit the measure; a single row always fits.
-    pub(super) fn pending(&self, tag: &Arc<str>, measure: Measure) -> Result<Vec<Entry>, Error> {
+    /// The oldest pending rows that fit the measure; a single row always fits. None from `before` on.
+    pub(super) fn pending(
+        &self,
+        tag: &Arc<str>,
+        measure: Measure,
+        before: u64,
+    ) -> Result<Vec<Entry>, Error> {
         let mut bytes = 0;
-        self.entries(tag, 0, u64::MAX >> 1, |taken, entry| {
+        self.entries(tag, 0, before.saturating_sub(1), |taken, entry| {
             bytes += (measure.bytes_of)(entry);
             taken == 0 || (taken < measure.rows_max && bytes <= measure.bytes_max)
         })
+    }
+
+    pub(super) fn kept(&self) -> Result<Vec<Kept>, Error> {
+        let sql = "SELECT id, received_at, announced, body FROM unrecognised ORDER BY id";
+        Ok(self.with(|db| {
+            let mut statement = db.prepare(sql)?;
+            let kept = statement.query_map((), |row| {
+                Ok(Kept {
+                    id: row.get(0)?,
+                    received_at: UnixMs(row.get(1)?),
+                    announced: row.get(2)?,
+                    body: row.get(3)?,
+                })
+            })?;
+            kept.collect()
+        })?)
     }
 
     pub(super) fn open_batch(&self, tag: &Arc<str>) -> Result<Option<Batch>, Error> {

@@ -28,6 +28,14 @@ impl Journal {
         self.0.writer.commit(move |page| page.set_meta(&name, i64::from(holds))).await
     }
 
+    /// Looks whether another process has changed something, and tells the watchers.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn refresh(&self) -> Result<(), Arc<Error>> {
+        self.0.writer.commit(|_| Ok(())).await
+    }
+
     /// Deletes what has been quiet for longer than the retention.
     ///
     /// Goes through the memory a few hundred keys at a time, so that acknowledgements pass between.

@@ -3,6 +3,9 @@
 //! Group commit without a window: while one transaction is being synced, the next group gathers, so
 //! the disk's own latency is the only delay. Whoever waits is answered after the commit and never
 //! before; if the commit fails, everyone in the group hears so and nothing of it has happened.
+//!
+//! Another process may commit in between (`replay`, `forget`, `check` beside the running service):
+//! then the counters are read anew, inside the transaction that goes on from them.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -125,6 +128,7 @@ fn serve(
     published: &watch::Sender<Tally>,
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
+    let mut version = None;
     while let Ok(first) = inbox.recv() {
         group.push(first);
         while group.len() < GROUP_MAX
@@ -132,7 +136,7 @@ fn serve(
         {
             group.push(next);
         }
-        match commit_group(&mut connection, tally, &mut group) {
+        match commit_group(&mut connection, tally, &mut version, &mut group) {
             Ok(after) => {
                 tally = after;
                 published.send_replace(tally);
@@ -157,10 +161,20 @@ fn serve(
 /// One transaction: all of the group or nothing of it.
 fn commit_group(
     connection: &mut Connection,
-    before: Tally,
+    mut before: Tally,
+    version: &mut Option<i64>,
     group: &mut [Box<dyn Job>],
 ) -> Result<Tally, Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // SQLite's own word on whether someone else has committed since we last looked.
+    let now = transaction
+        .prepare_cached("PRAGMA data_version")?
+        .query_row((), |row| row.get(0))
+        .map(Some)?;
+    if *version != now {
+        before = Tally::load(&transaction)?;
+        *version = now;
+    }
     let mut page = Page::new(&transaction, before);
     for job in group.iter_mut() {
         job.run(&mut page)?;

@@ -151,7 +151,7 @@ async fn apply(
 }
 
 fn check(journal: &Journal, batch: Option<&Batch>, model: &Model) {
-    let all = journal.0.reader.pending(&journal.0.tag, at_most(usize::MAX)).unwrap();
+    let all = journal.0.reader.pending(&journal.0.tag, at_most(usize::MAX), u64::MAX >> 1).unwrap();
     assert_eq!(rows_of(&all), model.pending);
     let in_hand = batch.map_or(Vec::new(), |batch| rows_of(batch.entries()));
     assert_eq!(in_hand, model.pending[..model.sealed]);

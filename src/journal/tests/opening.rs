@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::journal::tests::{LIMITS, NOW, accept_all, dir, open};
-use crate::journal::{Journal, OpenError, record_fact};
+use crate::journal::{Journal, OpenError};
 
 #[track_caller]
 fn refused(dir: &Path) -> OpenError {
@@ -134,7 +134,9 @@ async fn what_the_live_check_found_out_is_known_while_the_service_runs() {
     let journal = open(dir.path());
     assert_eq!(journal.fact("marker_fences").await.unwrap(), None);
     for holds in [true, false] {
-        record_fact(dir.path(), "marker_fences", holds).unwrap();
+        let beside = Journal::open_beside(dir.path(), LIMITS).unwrap();
+        assert!(beside.is_beside());
+        beside.note_fact("marker_fences", holds).await.unwrap();
         assert_eq!(journal.fact("marker_fences").await.unwrap(), Some(holds));
     }
     assert_eq!(journal.fact("marker_readable").await.unwrap(), None);

@@ -1,0 +1,78 @@
+//! Forgetting one patient at once.
+//!
+//! What is remembered stands under keyed hashes, so it is found by looking through all of it, a few
+//! hundred records at a time.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::journal::page::{Page, Table};
+use crate::journal::{Error, Journal};
+
+/// What was deleted, and what is still on its way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Records of chats and of the customer.
+    pub records: u64,
+    /// Bodies that nothing had recognised.
+    pub unrecognised: u64,
+    /// Rows set aside: their content is blanked, the reason stays.
+    pub set_aside: u64,
+    /// Rows that are still to be written to the sheet, and then are gone from here too.
+    pub pending: u64,
+}
+
+const RECORDS_A_STEP: i64 = 500;
+
+impl Journal {
+    /// Deletes all that is known of who has this phone number, given as digits.
+    ///
+    /// Rows still to be written are left: they were acknowledged, and leave for the sheet.
+    ///
+    /// # Errors
+    /// When the database does not answer; what was deleted so far stays so.
+    pub async fn forget(&self, digits: &str) -> Result<Forgotten, Arc<Error>> {
+        let digits: Arc<str> = digits.into();
+        let number = Arc::clone(&digits);
+        let work = move |page: &mut Page<'_>| {
+            let find = |table| page.matching(table, |json| is_of(json, &number));
+            let (bodies, aside) = (find(Table::Unrecognised)?, find(Table::SetAside)?);
+            bodies.iter().try_for_each(|id| page.drop_unrecognised(*id))?;
+            aside.iter().try_for_each(|number| page.blank_set_aside(*number))?;
+            Ok(Forgotten {
+                records: 0,
+                unrecognised: bodies.len() as u64,
+                set_aside: aside.len() as u64,
+                pending: find(Table::Entry)?.len() as u64,
+            })
+        };
+        let mut forgotten = self.0.writer.commit(work).await?;
+        let mut cursor = Some(Vec::new());
+        while let Some(from) = cursor {
+            let number = Arc::clone(&digits);
+            let work = move |page: &mut Page<'_>| {
+                page.forget_records(&from, RECORDS_A_STEP, |text| is_of(text, &number))
+            };
+            let (end, records) = self.0.writer.commit(work).await?;
+            forgotten.records += records;
+            cursor = end;
+        }
+        self.purge().await?;
+        Ok(forgotten)
+    }
+}
+
+/// Whether any text or number in this JSON is that phone number, however it is spelt.
+fn is_of(json: &[u8], digits: &str) -> bool {
+    fn holds(value: &Value, digits: &str) -> bool {
+        match value {
+            Value::String(text) => text.chars().filter(char::is_ascii_digit).eq(digits.chars()),
+            Value::Number(number) => number.to_string() == digits,
+            Value::Array(items) => items.iter().any(|item| holds(item, digits)),
+            Value::Object(fields) => fields.values().any(|field| holds(field, digits)),
+            Value::Null | Value::Bool(_) => false,
+        }
+    }
+    serde_json::from_slice(json).is_ok_and(|value| holds(&value, digits))
+}

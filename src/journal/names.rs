@@ -1,0 +1,111 @@
+//! Names that are being looked up: a row waits for its customer's name, and never for long.
+//!
+//! The wait is kept in memory only. After a crash nothing is awaited, and the row goes as it is.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::chat::event::ChatEvent;
+use crate::chat::memory::CustomerMemory;
+use crate::chat::text::Personal;
+use crate::chat::time::UnixMs;
+use crate::journal::digest::Digest;
+use crate::journal::page::Page;
+use crate::journal::{Error, Journal};
+
+/// Longest that a row waits for a name.
+const NAME_WAIT_MAX: Duration = Duration::from_secs(2);
+/// Most lookups that may wait; beyond it rows go without a name.
+const WAITING_MAX: usize = 1_024;
+
+/// A row that lacks its customer's name.
+#[derive(Clone, Debug)]
+pub struct Unnamed {
+    /// Of the event.
+    pub number: u64,
+    /// DoubleTick's id of the customer.
+    pub customer_id: Personal,
+    /// Nobody waits for the name any more after this.
+    pub until: UnixMs,
+    keys: Vec<Digest>,
+}
+
+/// Who is asked for names, and which rows wait.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    asked: Mutex<Option<mpsc::Sender<Unnamed>>>,
+    awaited: Mutex<BTreeMap<u64, UnixMs>>,
+}
+
+impl Names {
+    /// Asks for the name of a row about to be committed, if someone listens.
+    pub(super) fn ask(&self, number: u64, event: &ChatEvent, keys: &[Digest], now: UnixMs) {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(asked) = asked.as_ref() else { return };
+        let until = now.plus_ms(i64::try_from(NAME_WAIT_MAX.as_millis()).unwrap_or_default());
+        let customer_id = event.customer_id.clone();
+        let unnamed = Unnamed { number, customer_id, until, keys: keys.to_vec() };
+        if asked.try_send(unnamed).is_ok() {
+            self.lock().insert(number, until);
+        }
+    }
+
+    /// The first row that still waits at `now`, and until when.
+    pub(super) fn first_awaited(&self, now: UnixMs) -> Option<(u64, UnixMs)> {
+        let mut awaited = self.lock();
+        awaited.retain(|_, until| *until > now && until.since_ms(now) <= 10_000);
+        awaited.iter().next().map(|(number, until)| (*number, *until))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, UnixMs>> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Journal {
+    /// From now on tells of rows that lack a name; each is to be answered by [`Journal::name`].
+    pub fn unnamed(&self) -> mpsc::Receiver<Unnamed> {
+        let (asked, unnamed) = mpsc::channel(WAITING_MAX);
+        *self.0.names.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+        unnamed
+    }
+
+    /// How long the oldest pending row may still wait for its name; `None` when it does not.
+    pub fn awaits_name(&self, now: UnixMs) -> Option<Duration> {
+        let (_, until) = self.0.names.first_awaited(now)?;
+        Some(Duration::from_millis(until.since_ms(now).max(0).unsigned_abs()))
+    }
+
+    /// Gives a row its customer's name, or `None` to let it go without; remembers the name.
+    ///
+    /// A row that is in a batch already stays as it is.
+    ///
+    /// # Errors
+    /// When the database does not answer; the row goes without.
+    pub async fn name(
+        &self,
+        unnamed: Unnamed,
+        name: Option<Personal>,
+        now: UnixMs,
+    ) -> Result<(), Arc<Error>> {
+        let number = unnamed.number;
+        let named = match name.filter(|name| !name.is_blank()) {
+            Some(name) => {
+                let work = move |page: &mut Page<'_>| {
+                    page.name_entry(number, &name)?;
+                    let known: CustomerMemory = page.recall(&unnamed.keys)?;
+                    page.remember(&unnamed.keys, &known.named(&name), now)
+                };
+                self.0.writer.commit(work).await
+            }
+            None => Ok(()),
+        };
+        self.0.names.lock().remove(&number);
+        // Wakes whoever waits for the row.
+        self.refresh().await?;
+        named
+    }
+}
