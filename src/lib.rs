@@ -23,12 +23,13 @@
 //! - [`journal`]: the only owner of the database. Keeps events, seals batches, settles them.
 //! - [`sheets`]: speaks Google. One send of one batch, and what became of it.
 //! - [`forwarder`]: the loop between the two: claim, send, settle, wait.
+//! - [`directory`]: asks DoubleTick for the names that no event told.
 //! - [`http`]: the door. Verifies, bounds, parses, keeps, answers.
 //! - [`config`]: the settings, validated all at once. Read by [`app`] alone.
 //! - [`app`]: wires the parts, starts and stops them in order; the command line.
 //! - [`status`]: what the service says of itself. [`causes`]: an error in one line.
 //!
-//! Names point one way: main → app → http, forwarder → journal, sheets → chat. `journal` and
+//! Names point one way: main → app → http, forwarder, directory → journal, sheets → chat. `journal` and
 //! `sheets` never name each other. `thiserror` where callers branch, `anyhow` only in [`app`] and
 //! `main`.
 //!
@@ -58,6 +59,7 @@ pub mod chat;
 pub mod journal;
 pub mod sheets;
 pub mod forwarder;
+pub mod directory;
 pub mod http;
 pub mod config;
 pub mod app;

@@ -53,6 +53,7 @@ pub struct Status {
     sheet: Mutex<Option<SheetState>>,
     refused: Mutex<BTreeMap<&'static str, u64>>,
     ignored: Mutex<BTreeMap<&'static str, u64>>,
+    lookups: Mutex<BTreeMap<&'static str, u64>>,
     google_calls: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     ack_buckets: [AtomicU64; ACK_BOUNDS_US.len()],
     ack_count: AtomicU64,
@@ -83,6 +84,11 @@ impl Status {
         *locked(&self.ignored).entry(family).or_default() += 1;
     }
 
+    /// Counts a lookup of a customer's name, by how it ended.
+    pub fn count_lookup(&self, outcome: &'static str) {
+        *locked(&self.lookups).entry(outcome).or_default() += 1;
+    }
+
     /// Counts a call to Google, by what it was and how it ended.
     pub fn count_google_call(&self, call: &'static str, outcome: &'static str) {
         *locked(&self.google_calls).entry((call, outcome)).or_default() += 1;
@@ -106,6 +112,11 @@ impl Status {
     /// Ignored events by family.
     pub fn ignored(&self) -> BTreeMap<&'static str, u64> {
         locked(&self.ignored).clone()
+    }
+
+    /// Lookups of names by outcome.
+    pub fn lookups(&self) -> BTreeMap<&'static str, u64> {
+        locked(&self.lookups).clone()
     }
 
     /// Calls to Google by call and outcome.

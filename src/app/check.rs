@@ -10,9 +10,10 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use crate::app::{client, limits};
+use crate::causes::Causes;
 use crate::config::Config;
 use crate::http::WEBHOOK_PATH;
-use crate::journal::{Journal, OpenError, record_fact};
+use crate::journal::Journal;
 use crate::sheets::layout::Wanted;
 use crate::sheets::{Client, Survey, Trouble, probe};
 use crate::status::Status;
@@ -38,13 +39,17 @@ pub async fn run(live: bool) -> bool {
         }
     };
     report.holds("key file", &format!("of {}", sheets.account()));
+    let journal = check_journal(&config, &mut report);
     let wanted = Wanted {
         title: config.sheet_name.clone(),
-        tab_id: check_journal(&config, &mut report).await,
+        tab_id: match &journal {
+            Some(journal) => journal.tab_id().await.unwrap_or_default(),
+            None => 0,
+        },
         time_zone: config.time_zone.clone(),
     };
     if check_google(&sheets, &wanted, &mut report).await && live {
-        check_live(&config, &sheets, &mut report).await;
+        check_live(journal.as_ref(), &sheets, &mut report).await;
     }
     check_address(&config, &mut report);
     report.holds
@@ -79,22 +84,19 @@ impl Report {
     }
 }
 
-/// The journal may be in use by the running service: then it works, evidently.
-async fn check_journal(config: &Config, report: &mut Report) -> i32 {
+/// The journal, beside the service if that is running.
+fn check_journal(config: &Config, report: &mut Report) -> Option<Journal> {
     let dir = config.data_dir.display();
-    match Journal::open(&config.data_dir, limits(config)) {
+    match Journal::open_beside(&config.data_dir, limits(config)) {
         Ok(journal) => {
             let pending = journal.tally().pending();
-            report.holds("journal directory", &format!("{dir}, {pending} rows pending"));
-            journal.tab_id().await.unwrap_or_default()
-        }
-        Err(OpenError::InUse { .. }) => {
-            report.holds("journal directory", &format!("{dir}, in use by the running service"));
-            0
+            let by_whom = if journal.is_beside() { ", in use by the running service" } else { "" };
+            report.holds("journal directory", &format!("{dir}, {pending} rows pending{by_whom}"));
+            Some(journal)
         }
         Err(error) => {
             report.fails("journal directory", &format!("{:#}", anyhow::Error::new(error)));
-            0
+            None
         }
     }
 }
@@ -137,7 +139,7 @@ async fn check_google(sheets: &Client, wanted: &Wanted, report: &mut Report) -> 
     true
 }
 
-async fn check_live(config: &Config, sheets: &Client, report: &mut Report) {
+async fn check_live(journal: Option<&Journal>, sheets: &Client, report: &mut Report) {
     let findings = match probe::run(sheets).await {
         Ok(findings) => findings,
         Err(trouble) => {
@@ -153,8 +155,9 @@ async fn check_live(config: &Config, sheets: &Client, report: &mut Report) {
                     .fails(finding.name, &format!("NOT: {}; {}", finding.sentence, finding.else_));
             }
         }
-        if let Err(error) = record_fact(&config.data_dir, finding.name, finding.holds) {
-            report.fails(finding.name, &format!("cannot be recorded: {error:#}"));
+        let Some(journal) = journal else { continue };
+        if let Err(error) = journal.note_fact(finding.name, finding.holds).await {
+            report.fails(finding.name, &format!("cannot be recorded: {}", Causes(&*error)));
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use crate::app::{App, check, shutdown};
+use crate::app::{App, check, shutdown, upkeep};
 use crate::config::Config;
 
 /// What the program can be asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Receive and forward until told to stop.
     Serve,
@@ -14,6 +14,13 @@ pub enum Command {
     Check {
         /// Also prove on the real spreadsheet what Google does not document.
         live: bool,
+    },
+    /// Feed the bodies that nothing recognised to this version's recogniser.
+    Replay,
+    /// Delete what the journal knows of the patient with this phone number.
+    Forget {
+        /// As it was typed.
+        phone: String,
     },
     /// Print how to use it.
     Help,
@@ -30,6 +37,8 @@ usage:
   doubletick-sheets check          try everything a deployment needs, one line each
   doubletick-sheets check --live   also prove on the spreadsheet, on a scratch tab that is removed,
                                    what the design relies on and Google does not document
+  doubletick-sheets replay         after an upgrade: feed it the bodies that nothing recognised before
+  doubletick-sheets forget PHONE   delete what the journal knows of one patient, and say what
   doubletick-sheets --help | --version
 
 exit codes: 0 all went well; 1 something failed or a check does not hold; 2 wrong usage or settings
@@ -47,6 +56,8 @@ impl Command {
             [] => Some(Self::Serve),
             ["check"] => Some(Self::Check { live: false }),
             ["check", "--live"] => Some(Self::Check { live: true }),
+            ["replay"] => Some(Self::Replay),
+            ["forget", phone] => Some(Self::Forget { phone: (*phone).to_owned() }),
             ["--help" | "-h" | "help"] => Some(Self::Help),
             ["--version" | "-V"] => Some(Self::Version),
             _ => None,
@@ -60,7 +71,7 @@ impl Command {
 /// Whatever ended the service or kept it from starting, as one chain.
 pub async fn run(args: impl IntoIterator<Item = String>) -> anyhow::Result<ExitCode> {
     match Command::parse(args) {
-        Some(Command::Serve) => {
+        Some(command @ (Command::Serve | Command::Replay | Command::Forget { .. })) => {
             let config = match Config::from_env() {
                 Ok(config) => config,
                 Err(problems) => {
@@ -68,8 +79,14 @@ pub async fn run(args: impl IntoIterator<Item = String>) -> anyhow::Result<ExitC
                     return Ok(ExitCode::from(WRONG));
                 }
             };
-            let stop = shutdown::requested()?;
-            App::start(config).await?.run_until(stop).await?;
+            match command {
+                Command::Replay => upkeep::replay(&config).await?,
+                Command::Forget { phone } => upkeep::forget(&config, &phone).await?,
+                _ => {
+                    let stop = shutdown::requested()?;
+                    App::start(config).await?.run_until(stop).await?;
+                }
+            }
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Check { live }) => Ok(match check::run(live).await {

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod command;
 pub mod logging;
 pub mod shutdown;
+pub mod upkeep;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use tokio::sync::oneshot;
 
 use crate::chat::memory::Rules;
 use crate::config::Config;
+use crate::directory::Directory;
 use crate::forwarder::{Forwarder, Options};
 use crate::http::secret::Secrets;
 use crate::http::{self, Door};
@@ -40,6 +42,7 @@ pub struct App {
     address: SocketAddr,
     server: Server,
     forwarder: Forwarder,
+    directory: Option<Directory>,
     journal: Journal,
 }
 
@@ -67,6 +70,7 @@ impl App {
         };
         let forwarder =
             Forwarder::new(journal.clone(), sheets, Arc::clone(&status), options).await?;
+        let directory = directory(&config, &journal, &status)?;
         let socket = SocketAddr::new(config.host, config.port);
         let listener = TcpListener::bind(socket).with_context(|| {
             format!("cannot listen on {socket}; set PORT to a free one and HOST to an own address")
@@ -77,7 +81,7 @@ impl App {
         let server = http::serve(listener, door).context("cannot serve HTTP")?;
         // The tests and the demo read the address from this line.
         log::info!(pending_rows = journal.tally().pending(); "listening on http://{address}");
-        Ok(Self { address, server, forwarder, journal })
+        Ok(Self { address, server, forwarder, directory, journal })
     }
 
     /// Where it listens.
@@ -90,7 +94,7 @@ impl App {
     /// # Errors
     /// When a part ended that should not have.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, forwarder, journal, .. } = self;
+        let Self { server, forwarder, directory, journal, .. } = self;
         let handle = server.handle();
         let (stop_forwarder, forwarder_stopped) = oneshot::channel::<()>();
         let sweeper = sweep(&journal);
@@ -98,14 +102,16 @@ impl App {
             // A dropped sender means the same as a sent word.
             _ = forwarder_stopped.await;
         });
-        tokio::pin!(server, forwarding, sweeper, stop);
+        let naming = look_names_up(directory, &journal);
+        tokio::pin!(server, forwarding, sweeper, naming, stop);
         tokio::select! {
             ended = &mut server => {
                 ended.context("the HTTP server failed")?;
                 anyhow::bail!("the HTTP server ended by itself");
             }
             () = &mut forwarding => anyhow::bail!("the forwarder ended by itself"),
-            () = &mut sweeper => {}
+            () = &mut sweeper => anyhow::bail!("the sweeper ended by itself"),
+            () = &mut naming => anyhow::bail!("the directory ended by itself"),
             () = &mut stop => {}
         }
         log::info!("stopping: no new events, finishing what is under way");
@@ -118,6 +124,14 @@ impl App {
         forwarding.await;
         log::info!(pending_rows = journal.tally().pending(); "stopped");
         Ok(())
+    }
+}
+
+/// Looks names up as long as the service runs; without a key there is nothing to do.
+async fn look_names_up(directory: Option<Directory>, journal: &Journal) {
+    match directory {
+        Some(directory) => directory.run(journal.unnamed()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -139,6 +153,18 @@ fn limits(config: &Config) -> Limits {
             retention_ms: i64::from(config.retention_days) * DAY_MS,
         },
     }
+}
+
+fn directory(
+    config: &Config,
+    journal: &Journal,
+    status: &Arc<Status>,
+) -> anyhow::Result<Option<Directory>> {
+    let Some(key) = &config.doubletick_api_key else { return Ok(None) };
+    let api =
+        Url::parse(&config.doubletick_api_url).context("DOUBLETICK_API_URL cannot be used")?;
+    let made = Directory::new(&api, key, journal.clone(), Arc::clone(status), clock::now);
+    made.map(Some).context("DOUBLETICK_API_KEY cannot be used")
 }
 
 /// A client of the configured spreadsheet; asks Google nothing yet.

@@ -19,6 +19,8 @@ use crate::config::env::RawEnv;
 
 /// Google's address.
 const SHEETS_API: &str = "https://sheets.googleapis.com/";
+/// DoubleTick's address.
+const DOUBLETICK_API: &str = "https://public.doubletick.io/";
 /// Shortest secret: 16 random letters and digits are beyond guessing.
 const SECRET_CHARS_MIN: usize = 16;
 /// Google allows a service account 60 writes a minute.
@@ -53,6 +55,10 @@ pub struct Config {
     pub retention_days: u32,
     /// Base address of the Sheets API.
     pub sheets_api_url: String,
+    /// DoubleTick's key, to look up names with.
+    pub doubletick_api_key: Option<SecretString>,
+    /// Base address of DoubleTick's API.
+    pub doubletick_api_url: String,
 }
 
 /// All that is wrong with the settings.
@@ -117,11 +123,14 @@ impl Config {
         if sheet_name.chars().count() > 100 {
             problems.add("SHEET_NAME", "must be at most 100 characters, as Google limits a title");
         }
-        let sheets_api_url = raw.sheets_api_url.unwrap_or_else(|| SHEETS_API.to_owned());
-        let sheets_api_url = sheets_api_url.trim().to_owned();
-        if !is_web_address(&sheets_api_url) {
-            problems.add("SHEETS_API_URL", "must be an http or https address");
-        }
+        let sheets_api_url =
+            web_address("SHEETS_API_URL", raw.sheets_api_url, SHEETS_API, &mut problems);
+        let doubletick_api_url = web_address(
+            "DOUBLETICK_API_URL",
+            raw.doubletick_api_url,
+            DOUBLETICK_API,
+            &mut problems,
+        );
         let mut numbers = Numbers(&mut problems);
         let port = numbers.read("PORT", raw.port, 8080, 0, u16::MAX);
         let writes_per_minute_max = numbers.read(
@@ -158,6 +167,8 @@ impl Config {
             dedupe_window_s,
             retention_days,
             sheets_api_url,
+            doubletick_api_key: raw.doubletick_api_key.map(SecretString::from),
+            doubletick_api_url,
         })
     }
 }
@@ -260,6 +271,14 @@ fn spreadsheet_id(text: Option<&str>, problems: &mut Problems) -> String {
         problems.add("SPREADSHEET_ID", "must be the spreadsheet's address or the id in it");
     }
     id.to_owned()
+}
+
+fn web_address(name: &str, text: Option<String>, default: &str, problems: &mut Problems) -> String {
+    let address = text.map_or_else(|| default.to_owned(), |text| text.trim().to_owned());
+    if !is_web_address(&address) {
+        problems.add(name, "must be an http or https address");
+    }
+    address
 }
 
 fn is_web_address(text: &str) -> bool {

@@ -64,6 +64,10 @@ pub(super) async fn metrics(door: Data<Door>) -> HttpResponse {
     for (reason, count) in door.status.refused() {
         page.line("refused_total", &format!("{{reason=\"{reason}\"}}"), count);
     }
+    page.head("name_lookups_total", "counter", "Lookups of customers' names, by outcome.");
+    for (outcome, count) in door.status.lookups() {
+        page.line("name_lookups_total", &format!("{{outcome=\"{outcome}\"}}"), count);
+    }
     page.head("google_calls_total", "counter", "Calls to Google, by call and outcome.");
     for ((call, outcome), count) in door.status.google_calls() {
         let labels = format!("{{call=\"{call}\",outcome=\"{outcome}\"}}");

@@ -1,5 +1,10 @@
 //! The row says who was looking after the patient, although the event does not.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::harness::{Clinic, unassigned};
@@ -68,4 +73,167 @@ async fn a_chat_closed_since_names_nobody() {
     clinic.expect_rows(1);
     service.drained().await;
     assert_eq!(clinic.rows()[0][1..5], ["Rohan Mehta", "+919111222333", "", ""]);
+}
+
+/// DoubleTick's API, as far as it is asked: one answer to every request, after a while.
+struct DoubleTick {
+    url: String,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl DoubleTick {
+    fn answering(status: &'static str, body: &'static str, after: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let seen = Arc::clone(&seen);
+                std::thread::spawn(move || serve(stream, &seen, status, body, after));
+            }
+        });
+        Self { url, requests }
+    }
+
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn serve(
+    mut stream: TcpStream,
+    seen: &Mutex<Vec<String>>,
+    status: &str,
+    body: &str,
+    after: Duration,
+) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n > 0) {
+        head.push(byte[0]);
+    }
+    seen.lock().unwrap().push(String::from_utf8_lossy(&head).into_owned());
+    std::thread::sleep(after);
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    // The service may have given up waiting.
+    drop(stream.write_all(format!("{head}{body}").as_bytes()));
+}
+
+#[tokio::test]
+async fn a_name_that_no_event_told_is_looked_up_once_and_remembered() {
+    let found = r#"{"customer":{"id":"customer_1","name":"Rohan Mehta"}}"#;
+    let doubletick = DoubleTick::answering("201 Created", found, Duration::from_millis(100));
+    let clinic = Clinic::new()
+        .with("DOUBLETICK_API_URL", &doubletick.url)
+        .with("DOUBLETICK_API_KEY", "key_of-the-tests");
+    let service = clinic.open();
+    service.wait_for_sheet("delivering").await;
+    service.take(&unassigned("chat_1")).await;
+    clinic.expect_rows(1);
+    service.drained().await;
+    let mut again = unassigned("chat_2");
+    again["dtCustomerId"] = json!("customer_chat_1");
+    service.take(&again).await;
+    clinic.expect_rows(2);
+    service.drained().await;
+    assert_eq!(clinic.google.column("Unassigned chats", "Customer name"), ["Rohan Mehta"; 2]);
+    let requests = doubletick.requests();
+    assert_eq!(requests.len(), 1, "asked again for a name that is known");
+    assert!(requests[0].starts_with("GET /customer/details?customerId=customer_chat_1 "));
+    assert!(requests[0].to_lowercase().contains("\r\nauthorization: key_of-the-tests\r\n"));
+    assert!(!service.log().contains("key_of") && !service.log().contains("Rohan"));
+}
+
+#[tokio::test]
+async fn a_lookup_that_takes_too_long_delays_no_row_by_more_than_two_seconds() {
+    let doubletick = DoubleTick::answering("200 OK", "{}", Duration::from_secs(30));
+    let clinic = Clinic::new()
+        .with("DOUBLETICK_API_URL", &doubletick.url)
+        .with("DOUBLETICK_API_KEY", "key_of-the-tests");
+    let service = clinic.open();
+    service.wait_for_sheet("delivering").await;
+    let posted = Instant::now();
+    for n in 0..20 {
+        service.take(&unassigned(&format!("chat_{n}"))).await;
+    }
+    clinic.expect_rows(20);
+    // Two seconds are ours, the rest is the machine's.
+    assert!(posted.elapsed() < Duration::from_millis(3_500), "{:?}", posted.elapsed());
+    service.drained().await;
+    assert!(clinic.rows().iter().all(|row| row[1].is_empty()));
+    let chats: Vec<String> = (0..20).map(|n| format!("chat_{n}")).collect();
+    assert_eq!(clinic.chats(), chats, "order is kept");
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_accepted_is_said_once_and_names_stay_blank() {
+    let doubletick = DoubleTick::answering("401 Unauthorized", "{}", Duration::ZERO);
+    let clinic = Clinic::new()
+        .with("DOUBLETICK_API_URL", &doubletick.url)
+        .with("DOUBLETICK_API_KEY", "key_of-the-tests");
+    let service = clinic.open();
+    for n in 0..3 {
+        service.take(&unassigned(&format!("chat_{n}"))).await;
+    }
+    clinic.expect_rows(3);
+    service.drained().await;
+    assert_eq!(service.log().matches("DOUBLETICK_API_KEY").count(), 1);
+    assert_eq!(service.metrics().await["name_lookups_total{outcome=\"key_refused\"}"], 3.0);
+}
+
+#[tokio::test]
+async fn what_an_older_version_did_not_recognise_is_replayed_once_beside_the_running_service() {
+    let clinic = Clinic::new();
+    let service = clinic.open();
+    let unheard = service.take(&json!({ "event": "UNHEARD_OF", "x": 1 })).await;
+    assert_eq!(unheard["status"], "unrecognised");
+    // As if that version had not known this shape.
+    let database = rusqlite::Connection::open(clinic.dir.path().join("journal.sqlite3")).unwrap();
+    let body = unassigned("replayed").to_string().into_bytes();
+    database.execute("UPDATE unrecognised SET body = ?1", [body]).unwrap();
+    service.take(&json!({ "event": "UNHEARD_OF_TOO" })).await;
+    let replayed = clinic.run(&["replay"]);
+    assert!(replayed.stdout.starts_with("1 accepted"), "{}{}", replayed.stdout, replayed.stderr);
+    assert!(replayed.stdout.contains("1 still unrecognised"));
+    clinic.expect_rows(1);
+    service.drained().await;
+    let again = clinic.run(&["replay"]);
+    assert!(again.stdout.starts_with("0 accepted"), "{}", again.stdout);
+    service.take(&unassigned("after")).await;
+    clinic.expect_rows(2);
+    service.drained().await;
+    assert_eq!(clinic.chats(), ["replayed", "after"]);
+    let metrics = service.metrics().await;
+    assert_eq!((metrics["accepted_total"], metrics["written_total"]), (2.0, 2.0));
+}
+
+#[tokio::test]
+async fn one_patient_is_forgotten_at_once_and_the_others_are_not() {
+    let clinic = Clinic::new();
+    let service = clinic.open();
+    for (chat, phone) in [("chat_1", "+919111222333"), ("chat_2", "+919111222444")] {
+        let mut opened = conversation(chat, "Rohan Mehta", "conversationOpened");
+        opened["customerPhone"] = json!(phone);
+        service.take(&opened).await;
+        let mut assigned = assigned(chat, "Asha Nair", "+919800000001");
+        assigned["customerPhone"] = json!(phone);
+        service.take(&assigned).await;
+    }
+    service.take(&json!({ "event": "UNHEARD_OF", "who": "91-9111-222-333" })).await;
+    let forgotten = clinic.run(&["forget", "+91 9111 222333"]);
+    assert!(forgotten.status.success(), "{}", forgotten.stderr);
+    assert!(forgotten.stdout.contains("3 records"), "{}", forgotten.stdout);
+    assert!(forgotten.stdout.contains("1 unrecognised"), "{}", forgotten.stdout);
+    assert!(forgotten.stdout.contains("yours to edit"));
+    service.take(&unassigned("chat_1")).await;
+    let mut other = unassigned("chat_2");
+    other["customerPhone"] = json!("+919111222444");
+    service.take(&other).await;
+    clinic.expect_rows(2);
+    service.drained().await;
+    assert_eq!(clinic.rows()[0][1..4], ["", "+919111222333", ""]);
+    assert_eq!(clinic.rows()[1][1..4], ["Rohan Mehta", "+919111222444", "Asha Nair"]);
 }

@@ -38,8 +38,8 @@ fn names_point_one_way() {
             "chat" | "status" | "causes" | "config" => &[],
             "journal" | "sheets" => &["chat"],
             "forwarder" => &["chat", "journal", "sheets"],
-            "http" => &["chat", "journal"],
-            "app" => &["chat", "journal", "sheets", "forwarder", "http", "config"],
+            "http" | "directory" => &["chat", "journal"],
+            "app" => &["chat", "journal", "sheets", "forwarder", "directory", "http", "config"],
             other => panic!("a new module, {other}: say here whom it may name"),
         }
     };
