@@ -6,14 +6,23 @@
 //!
 //! What the races mean:
 //! - Events carry no order of their own, so the order of receipt is the order.
-//! - The last assignment we saw names the previous agent, also at a second unassignment in a row.
-//! - A conversation closed since names nobody, and so does an assignment older than the retention:
-//!   blank is better than the wrong person.
-//! - An event that is read only after later ones (replayed after an upgrade) gets its row, and changes
+//! - *Assigned after the unassigned one it preceded* (they crossed on the way): the row is written by
+//!   what was known before; the assignment counts from then on.
+//! - *A burst of bulk unassignments* is as many rows; each chat has a memory of its own.
+//! - *Reassigned A → B*, with or without an unassignment between: the last assignment we saw names the
+//!   previous agent. So it does at a second unassignment in a row.
+//! - *Unassigned, assigned, unassigned within the resend window*: the assignment ends the window, so
+//!   both unassignments are rows. So does an opened or closed conversation of that customer on that
+//!   number, and any event that differs in its body.
+//! - *Two chats of one customer* share the customer's name and phone and nothing else.
+//! - *A customer's chats on two of the clinic's numbers* are closed separately. One chat that is seen on
+//!   two numbers keeps its agent: the chat's id decides. Where a number is unknown it may be the same
+//!   one, so a closing on it counts.
+//! - *A conversation closed since*, or an assignment older than the retention, names nobody: blank is
+//!   better than the wrong person.
+//! - *An event that is read only after later ones* (replayed after an upgrade) gets its row, and changes
 //!   nothing of what we know.
 //! - What the event says itself always wins over what we remember.
-//! - Two chats of one customer share the customer's name and phone and nothing else. A customer's
-//!   chats on two of the clinic's numbers are closed separately.
 
 use serde::{Deserialize, Serialize};
 

@@ -10,6 +10,7 @@
 pub mod backoff;
 pub mod pace;
 mod held;
+mod tab;
 #[cfg(test)]
 mod tests;
 
@@ -24,21 +25,15 @@ use crate::forwarder::held::{Ending, Held};
 use crate::forwarder::pace::{Pace, WINDOW_MS};
 use crate::journal::{Error, Journal, Measure, Tally};
 use crate::sheets::rows::bytes_of;
-use crate::sheets::{Client, Later, Layout, Plan, Survey, Trouble, Wanted};
+use crate::sheets::{Client, Later, Layout, Plan, Trouble};
 use crate::status::{SheetState, Status};
 
 /// Most rows and bytes of one batch: Google recommends 2 MB a request.
 pub const BATCH_ROWS_MAX: usize = 5_000;
 /// Leaves room for the marker and the envelope.
 pub const BATCH_BYTES_MAX: usize = 2_000_000 - 1_000;
-/// How often the layout is looked at while nothing is written, so that a row need not wait for it.
-/// Two reads each, of Google's 60 a minute.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// How old the layout may be when a batch is planned by it; under load nobody has looked meanwhile.
 const LAYOUT_AGE_MAX: Duration = Duration::from_secs(30);
-/// Batches between two prunings of markers, and the longest time between them.
-const PRUNE_EVERY_BATCHES: u32 = 200;
-const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 /// How long the write under way may still take when the service stops.
 pub const STOP_BUDGET: Duration = Duration::from_secs(10);
 
@@ -175,98 +170,6 @@ impl Forwarder {
         })
     }
 
-    /// Waits for something to write, and keeps an eye on the layout meanwhile.
-    async fn idle(&mut self) {
-        // Marked as seen before looking, so that an event in between is not missed.
-        if self.pending.borrow_and_update().pending() > 0 {
-            return;
-        }
-        let age = self.layout.as_ref().map_or(LOOK_EVERY, |(_, read_at)| read_at.elapsed());
-        let (journal, sheets, options) = (&self.journal, &self.sheets, &self.options);
-        let look = async {
-            tokio::time::sleep(LOOK_EVERY.saturating_sub(age)).await;
-            // Another process may have added rows: the watchers are told then.
-            drop(journal.refresh().await);
-            sheets.survey(&wanted(journal, options).await?).await
-        };
-        // A row does not wait for the look: it is dropped half-way, it only reads.
-        let found = tokio::select! {
-            changed = self.pending.changed() => {
-                if changed.is_err() {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                return;
-            }
-            found = look => found,
-        };
-        match found {
-            Ok(Survey::Ready(layout)) => {
-                self.noted(layout);
-                self.succeeded();
-            }
-            Ok(Survey::Mend(_)) => self.layout = None,
-            Err(trouble) => {
-                let wait = self.troubled(trouble);
-                tokio::select! {
-                    () = tokio::time::sleep(wait) => {}
-                    _ = self.pending.changed() => {}
-                }
-            }
-        }
-    }
-
-    async fn look(&self) -> Result<Survey, Trouble> {
-        self.sheets.survey(&wanted(&self.journal, &self.options).await?).await
-    }
-
-    /// Finds our tab, making or binding it where needed.
-    async fn survey(&mut self) -> Next {
-        match self.look().await {
-            Ok(Survey::Ready(layout)) => {
-                self.noted(layout);
-                self.succeeded();
-                Next::Step
-            }
-            Ok(Survey::Mend(mend)) => match self.turn().await {
-                Err(wait) => Next::Wait(wait),
-                Ok(()) => {
-                    let what = mend.what;
-                    match self.sheets.mend(mend).await {
-                        Ok(()) => {
-                            log::info!("{what}");
-                            Next::Step
-                        }
-                        Err(trouble) => self.mend_failed(trouble).await,
-                    }
-                }
-            },
-            Err(trouble) => Next::Wait(self.troubled(trouble)),
-        }
-    }
-
-    /// An id of ours in use means either that an earlier send was applied, which the next look
-    /// tells, or that it is someone else's; then another id serves.
-    async fn mend_failed(&mut self, trouble: Trouble) -> Next {
-        if trouble == Trouble::Taken
-            && self.failures > 0
-            && let Err(error) = self.journal.redraw_tab_id().await
-        {
-            log::error!("cannot draw another tab id: {}", Causes(&*error));
-        }
-        Next::Wait(self.troubled(trouble))
-    }
-
-    fn noted(&mut self, layout: Layout) {
-        let before = self.layout.take().map(|(before, _)| before);
-        if before.as_ref() != Some(&layout) {
-            log::info!(columns = layout.columns.len(); "found the log tab and its columns");
-            if jiff::tz::TimeZone::get(&layout.time_zone).is_err() {
-                log::warn!("the spreadsheet's time zone is not known here: times are in UTC");
-            }
-        }
-        self.layout = Some((layout, Instant::now()));
-    }
-
     fn succeeded(&mut self) {
         self.failures = 0;
         if self.status.set_sheet(SheetState::Delivering) {
@@ -351,39 +254,6 @@ impl Forwarder {
         self.advance(Held::sealed(batch)).await
     }
 
-    fn prune_is_due(&self) -> bool {
-        self.batches_unpruned >= PRUNE_EVERY_BATCHES
-            || (self.batches_unpruned > 0 && self.pruned_at.elapsed() > PRUNE_EVERY)
-    }
-
-    /// Deletes markers that cannot matter any more. Only between batches.
-    async fn prune(&mut self) -> Next {
-        let ours = match self.journal.marker_ids().await {
-            Ok(ours) => ours,
-            Err(_) => return Next::Idle,
-        };
-        let now_s = (self.options.now)().0 / 1_000;
-        let pruned = match self.sheets.prunable(&ours, now_s).await {
-            Ok(ids) if ids.is_empty() => Ok(0),
-            Ok(ids) => match self.turn().await {
-                Err(wait) => return Next::Wait(wait),
-                Ok(()) => self.sheets.prune(&ids).await.map(|()| ids.len()),
-            },
-            Err(trouble) => Err(trouble),
-        };
-        self.batches_unpruned = 0;
-        self.pruned_at = Instant::now();
-        match pruned {
-            Ok(0) => {}
-            Ok(markers) => {
-                self.markers_full = false;
-                log::info!(markers; "pruned markers of batches long settled");
-            }
-            Err(_) => log::warn!("could not prune old markers; trying again later"),
-        }
-        Next::Step
-    }
-
     /// Notes the end of a batch whose last row had this number.
     fn ended(&mut self, ending: &Ending, last: u64) {
         match ending {
@@ -397,12 +267,4 @@ impl Forwarder {
             Ending::Released => {}
         }
     }
-}
-
-async fn wanted(journal: &Journal, options: &Options) -> Result<Wanted, Trouble> {
-    let tab_id = journal.tab_id().await.map_err(|error| {
-        log::error!("the journal does not answer, trying again: {}", Causes(&*error));
-        Trouble::Passing(Later { why: "the journal does not answer".into(), after: None })
-    })?;
-    Ok(Wanted { title: options.sheet_name.clone(), tab_id, time_zone: options.time_zone.clone() })
 }
