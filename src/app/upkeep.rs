@@ -17,11 +17,11 @@ pub async fn replay(config: &Config) -> anyhow::Result<()> {
     let journal = Journal::open_beside(&config.data_dir, limits(config))?;
     let (mut taken, mut resent, mut ignored, mut unrecognised) = (0, 0, 0, 0);
     for kept in journal.kept().await? {
-        let Ok(body) = serde_json::from_slice(&kept.body) else {
+        let Ok(body) = serde_json::from_slice::<serde_json::Value>(&kept.body) else {
             unrecognised += 1;
             continue;
         };
-        match recognise(body, kept.announced.as_deref(), kept.received_at) {
+        match recognise(&body, kept.announced.as_deref(), kept.received_at) {
             Recognised::Event(event) => match journal.accept_kept(*event, &kept).await {
                 Ok(receipt) if receipt.standing() == Standing::Accepted => taken += 1,
                 Ok(_) => resent += 1,

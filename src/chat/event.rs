@@ -93,7 +93,7 @@ const OWN_ID: &[&str] = &["eventId", "event_id", "deliveryId", "id"];
 
 impl ChatEvent {
     /// Reads the fields of an event; `None` where nothing identifies the chat.
-    pub fn read(happening: Happening, fields: &Fields, now: UnixMs) -> Option<Self> {
+    pub fn read(happening: Happening, fields: &Fields<'_>, now: UnixMs) -> Option<Self> {
         let (agent, agent_phone) = match happening {
             Happening::Assigned => (ASSIGNED_AGENT, ASSIGNED_AGENT_PHONE),
             _ => (PREVIOUS_AGENT, PREVIOUS_AGENT_PHONE),

@@ -4,6 +4,8 @@
 //! JSON as text), and reads a field as text whether it came as a string or a number. `null`, `""`,
 //! the word `null` and an absent key all mean blank. Unknown keys are nobody's business here.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::chat::text::Personal;
@@ -13,26 +15,24 @@ const ENVELOPES: [&str; 2] = ["data", "payload"];
 
 /// The fields of one body.
 #[derive(Clone)]
-pub struct Fields(Map<String, Value>);
+pub struct Fields<'a>(Cow<'a, Map<String, Value>>);
 
-impl Fields {
+impl<'a> Fields<'a> {
     /// Finds the object that carries the event; `None` where there is none.
     ///
     /// An envelope is opened only where the outer object names no chat itself. What the outer
     /// object says besides (such as an event's name) stays readable.
-    pub fn of(body: Value) -> Option<Self> {
-        let Value::Object(mut outer) = only_element(body) else { return None };
+    pub fn of(body: &'a Value) -> Option<Self> {
+        let Value::Object(outer) = only_element(body) else { return None };
         if IDENTIFYING.iter().any(|key| !read(outer.get(*key)).is_blank()) {
-            return Some(Self(outer));
+            return Some(Self(Cow::Borrowed(outer)));
         }
-        for envelope in ENVELOPES {
-            if let Some(inner) = outer.get(envelope).and_then(opened) {
-                outer.remove(envelope);
-                outer.extend(inner);
-                break;
-            }
-        }
-        Some(Self(outer))
+        let opened = ENVELOPES.iter().find_map(|key| Some((*key, opened(outer.get(*key)?)?)));
+        let Some((envelope, inner)) = opened else { return Some(Self(Cow::Borrowed(outer))) };
+        let mut fields = outer.clone();
+        fields.remove(envelope);
+        fields.extend(inner);
+        Some(Self(Cow::Owned(fields)))
     }
 
     /// The first non-blank of these fields; a dot steps into an object (`contact.name`).
@@ -57,7 +57,8 @@ impl Fields {
 
     /// The same fields always give the same bytes, whatever their order or spacing was.
     pub fn canonical(&self) -> Vec<u8> {
-        Value::Object(self.0.clone()).to_string().into_bytes()
+        // A map of JSON values always serialises.
+        serde_json::to_vec(&*self.0).unwrap_or_default()
     }
 
     fn value(&self, name: &str) -> Option<&Value> {
@@ -68,7 +69,7 @@ impl Fields {
     }
 }
 
-impl std::fmt::Debug for Fields {
+impl std::fmt::Debug for Fields<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Fields({})", self.0.len())
     }
@@ -77,9 +78,9 @@ impl std::fmt::Debug for Fields {
 /// What identifies a chat, the surest first.
 pub(super) const IDENTIFYING: [&str; 3] = ["chatId", "dtCustomerId", "customerPhone"];
 
-fn only_element(body: Value) -> Value {
+fn only_element(body: &Value) -> &Value {
     match body {
-        Value::Array(mut items) if items.len() == 1 => items.remove(0),
+        Value::Array(items) if items.len() == 1 => &items[0],
         other => other,
     }
 }
@@ -89,8 +90,8 @@ fn opened(envelope: &Value) -> Option<Map<String, Value>> {
         Value::String(text) => serde_json::from_str(text).ok()?,
         other => other.clone(),
     };
-    match only_element(inner) {
-        Value::Object(fields) if !fields.is_empty() => Some(fields),
+    match only_element(&inner) {
+        Value::Object(fields) if !fields.is_empty() => Some(fields.clone()),
         _ => None,
     }
 }

@@ -62,7 +62,6 @@ pub struct Told {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChatMemory {
-    last: Option<Told>,
     agent: Option<Agent>,
     #[serde(skip_serializing_if = "Personal::is_blank")]
     customer_phone: Personal,
@@ -82,7 +81,6 @@ struct Agent {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CustomerMemory {
-    last: Option<Told>,
     name: Personal,
     phone: Personal,
     lines: Vec<Line>,
@@ -93,6 +91,7 @@ pub struct CustomerMemory {
 struct Line {
     waba_digits: String,
     heard: u64,
+    heard_at: UnixMs,
     closed: u64,
 }
 
@@ -109,6 +108,8 @@ pub struct Known {
     pub chat: ChatMemory,
     /// Of its customer.
     pub customer: CustomerMemory,
+    /// The last event of its chat; for one that names no chat, of its customer.
+    pub last: Option<Told>,
     /// The event that had this very body, where the body has an identity of its own.
     pub same_body: Option<Told>,
 }
@@ -147,32 +148,23 @@ pub fn judge(
     if let Some(first) = resend_of(event, digest, known, now, rules) {
         return Judgement::Resend(first);
     }
-    let told = Told { digest: digest.to_owned(), number: id.number, at: now };
     let mut news = News::default();
     if event.identity.is_its_own {
-        news.same_body = Some(told.clone());
+        let told = Told { digest: digest.to_owned(), number: id.number, at: now };
+        news.same_body = Some(told);
     }
     match event.happening {
         Happening::Unassigned => {
             news.entry = Some(completed(event, known, id, now, rules));
-            if !is_late(known.chat.last.as_ref(), now) {
-                news.chat = Some(ChatMemory { last: Some(told), ..known.chat.clone() });
-            }
         }
-        Happening::Assigned if is_late(known.chat.last.as_ref(), now) => {}
-        Happening::Opened | Happening::Closed if is_late(known.customer.last.as_ref(), now) => {}
-        Happening::Assigned => news.chat = Some(assigned(event, &known.chat, told)),
+        Happening::Assigned if known.chat.is_newer_than(now) => {}
+        Happening::Opened | Happening::Closed if known.customer.is_newer_than(now) => {}
+        Happening::Assigned => news.chat = Some(assigned(event, &known.chat, id.number, now)),
         Happening::Opened | Happening::Closed => {
-            news.customer = Some(heard_of(event, &known.customer, told));
+            news.customer = Some(heard_of(event, &known.customer, id.number, now));
         }
     }
     Judgement::News(Box::new(news))
-}
-
-/// Whether something received after this event is known already: then it teaches nothing any more.
-/// So it is with a body that was kept until a later version recognised it.
-fn is_late(last: Option<&Told>, now: UnixMs) -> bool {
-    last.is_some_and(|last| last.at.since_ms(now) > CLOCK_SLACK_MS)
 }
 
 fn resend_of(
@@ -189,45 +181,44 @@ fn resend_of(
     if let Some(first) = known.same_body.as_ref().filter(|told| within(told, own_window_ms)) {
         return Some(first.number);
     }
-    let (last, heard) = match event.happening {
+    let heard = match event.happening {
         Happening::Unassigned | Happening::Assigned => {
             let waba = event.waba_number.or(&known.chat.waba_number);
-            (&known.chat.last, known.customer.latest(&waba, |line| line.heard))
+            known.customer.latest(&waba, |line| line.heard)
         }
-        Happening::Opened | Happening::Closed => (&known.customer.last, 0),
+        Happening::Opened | Happening::Closed => 0,
     };
-    let last = last.as_ref().filter(|told| within(told, rules.resend_window_ms))?;
+    let last = known.last.as_ref().filter(|told| within(told, rules.resend_window_ms))?;
     (heard < last.number).then_some(last.number)
 }
 
-fn assigned(event: &ChatEvent, chat: &ChatMemory, told: Told) -> ChatMemory {
-    let agent = Agent {
-        name: event.agent_name.clone(),
-        phone: event.agent_phone.clone(),
-        number: told.number,
-        at: told.at,
-    };
+fn assigned(event: &ChatEvent, chat: &ChatMemory, number: u64, now: UnixMs) -> ChatMemory {
+    let agent =
+        Agent { name: event.agent_name.clone(), phone: event.agent_phone.clone(), number, at: now };
     ChatMemory {
-        last: Some(told),
         agent: Some(agent),
         customer_phone: event.customer_phone.or(&chat.customer_phone),
         waba_number: event.waba_number.or(&chat.waba_number),
     }
 }
 
-fn heard_of(event: &ChatEvent, customer: &CustomerMemory, told: Told) -> CustomerMemory {
+fn heard_of(
+    event: &ChatEvent,
+    customer: &CustomerMemory,
+    number: u64,
+    now: UnixMs,
+) -> CustomerMemory {
     let waba_digits = event.waba_number.digits();
     let before = customer.lines.iter().find(|line| line.waba_digits == waba_digits);
     let closed = match event.happening {
-        Happening::Closed => told.number,
+        Happening::Closed => number,
         _ => before.map_or(0, |line| line.closed),
     };
     let mut lines: Vec<Line> =
         customer.lines.iter().filter(|line| line.waba_digits != waba_digits).cloned().collect();
-    lines.push(Line { waba_digits, heard: told.number, closed });
+    lines.push(Line { waba_digits, heard: number, heard_at: now, closed });
     lines.drain(..lines.len().saturating_sub(LINES_MAX));
     CustomerMemory {
-        last: Some(told),
         name: event.customer_name.or(&customer.name),
         phone: event.customer_phone.or(&customer.phone),
         lines,
@@ -269,7 +260,20 @@ fn completed(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs, rules:
     }
 }
 
+impl ChatMemory {
+    /// Whether something received after `now` is known already: then an event of `now` teaches nothing
+    /// any more. So it is with a body that was kept until a later version recognised it.
+    fn is_newer_than(&self, now: UnixMs) -> bool {
+        self.agent.as_ref().is_some_and(|agent| agent.at.since_ms(now) > CLOCK_SLACK_MS)
+    }
+}
+
 impl CustomerMemory {
+    /// As of a chat.
+    fn is_newer_than(&self, now: UnixMs) -> bool {
+        self.lines.iter().any(|line| line.heard_at.since_ms(now) > CLOCK_SLACK_MS)
+    }
+
     /// The same customer, by this name unless an event told another.
     #[must_use]
     pub fn named(self, name: &Personal) -> Self {

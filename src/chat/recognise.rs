@@ -84,7 +84,7 @@ const SHAPES: &[(&[&str], Meaning)] = &[
 ];
 
 /// Recognises one body. `announced` is what the address says (`?event=`); it wins if we know it.
-pub fn recognise(body: Value, announced: Option<&str>, now: UnixMs) -> Recognised {
+pub fn recognise(body: &Value, announced: Option<&str>, now: UnixMs) -> Recognised {
     let Some(fields) = Fields::of(body) else { return Recognised::Unrecognised };
     let told = fields.text(&["event", "eventType", "webhookEvent"]);
     let meaning = match announced.and_then(by_name) {

@@ -62,7 +62,7 @@ pub(super) async fn wrong_method(door: Data<Door>) -> HttpResponse {
 
 async fn take(door: &Door, value: Value, announced: Option<String>) -> HttpResponse {
     let now = (door.now)();
-    match recognise(value.clone(), announced.as_deref(), now) {
+    match recognise(&value, announced.as_deref(), now) {
         Recognised::Event(event) => match door.journal.accept(*event, now).await {
             Ok(receipt) => acknowledged(&receipt),
             Err(refusal) => unavailable(door, &refusal),

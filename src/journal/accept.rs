@@ -60,6 +60,13 @@ struct Lookup {
     customer: Vec<Digest>,
 }
 
+impl Lookup {
+    /// As what it was heard of: the chat, or where none is named the customer.
+    fn heard_as(&self) -> Option<&Digest> {
+        self.chat.first().or(self.customer.first())
+    }
+}
+
 /// Keeps one event inside the transaction; `None` when the journal is full. Also says whether the row
 /// lacks a name that could be looked up.
 fn accept(
@@ -73,6 +80,10 @@ fn accept(
     let known = Known {
         chat: page.recall(&lookup.chat)?,
         customer: page.recall(&lookup.customer)?,
+        last: match lookup.heard_as() {
+            Some(chat) => page.last_of(chat)?,
+            None => None,
+        },
         same_body: match event.identity.is_its_own {
             true => page.recall(&[lookup.body])?,
             false => None,
@@ -104,6 +115,10 @@ fn accept(
     }
     if let Some(told) = &news.same_body {
         page.remember(&[lookup.body], told, now)?;
+    }
+    if let Some(chat) = lookup.heard_as() {
+        let window_ms = limits.rules.resend_window_ms;
+        page.note_last(id.number, chat, &lookup.body, now, window_ms)?;
     }
     page.tally.next_number += 1;
     debug_assert!(news.entry.is_some() == (event.happening == Happening::Unassigned));

@@ -19,6 +19,16 @@ impl Digest {
         Self(bytes)
     }
 
+    pub(super) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Half of it: enough to look up by, where a hit is confirmed by the whole.
+    pub(super) fn half(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -22,6 +22,7 @@ mod database;
 mod delivery;
 mod digest;
 mod forget;
+mod guard;
 mod kept;
 mod names;
 mod page;

@@ -5,10 +5,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::chat::entry::Entry;
+use crate::chat::memory::Told;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::journal::Error;
 use crate::journal::digest::Digest;
+use crate::journal::guard::Guard;
 use crate::journal::tally::Tally;
 
 /// Unrecognised bodies kept at most; the oldest go first.
@@ -18,6 +20,7 @@ pub(super) const UNRECOGNISED_MAX: i64 = 1_000;
 pub(super) struct Page<'a> {
     connection: &'a Connection,
     pub(super) tally: Tally,
+    guard: &'a mut Guard,
     /// Whether the log behind the database is to be emptied after the commit.
     pub(super) is_to_be_purged: bool,
 }
@@ -43,8 +46,26 @@ pub(super) struct Sealed {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(connection: &'a Connection, tally: Tally) -> Self {
-        Self { connection, tally, is_to_be_purged: false }
+    pub(super) fn new(connection: &'a Connection, tally: Tally, guard: &'a mut Guard) -> Self {
+        Self { connection, tally, guard, is_to_be_purged: false }
+    }
+
+    /// The last event of this chat, if it was heard of within the window.
+    pub(super) fn last_of(&self, chat: &Digest) -> Result<Option<Told>, Error> {
+        self.guard.last(self.connection, chat)
+    }
+
+    /// Notes an event as its chat's last, and forgets some that are out of the window.
+    pub(super) fn note_last(
+        &mut self,
+        number: u64,
+        chat: &Digest,
+        body: &Digest,
+        now: UnixMs,
+        window_ms: i64,
+    ) -> Result<(), Error> {
+        self.guard.note(self.connection, number, chat, body, now)?;
+        self.guard.forget(self.connection, now.plus_ms(-window_ms))
     }
 
     /// What is remembered under the first of these keys that knows anything, else nothing known.

@@ -63,6 +63,14 @@ CREATE TABLE unrecognised (
     body        BLOB NOT NULL      -- the body as JSON
 );
 
+-- By which event a chat was last heard of, for the resend window. Append-only, and short.
+CREATE TABLE recent (
+    number INTEGER PRIMARY KEY,    -- the event's
+    chat   BLOB NOT NULL,          -- keyed hash of the chat's name
+    body   BLOB NOT NULL,          -- keyed hash of the body
+    at     INTEGER NOT NULL
+);
+
 -- What is known of chats, customers and bodies with an identity of their own.
 CREATE TABLE memory (
     key     BLOB PRIMARY KEY,      -- keyed hash of the name

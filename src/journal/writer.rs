@@ -16,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::causes::Causes;
 use crate::journal::Error;
+use crate::journal::guard::Guard;
 use crate::journal::page::Page;
 use crate::journal::tally::Tally;
 
@@ -129,6 +130,7 @@ fn serve(
 ) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     let mut version = None;
+    let mut guard = Guard::default();
     while let Ok(first) = inbox.recv() {
         group.push(first);
         while group.len() < GROUP_MAX
@@ -136,13 +138,15 @@ fn serve(
         {
             group.push(next);
         }
-        match commit_group(&mut connection, tally, &mut version, &mut group) {
+        match commit_group(&mut connection, tally, &mut version, &mut guard, &mut group) {
             Ok(after) => {
+                guard.committed();
                 tally = after;
                 published.send_replace(tally);
                 group.drain(..).for_each(Job::committed);
             }
             Err(error) => {
+                guard.failed();
                 log::error!(
                     requests = group.len();
                     "cannot commit to the journal, the senders are told to come back: {}",
@@ -163,6 +167,7 @@ fn commit_group(
     connection: &mut Connection,
     mut before: Tally,
     version: &mut Option<i64>,
+    guard: &mut Guard,
     group: &mut [Box<dyn Job>],
 ) -> Result<Tally, Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -173,9 +178,10 @@ fn commit_group(
         .map(Some)?;
     if *version != now {
         before = Tally::load(&transaction)?;
+        guard.catch_up(&transaction)?;
         *version = now;
     }
-    let mut page = Page::new(&transaction, before);
+    let mut page = Page::new(&transaction, before, guard);
     for job in group.iter_mut() {
         job.run(&mut page)?;
     }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::chat::entry::{Entry, EventId};
 use crate::chat::event::ChatEvent;
-use crate::chat::memory::{Judgement, Known, Rules, judge};
+use crate::chat::memory::{Judgement, Known, Rules, Told, judge};
 use crate::chat::recognise::{Recognised, recognise};
 use crate::chat::time::UnixMs;
 
@@ -32,7 +32,7 @@ const PHONE: &str = "+919111222333";
 /// The event that this body is.
 #[track_caller]
 fn event(body: Value) -> ChatEvent {
-    match recognise(body, None, NOW) {
+    match recognise(&body, None, NOW) {
         Recognised::Event(event) => *event,
         other => panic!("{other:?}"),
     }
@@ -105,7 +105,10 @@ impl Desk {
         let digest = format!("body/{}", String::from_utf8_lossy(&event.identity.canonical));
         let keys = event.keys();
         let (chat, body) = (Vec::from_iter(keys.chat), vec![digest.clone()]);
+        let heard_as = chat.first().or(keys.customer.first()).map(|name| format!("last/{name}"));
+        let last = Vec::from_iter(heard_as);
         let known = Known {
+            last: self.recall(&last),
             chat: self.recall(&chat),
             customer: self.recall(&keys.customer),
             same_body: self.recall(&body),
@@ -116,6 +119,7 @@ impl Desk {
             Judgement::News(news) => news,
         };
         self.next += 1;
+        self.remember(&last, Some(Told { digest, number: id.number, at: now }));
         self.remember(&chat, news.chat);
         self.remember(&keys.customer, news.customer);
         self.remember(&body, news.same_body);

@@ -140,7 +140,7 @@ fn the_order_and_spacing_of_a_body_do_not_make_it_another() {
 #[test]
 fn one_body_under_two_names_is_two_events() {
     let read = |name: &str| {
-        let recognised = crate::chat::recognise::recognise(unassigned("c"), Some(name), NOW);
+        let recognised = crate::chat::recognise::recognise(&unassigned("c"), Some(name), NOW);
         let crate::chat::recognise::Recognised::Event(event) = recognised else { panic!("{name}") };
         event.identity.canonical
     };

@@ -22,12 +22,12 @@ fn word(recognised: Recognised) -> String {
 #[track_caller]
 fn check(body: Value, expected: &str) {
     let shown = body.to_string();
-    assert_eq!(word(recognise(body, None, NOW)), expected, "{shown}");
+    assert_eq!(word(recognise(&body, None, NOW)), expected, "{shown}");
 }
 
 #[track_caller]
 fn check_announced(body: Value, announced: &str, expected: &str) {
-    assert_eq!(word(recognise(body, Some(announced), NOW)), expected, "?event={announced}");
+    assert_eq!(word(recognise(&body, Some(announced), NOW)), expected, "?event={announced}");
 }
 
 /// A body with one more field.
@@ -158,8 +158,8 @@ fn a_conversation_that_was_charged_is_not_a_patient_who_waits() {
         "customerPhone": "+919876543210", "wabaNumber": "+919000000000",
         "conversationType": "USER_INITIATED", "countryCode": "IN",
     });
-    assert!(word(recognise(cost.clone(), None, NOW)).starts_with("ignored"), "by its shape");
-    let named = recognise(cost, Some("CONVERSATION_COST_DEDUCTED"), NOW);
+    assert!(word(recognise(&cost, None, NOW)).starts_with("ignored"), "by its shape");
+    let named = recognise(&cost, Some("CONVERSATION_COST_DEDUCTED"), NOW);
     assert!(word(named).starts_with("ignored"), "by its name");
 }
 
@@ -172,8 +172,8 @@ fn a_custom_field_that_changed_is_not_a_patient_who_waits() {
         "name": "John Doe", "nameOnWhatsapp": "John", "wabaNumber": "+919000000000",
         "changedAt": "2026-01-15T12:00:00.000Z",
     });
-    assert!(word(recognise(field.clone(), None, NOW)).starts_with("ignored"), "by its shape");
-    let named = recognise(field, Some("UPDATE_CUSTOMER_CUSTOM_FIELD"), NOW);
+    assert!(word(recognise(&field, None, NOW)).starts_with("ignored"), "by its shape");
+    let named = recognise(&field, Some("UPDATE_CUSTOMER_CUSTOM_FIELD"), NOW);
     assert!(word(named).starts_with("ignored"), "by its name");
 }
 
@@ -185,9 +185,9 @@ fn leads_from_a_form_on_the_web_are_not_acted_on() {
     let verified = json!({
         "whatsappNumber": "+919876543210", "verified": true, "data": answers, "dtCustomerId": "c",
     });
-    assert!(word(recognise(verified, None, NOW)).starts_with("ignored"));
+    assert!(word(recognise(&verified, None, NOW)).starts_with("ignored"));
     // It names nobody that we know, so its shape may stay unknown; it must not become a row.
-    assert!(!matches!(recognise(json!({ "data": answers }), None, NOW), Recognised::Event(_)));
+    assert!(!matches!(recognise(&json!({ "data": answers }), None, NOW), Recognised::Event(_)));
 }
 
 #[test]

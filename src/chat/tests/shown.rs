@@ -52,13 +52,13 @@ fn an_event_shows_nothing_of_its_body() {
         opened("+919000000000", "Rohan"),
         closed("+919000000000"),
     ] {
-        check(&Fields::of(body.clone()).unwrap());
-        check(&recognise(body.clone(), None, NOW));
+        check(&Fields::of(&body).unwrap());
+        check(&recognise(&body, None, NOW));
         check(&event(body.clone()));
         check(&event(body.clone()).keys());
         check(&event(body).identity);
     }
-    check(&recognise(json!({ "Rohan": "919111222333" }), None, NOW));
+    check(&recognise(&json!({ "Rohan": "919111222333" }), None, NOW));
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Bench {
 
     async fn accept(&self, chat: &str) {
         let body = serde_json::json!({ "chatId": chat, "customerPhone": "+9198" });
-        let fields = Fields::of(body).unwrap();
+        let fields = Fields::of(&body).unwrap();
         let event = ChatEvent::read(Happening::Unassigned, &fields, NOW).unwrap();
         drop(self.journal.accept(event, NOW).await.unwrap());
     }

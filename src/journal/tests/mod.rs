@@ -39,7 +39,7 @@ fn open(dir: &Path) -> Journal {
 
 #[track_caller]
 fn event(happening: Happening, body: Value) -> ChatEvent {
-    let fields = Fields::of(body).unwrap();
+    let fields = Fields::of(&body).unwrap();
     ChatEvent::read(happening, &fields, NOW).unwrap()
 }
 

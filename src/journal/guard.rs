@@ -1,0 +1,148 @@
+//! The resend guard: which event a chat was last heard of by, for as long as the window lasts.
+//!
+//! On disk an append-only table, so that a resend is recognised after a restart; a unique index over
+//! random keys would cost most of the throughput. In memory a map from half of the chat's hash to the
+//! event's number, 17 bytes an entry; a hit is confirmed by the whole hash in the table.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::chat::memory::Told;
+use crate::chat::time::UnixMs;
+use crate::journal::Error;
+use crate::journal::digest::Digest;
+use crate::journal::tally::count;
+
+/// Most events looked back on, whatever the window: the map stays below 18 MB.
+const RECENT_MAX: u64 = 900_000;
+/// Most that are forgotten in one transaction.
+const FORGET_A_STEP: i64 = 2_048;
+
+/// Hashes what is a keyed hash already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+/// Number of the last event of each chat heard of lately.
+#[derive(Default)]
+pub(super) struct Guard {
+    last: HashMap<u64, u64, BuildHasherDefault<AsItIs>>,
+    /// What the transaction under way put in, and what was there before.
+    added: Vec<(u64, Option<u64>)>,
+    /// The newest event in the map, and when the oldest was received.
+    newest: u64,
+    oldest_at: Option<UnixMs>,
+}
+
+impl Guard {
+    /// Reads what the table holds beyond what is known: all of it at the start, and what another
+    /// process added afterwards.
+    pub(super) fn catch_up(&mut self, connection: &Connection) -> Result<(), Error> {
+        let sql = "SELECT number, chat, at FROM recent WHERE number > ?1 ORDER BY number";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query([self.newest.cast_signed()])?;
+        while let Some(row) = rows.next()? {
+            let number = count(row, 0)?;
+            self.last.insert(digest(row, 1)?.half(), number);
+            self.newest = number;
+            self.oldest_at.get_or_insert(UnixMs(row.get(2)?));
+        }
+        Ok(())
+    }
+
+    /// The last event of this chat, if it was heard of lately.
+    pub(super) fn last(
+        &self,
+        connection: &Connection,
+        chat: &Digest,
+    ) -> Result<Option<Told>, Error> {
+        let Some(number) = self.last.get(&chat.half()) else { return Ok(None) };
+        let sql = "SELECT body, at FROM recent WHERE number = ?1 AND chat = ?2";
+        let told = |row: &Row<'_>| {
+            let (digest, at) = (digest(row, 0)?.to_string(), UnixMs(row.get(1)?));
+            Ok(Told { digest, number: *number, at })
+        };
+        let mut statement = connection.prepare_cached(sql)?;
+        let key = params![number.cast_signed(), chat.as_bytes()];
+        Ok(statement.query_row(key, told).optional()?)
+    }
+
+    /// Notes an event as its chat's last.
+    pub(super) fn note(
+        &mut self,
+        connection: &Connection,
+        number: u64,
+        chat: &Digest,
+        body: &Digest,
+        now: UnixMs,
+    ) -> Result<(), Error> {
+        connection
+            .prepare_cached("INSERT INTO recent (number, chat, body, at) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![number.cast_signed(), chat.as_bytes(), body.as_bytes(), now.0])?;
+        self.added.push((chat.half(), self.last.insert(chat.half(), number)));
+        self.newest = number;
+        self.oldest_at.get_or_insert(now);
+        Ok(())
+    }
+
+    /// Forgets some of what is out of the window or too much, at a step a transaction.
+    pub(super) fn forget(&mut self, connection: &Connection, before: UnixMs) -> Result<(), Error> {
+        let is_crowded = self.last.len() as u64 > RECENT_MAX;
+        if !is_crowded && self.oldest_at.is_none_or(|oldest_at| oldest_at >= before) {
+            return Ok(());
+        }
+        let up_to = if is_crowded { self.newest.saturating_sub(RECENT_MAX) } else { 0 };
+        let sql = "DELETE FROM recent WHERE number IN (
+                       SELECT number FROM recent ORDER BY number LIMIT ?1
+                   ) AND (at < ?2 OR number <= ?3) RETURNING number, chat";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![FORGET_A_STEP, before.0, up_to.cast_signed()])?;
+        while let Some(row) = rows.next()? {
+            let (number, key) = (count(row, 0)?, digest(row, 1)?.half());
+            if self.last.get(&key) == Some(&number) {
+                self.last.remove(&key);
+            }
+        }
+        let oldest = "SELECT at FROM recent ORDER BY number LIMIT 1";
+        let oldest_at = connection.prepare_cached(oldest)?.query_row((), |row| row.get(0));
+        self.oldest_at = oldest_at.optional()?.map(UnixMs);
+        Ok(())
+    }
+
+    /// The transaction is on disk.
+    pub(super) fn committed(&mut self) {
+        self.added.clear();
+    }
+
+    /// The transaction is not on disk: what it added is taken back. What it forgot stays forgotten
+    /// here, which only ends the window of those events early.
+    pub(super) fn failed(&mut self) {
+        for (key, before) in self.added.drain(..).rev() {
+            match before {
+                Some(number) => self.last.insert(key, number),
+                None => self.last.remove(&key),
+            };
+        }
+    }
+}
+
+fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
+    row.get(column).map(Digest::from_bytes)
+}
