@@ -67,7 +67,7 @@ impl Lookup {
     }
 }
 
-/// Keeps one event inside the transaction; `None` when the journal is full. Also says whether the row
+/// Keeps one event inside the transaction; `None` when the journal or the disk is full. Also says whether the row
 /// lacks a name that could be looked up.
 fn accept(
     page: &mut Page<'_>,
@@ -97,6 +97,9 @@ fn accept(
         }
         Judgement::News(news) => news,
     };
+    if !page.has_room {
+        return Ok((None, false));
+    }
     let mut is_unnamed = false;
     if let Some(entry) = &news.entry {
         if page.tally.pending() >= limits.pending_rows_max {

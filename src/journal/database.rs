@@ -54,7 +54,11 @@ pub enum OpenError {
         known: u32,
     },
     /// The file is damaged or the disk does not answer.
-    #[error("cannot open the journal in {}", dir.display())]
+    #[error(
+        "cannot open the journal in {}; if its file is damaged, put a backup in its place, or move it \
+         away to begin anew without the rows that were waiting in it",
+        dir.display()
+    )]
     Damaged {
         /// The directory.
         dir: PathBuf,

@@ -28,6 +28,7 @@ mod names;
 mod page;
 mod reader;
 mod receipt;
+mod reserve;
 mod tally;
 mod upkeep;
 mod writer;
@@ -36,6 +37,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ring::hmac;
 use tokio::sync::watch;
@@ -56,6 +58,7 @@ use crate::journal::database::Hold;
 use crate::journal::digest::Digest;
 use crate::journal::names::Names;
 use crate::journal::reader::Reader;
+use crate::journal::reserve::Reserve;
 use crate::journal::writer::Writer;
 
 /// Why the journal did not do as asked.
@@ -67,12 +70,27 @@ pub enum Error {
     /// The service is stopping.
     #[error("the journal is closed")]
     Closed,
+    /// There is no room on the disk.
+    #[error(
+        "the disk is full: make the volume larger or free some of it; events are refused until there \
+         is room, and rows still go out"
+    )]
+    DiskFull,
     /// The disk or the database refused.
     #[error("cannot use the journal's database")]
-    Storage(#[from] rusqlite::Error),
+    Storage(#[source] rusqlite::Error),
     /// A record cannot be written as JSON or read back.
     #[error("cannot read a record of the journal")]
     Record(#[from] serde_json::Error),
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
+            _ => Self::Storage(error),
+        }
+    }
 }
 
 /// What the journal may hold and for how long things count.
@@ -99,6 +117,8 @@ struct Inner {
     hash_key: hmac::Key,
     limits: Limits,
     names: Arc<Names>,
+    /// Whether the disk has room for more events.
+    room: Arc<AtomicBool>,
     dir: PathBuf,
     hold: Option<Hold>,
 }
@@ -133,7 +153,9 @@ impl Journal {
         let tally = Tally::load(&connection).map_err(damaged)?;
         let reader = Reader::new(database::open_reader(dir)?);
         let (published, watched) = watch::channel(tally);
-        let writer = Writer::start(connection, tally, published)
+        let room = Arc::new(AtomicBool::new(true));
+        let reserve = hold.is_some().then(|| Reserve::new(dir));
+        let writer = Writer::start(connection, tally, published, reserve, Arc::clone(&room))
             .map_err(|source| OpenError::Unwritable { dir: dir.to_owned(), source })?;
         Ok(Self(Arc::new(Inner {
             writer,
@@ -143,6 +165,7 @@ impl Journal {
             hash_key: hmac::Key::new(hmac::HMAC_SHA256, &hash_key),
             limits,
             names: Arc::new(Names::default()),
+            room,
             dir: dir.to_owned(),
             hold,
         })))
@@ -168,9 +191,10 @@ impl Journal {
         self.0.tally.clone()
     }
 
-    /// Whether as many rows are pending as may be.
+    /// Whether no event can be taken: as many rows are pending as may be, or the disk is full.
     pub fn is_full(&self) -> bool {
-        self.tally().pending() >= self.0.limits.pending_rows_max
+        let has_room = self.0.room.load(Ordering::Relaxed);
+        !has_room || self.tally().pending() >= self.0.limits.pending_rows_max
     }
 
     /// When the oldest pending row was received; `None` when nothing is pending.

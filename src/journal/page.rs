@@ -21,6 +21,8 @@ pub(super) struct Page<'a> {
     connection: &'a Connection,
     pub(super) tally: Tally,
     guard: &'a mut Guard,
+    /// Whether the disk has room for more events.
+    pub(super) has_room: bool,
     /// Whether the log behind the database is to be emptied after the commit.
     pub(super) is_to_be_purged: bool,
 }
@@ -46,8 +48,13 @@ pub(super) struct Sealed {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(connection: &'a Connection, tally: Tally, guard: &'a mut Guard) -> Self {
-        Self { connection, tally, guard, is_to_be_purged: false }
+    pub(super) fn new(
+        connection: &'a Connection,
+        tally: Tally,
+        guard: &'a mut Guard,
+        has_room: bool,
+    ) -> Self {
+        Self { connection, tally, guard, has_room, is_to_be_purged: false }
     }
 
     /// The last event of this chat, if it was heard of within the window.

@@ -8,8 +8,10 @@
 //! then the counters are read anew, inside the transaction that goes on from them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
@@ -18,12 +20,17 @@ use crate::causes::Causes;
 use crate::journal::Error;
 use crate::journal::guard::Guard;
 use crate::journal::page::Page;
+use crate::journal::reserve::Reserve;
 use crate::journal::tally::Tally;
 
 /// Most requests in one transaction: keeps the slowest answer of a group near the fastest.
 const GROUP_MAX: usize = 1_024;
 /// Most requests that may wait for the writer; beyond it they are refused at once.
 const WAITING_MAX: usize = 8_192;
+/// How often room is looked for on a disk that was full.
+const TRY_FOR_ROOM_EVERY: Duration = Duration::from_secs(2);
+/// How often the same trouble is said.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// What one request wants done inside the transaction.
 trait Job: Send {
@@ -81,11 +88,25 @@ impl Writer {
         connection: Connection,
         tally: Tally,
         published: watch::Sender<Tally>,
+        reserve: Option<Reserve>,
+        room: Arc<AtomicBool>,
     ) -> std::io::Result<Self> {
         let (requests, inbox) = sync_channel(WAITING_MAX);
+        let is_full = reserve.as_ref().is_some_and(|reserve| !reserve.is_held());
+        room.store(!is_full, Ordering::Relaxed);
+        let desk = Desk {
+            connection,
+            tally,
+            version: None,
+            guard: Guard::default(),
+            reserve,
+            room,
+            tried_at: Instant::now(),
+            complaints: Complaints::default(),
+        };
         let thread = std::thread::Builder::new()
             .name("journal".into())
-            .spawn(move || serve(connection, tally, &inbox, &published))?;
+            .spawn(move || serve(desk, &inbox, &published))?;
         Ok(Self { requests: Some(requests), thread: Some(thread) })
     }
 
@@ -122,15 +143,21 @@ impl Drop for Writer {
     }
 }
 
-fn serve(
-    mut connection: Connection,
-    mut tally: Tally,
-    inbox: &Receiver<Box<dyn Job>>,
-    published: &watch::Sender<Tally>,
-) {
+/// What the thread holds between two groups.
+struct Desk {
+    connection: Connection,
+    tally: Tally,
+    /// SQLite's word on who committed last, as far as we have read.
+    version: Option<i64>,
+    guard: Guard,
+    reserve: Option<Reserve>,
+    room: Arc<AtomicBool>,
+    tried_at: Instant,
+    complaints: Complaints,
+}
+
+fn serve(mut desk: Desk, inbox: &Receiver<Box<dyn Job>>, published: &watch::Sender<Tally>) {
     let mut group = Vec::with_capacity(GROUP_MAX);
-    let mut version = None;
-    let mut guard = Guard::default();
     while let Ok(first) = inbox.recv() {
         group.push(first);
         while group.len() < GROUP_MAX
@@ -138,62 +165,112 @@ fn serve(
         {
             group.push(next);
         }
-        match commit_group(&mut connection, tally, &mut version, &mut guard, &mut group) {
-            Ok(after) => {
-                guard.committed();
-                tally = after;
-                published.send_replace(tally);
+        match desk.commit(&mut group) {
+            Ok(()) => {
+                published.send_replace(desk.tally);
                 group.drain(..).for_each(Job::committed);
+                desk.make_room();
             }
             Err(error) => {
-                guard.failed();
-                log::error!(
-                    requests = group.len();
-                    "cannot commit to the journal, the senders are told to come back: {}",
-                    Causes(&error)
-                );
+                desk.guard.failed();
+                desk.complaints.note(&error, group.len());
+                if matches!(error, Error::DiskFull) {
+                    desk.give_way();
+                }
                 let error = Arc::new(error);
                 group.drain(..).for_each(|job| job.failed(&error));
             }
         }
     }
-    if let Err(error) = connection.close() {
-        log::warn!("cannot close the journal tidily: {}", error.1);
+    if let Err((_, error)) = desk.connection.close() {
+        log::warn!("cannot close the journal tidily: {error}");
     }
 }
 
-/// One transaction: all of the group or nothing of it.
-fn commit_group(
-    connection: &mut Connection,
-    mut before: Tally,
-    version: &mut Option<i64>,
-    guard: &mut Guard,
-    group: &mut [Box<dyn Job>],
-) -> Result<Tally, Error> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // SQLite's own word on whether someone else has committed since we last looked.
-    let now = transaction
-        .prepare_cached("PRAGMA data_version")?
-        .query_row((), |row| row.get(0))
-        .map(Some)?;
-    if *version != now {
-        before = Tally::load(&transaction)?;
-        guard.catch_up(&transaction)?;
-        *version = now;
+impl Desk {
+    /// One transaction: all of the group or nothing of it.
+    fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Error> {
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut before = self.tally;
+        let version = transaction
+            .prepare_cached("PRAGMA data_version")?
+            .query_row((), |row| row.get(0))
+            .map(Some)?;
+        if self.version != version {
+            before = Tally::load(&transaction)?;
+            self.guard.catch_up(&transaction)?;
+        }
+        let has_room = self.room.load(Ordering::Relaxed);
+        let mut page = Page::new(&transaction, before, &mut self.guard, has_room);
+        for job in group.iter_mut() {
+            job.run(&mut page)?;
+        }
+        let (after, is_to_be_purged) = (page.tally, page.is_to_be_purged);
+        if after != before {
+            after.store(&transaction)?;
+        }
+        transaction.commit()?;
+        (self.tally, self.version) = (after, version);
+        self.guard.committed();
+        if is_to_be_purged {
+            self.empty_log();
+        }
+        Ok(())
     }
-    let mut page = Page::new(&transaction, before, guard);
-    for job in group.iter_mut() {
-        job.run(&mut page)?;
+
+    /// Deleted rows are overwritten in the database, but linger in the log until it is emptied. A reader
+    /// in the way only puts that off.
+    fn empty_log(&self) {
+        let done = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+        done.unwrap_or_default();
     }
-    let (after, is_to_be_purged) = (page.tally, page.is_to_be_purged);
-    if after != before {
-        after.store(&transaction)?;
+
+    /// The disk is full: no more events, and the reserve is there for rows to go out.
+    fn give_way(&mut self) {
+        self.room.store(false, Ordering::Relaxed);
+        if let Some(reserve) = &mut self.reserve {
+            reserve.release();
+        }
+        self.tried_at = Instant::now();
     }
-    transaction.commit()?;
-    if is_to_be_purged {
-        // Deleted rows are overwritten in the database, but linger in the log until it is emptied.
-        // A reader in the way only puts that off.
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())).unwrap_or_default();
+
+    /// After a full disk: takes events again once there is room for the reserve.
+    fn make_room(&mut self) {
+        let Some(reserve) = &mut self.reserve else { return };
+        let has_room = self.room.load(Ordering::Relaxed);
+        if has_room || self.tried_at.elapsed() < TRY_FOR_ROOM_EVERY {
+            return;
+        }
+        self.tried_at = Instant::now();
+        if self.tally.pending() == 0 {
+            // What was delivered left free pages inside the file; the disk gets them back.
+            drop(self.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);"));
+        }
+        if reserve.hold() {
+            self.room.store(true, Ordering::Relaxed);
+            log::info!("the disk has room again: events are taken");
+        }
     }
-    Ok(after)
+}
+
+/// Says what is wrong, once a minute at most.
+#[derive(Default)]
+struct Complaints {
+    said_at: Option<Instant>,
+    requests: usize,
+}
+
+impl Complaints {
+    fn note(&mut self, error: &Error, requests: usize) {
+        self.requests += requests;
+        if self.said_at.is_none_or(|said_at| said_at.elapsed() > COMPLAIN_EVERY) {
+            log::error!(
+                requests = self.requests;
+                "cannot commit to the journal, the senders are told to come back: {}",
+                Causes(error)
+            );
+            (self.said_at, self.requests) = (Some(Instant::now()), 0);
+        }
+    }
 }
