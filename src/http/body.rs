@@ -25,7 +25,7 @@ pub(super) enum Fault {
     Cut,
     #[error("the body is not UTF-8")]
     NotUtf8,
-    #[error("the body is not JSON (line {line}, column {column})")]
+    #[error("the body is not JSON, or nested too deeply (line {line}, column {column})")]
     NotJson { line: usize, column: usize },
     #[error("the body is neither JSON nor a form")]
     Neither,
@@ -78,8 +78,54 @@ pub(super) async fn parse(request: &HttpRequest, body: Bytes) -> Result<Value, F
 }
 
 fn json(text: &str) -> Result<Value, Fault> {
-    serde_json::from_str(text)
-        .map_err(|error| Fault::NotJson { line: error.line(), column: error.column() })
+    serde_json::from_str(text).or_else(|error| {
+        // A sender that tries only once is met half-way before its event is refused.
+        serde_json::from_str(&mended(text))
+            .map_err(|_| Fault::NotJson { line: error.line(), column: error.column() })
+    })
+}
+
+/// What some senders write that JSON does not allow: halves of a surrogate pair, as JavaScript leaves
+/// them when it cuts a text inside an emoji, and raw control characters inside a text.
+fn mended(text: &str) -> String {
+    let mut mended = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        mended.extend(before.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        let (escape, behind) = match (surrogate(after), after.get(5..).and_then(low_half)) {
+            (Some(Half::High), Some(_)) => after.split_at(11),
+            (Some(_), _) => ("uFFFD", after.get(5..).unwrap_or_default()),
+            (None, _) => {
+                let end = after.char_indices().nth(1).map_or(after.len(), |(end, _)| end);
+                after.split_at(end)
+            }
+        };
+        mended.push('\\');
+        mended.push_str(escape);
+        rest = behind;
+    }
+    mended.extend(rest.chars().map(|c| if c.is_control() { ' ' } else { c }));
+    mended
+}
+
+/// Half of a character beyond the first 65,536, as an escape of its own.
+enum Half {
+    High,
+    Low,
+}
+
+/// Reads `uD83D` and the like at the beginning of a text.
+fn surrogate(text: &str) -> Option<Half> {
+    let code = u16::from_str_radix(text.strip_prefix('u')?.get(..4)?, 16).ok()?;
+    match code {
+        0xD800..=0xDBFF => Some(Half::High),
+        0xDC00..=0xDFFF => Some(Half::Low),
+        _ => None,
+    }
+}
+
+fn low_half(text: &str) -> Option<Half> {
+    surrogate(text.strip_prefix('\\')?).filter(|half| matches!(half, Half::Low))
 }
 
 fn urlencoded(text: &str) -> Result<Value, Fault> {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer};
+use actix_web::{App, HttpResponse, HttpServer, Resource, Route};
 use serde_json::json;
 
 use crate::chat::time::UnixMs;
@@ -86,10 +86,28 @@ fn routes(service: &mut ServiceConfig) {
     };
     service
         .service(webhook())
-        .route("/healthz", web::get().to(health::healthz))
-        .route("/readyz", web::get().to(health::readyz))
-        .route("/metrics", web::get().to(health::metrics))
+        .service(window(
+            "/healthz",
+            web::get().to(health::healthz),
+            web::head().to(health::healthz),
+        ))
+        .service(window("/readyz", web::get().to(health::readyz), web::head().to(health::readyz)))
+        .service(window(
+            "/metrics",
+            web::get().to(health::metrics),
+            web::head().to(health::metrics),
+        ))
         .default_service(web::to(not_found));
+}
+
+/// A page to look at: GET, and HEAD for those who only want to know that it is there.
+fn window(path: &str, get: Route, head: Route) -> Resource {
+    let other = || async {
+        HttpResponse::MethodNotAllowed()
+            .insert_header(("allow", "GET, HEAD"))
+            .json(json!({ "error": "look at this with GET" }))
+    };
+    web::resource(path).route(get).route(head).default_service(web::to(other))
 }
 
 async fn not_found() -> HttpResponse {

@@ -39,12 +39,11 @@ impl Secrets {
         };
         // The router leaves some characters of an address encoded; a secret may contain them.
         let decoded = percent_decode_str(presented).decode_utf8_lossy();
-        let (plain, decoded) = (fingerprint(presented), fingerprint(&decoded));
+        let unslashed = presented.strip_suffix('/').unwrap_or(presented);
+        let readings = [presented, &*decoded, unslashed].map(fingerprint);
         // All are compared, so that time does not tell which one was near.
-        let any = self
-            .0
-            .iter()
-            .fold(Choice::from(0), |any, known| any | known.ct_eq(&plain) | known.ct_eq(&decoded));
+        let pairs = self.0.iter().flat_map(|known| readings.iter().map(move |read| (known, read)));
+        let any = pairs.fold(Choice::from(0), |any, (known, read)| any | known.ct_eq(read));
         bool::from(any).then_some(Verified(()))
     }
 }

@@ -103,3 +103,21 @@ async fn nesting_has_a_bound() {
     let text = json!({ "data": nested(30_000) }).to_string();
     assert_eq!(house.send(text).await.status, StatusCode::OK, "as text it stays text");
 }
+
+#[actix_web::test]
+async fn a_text_cut_inside_an_emoji_does_not_cost_the_event() {
+    let cut = r#"{"chatId":"c","a":"Asha \ud83d","b":"\udc00x","c":"\ud83d\ude00","d":"\\ud83d"}"#;
+    let expected = json!({
+        "chatId": "c", "a": "Asha \u{FFFD}", "b": "\u{FFFD}x", "c": "\u{1F600}", "d": "\\ud83d",
+    });
+    assert_eq!(read("application/json", cut).await, Ok(expected));
+    let half = r#"{"chatId":"c","a":"\ud83d\n"}"#;
+    let expected = json!({ "chatId": "c", "a": "\u{FFFD}\n" });
+    assert_eq!(read("application/json", half).await, Ok(expected));
+    let raw = "{\"chatId\":\"c\",\"a\":\"two\nlines\"}";
+    let expected = json!({ "chatId": "c", "a": "two lines" });
+    assert_eq!(read("application/json", raw).await, Ok(expected));
+    for broken in [r#"{"a":"\"#, r#"{"a":"\u"#, r#"{"a":"\ud8"#, r#"{"a":"\uéé"}"#] {
+        assert!(read("application/json", broken).await.is_err(), "{broken}");
+    }
+}
