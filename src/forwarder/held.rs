@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::causes::Causes;
 use crate::forwarder::{Forwarder, Next, Suspect};
 use crate::journal::{Batch, Error};
-use crate::sheets::{Delivery, Layout, Marker, Plan, Refused, Survey};
+use crate::sheets::{Delivery, Later, Layout, Marker, Plan, Refused, Survey};
 
 /// Google answers or gives up within 180 s; a send older than this cannot be applied any more.
 const DOUBT: Duration = Duration::from_secs(185);
@@ -19,6 +19,10 @@ pub(super) struct Held {
     in_doubt_since: Option<Instant>,
     /// Whether it was sent before, so that the sheet may have changed since it was planned.
     was_sent: bool,
+    /// Refused in a way that only its marker can explain.
+    is_undecided: bool,
+    /// Whether the last send was refused for its access token.
+    was_unauthorised: bool,
     /// Known to be over, but not yet written down.
     ending: Option<Ending>,
 }
@@ -34,12 +38,19 @@ pub(super) enum Ending {
 impl Held {
     /// Fresh from the journal: never sent.
     pub(super) fn sealed(batch: Batch) -> Self {
-        Self { batch, in_doubt_since: None, was_sent: false, ending: None }
+        Self {
+            batch,
+            in_doubt_since: None,
+            was_sent: false,
+            is_undecided: false,
+            was_unauthorised: false,
+            ending: None,
+        }
     }
 
     /// Left by a process that is gone: it may have been sent until just now.
     pub(super) fn recovered(batch: Batch) -> Self {
-        Self { batch, in_doubt_since: Some(Instant::now()), was_sent: true, ending: None }
+        Self { in_doubt_since: Some(Instant::now()), was_sent: true, ..Self::sealed(batch) }
     }
 
     #[cfg(test)]
@@ -77,6 +88,9 @@ impl Forwarder {
             log::warn!(batch = held.batch.number(); "sealed in words this version does not know");
             return self.look_for_marker(held).await;
         };
+        if held.is_undecided {
+            return self.look_for_marker(held).await;
+        }
         if !held.was_sent || (plan.has_marker() && held.in_doubt_since.is_some()) {
             return self.send(held, plan).await;
         }
@@ -110,6 +124,7 @@ impl Forwarder {
             return Ok(Next::Wait(wait));
         }
         held.was_sent = true;
+        let was_unauthorised = std::mem::take(&mut held.was_unauthorised);
         let (batch, marker) = (&held.batch, held.marker());
         let rows = batch.entries().len();
         let started = Instant::now();
@@ -121,6 +136,23 @@ impl Forwarder {
                 self.end(held, Ending::Written).await
             }
             Delivery::NotApplied(later) => {
+                self.held = Some(held);
+                Ok(Next::Wait(self.retry(&later)))
+            }
+            Delivery::Unauthorised => {
+                // Once it is only a token that ran out; a second time in a row something is wrong.
+                held.was_unauthorised = true;
+                let is_first = !was_unauthorised;
+                self.held = Some(held);
+                let why = "Google wants a new access token".to_owned();
+                Ok(match is_first {
+                    true => Next::Step,
+                    false => Next::Wait(self.retry(&Later { why, after: None })),
+                })
+            }
+            Delivery::Undecided(later) => {
+                held.in_doubt_since = Some(Instant::now());
+                held.is_undecided = true;
                 self.held = Some(held);
                 Ok(Next::Wait(self.retry(&later)))
             }
@@ -155,6 +187,10 @@ impl Forwarder {
                 if self.markers_full {
                     return self.release_when_safe(held).await;
                 }
+                log::warn!(
+                    "no room for markers in the spreadsheet: old ones are pruned; if that does not \
+                     help, rows are told by their Event ID, and a lost answer delays them by 3 minutes"
+                );
                 // Pruning makes room; where it does not, the Event ID column takes over.
                 self.markers_full = true;
                 self.held = Some(held);
@@ -220,11 +256,18 @@ impl Forwarder {
         }
     }
 
-    /// A batch that cannot be sent again as it was: its marker tells whether it was applied.
-    async fn look_for_marker(&mut self, held: Held) -> Result<Next, Arc<Error>> {
+    /// The marker tells whether the batch was applied. If not, it is sent on; where it cannot be, for
+    /// its words are unknown, it is released.
+    async fn look_for_marker(&mut self, mut held: Held) -> Result<Next, Arc<Error>> {
         match self.sheets.holds_marker(&held.marker()).await {
             Ok(true) => self.end(held, Ending::Written).await,
-            Ok(false) => self.release_when_safe(held).await,
+            Ok(false) => match Plan::parse(held.batch.plan()) {
+                Some(plan) => {
+                    held.is_undecided = false;
+                    self.send(held, plan).await
+                }
+                None => self.release_when_safe(held).await,
+            },
             Err(trouble) => {
                 self.held = Some(held);
                 Ok(Next::Wait(self.troubled(trouble)))
@@ -254,6 +297,8 @@ impl Forwarder {
                     batch: unsettled.batch,
                     in_doubt_since: held.in_doubt_since,
                     was_sent: held.was_sent,
+                    is_undecided: held.is_undecided,
+                    was_unauthorised: held.was_unauthorised,
                     ending: Some(ending),
                 });
                 Ok(Next::Wait(Duration::from_secs(1)))

@@ -33,7 +33,7 @@ pub const BATCH_ROWS_MAX: usize = 5_000;
 /// Leaves room for the marker and the envelope.
 pub const BATCH_BYTES_MAX: usize = 2_000_000 - 1_000;
 /// How old the layout may be when a batch is planned by it; under load nobody has looked meanwhile.
-const LAYOUT_AGE_MAX: Duration = Duration::from_secs(30);
+const LAYOUT_AGE_MAX: Duration = Duration::from_secs(10);
 /// How long the write under way may still take when the service stops.
 pub const STOP_BUDGET: Duration = Duration::from_secs(10);
 

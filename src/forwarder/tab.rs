@@ -9,7 +9,7 @@ use crate::sheets::{Later, Layout, Survey, Trouble, Wanted};
 
 /// How often the layout is looked at while nothing is written, so that a row need not wait for it.
 /// Two reads each, of Google's 60 a minute.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
+const LOOK_EVERY: Duration = Duration::from_secs(8);
 /// Batches between two prunings of markers, and the longest time between them.
 const PRUNE_EVERY_BATCHES: u32 = 200;
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
@@ -100,6 +100,10 @@ impl Forwarder {
         let before = self.layout.take().map(|(before, _)| before);
         if before.as_ref() != Some(&layout) {
             log::info!(columns = layout.columns.len(); "found the log tab and its columns");
+            let missing = layout.missing();
+            if !missing.is_empty() {
+                log::warn!("columns that were deleted are not written: {}", missing.join(", "));
+            }
             if jiff::tz::TimeZone::get(&layout.time_zone).is_err() {
                 log::warn!("the spreadsheet's time zone is not known here: times are in UTC");
             }

@@ -85,12 +85,11 @@ impl Column {
         Self::ALL.into_iter().find(|column| column.label().eq_ignore_ascii_case(label))
     }
 
-    /// The number format of the column's cells; `None` leaves them as they are.
-    pub fn number_format(self) -> Option<Value> {
+    /// The number format of the column's cells: whatever is not a time is text, whatever it contains.
+    pub fn number_format(self) -> Value {
         match self {
-            Self::UnassignedAt => Some(json!({ "type": "DATE_TIME", "pattern": TIME_PATTERN })),
-            Self::Chat | Self::EventId => None,
-            _ => Some(json!({ "type": "TEXT" })),
+            Self::UnassignedAt => json!({ "type": "DATE_TIME", "pattern": TIME_PATTERN }),
+            _ => json!({ "type": "TEXT" }),
         }
     }
 

@@ -38,9 +38,7 @@ impl Client {
                 Delivery::PerhapsApplied(later("Google's answer cannot be read".to_owned()))
             }
             Verdict::ComeAgain { why, after } => Delivery::PerhapsApplied(Later { why, after }),
-            Verdict::Unauthorised => {
-                Delivery::NotApplied(later("Google wants a new access token".to_owned()))
-            }
+            Verdict::Unauthorised => Delivery::Unauthorised,
             Verdict::Operator(advice) => Delivery::Refused(Refused::Operator(advice)),
             Verdict::Refused(fault) if plan.has_marker() => self.after_400(marker, fault).await,
             Verdict::Refused(fault) => Delivery::Refused(refused(fault)),
@@ -55,7 +53,7 @@ impl Client {
             // Nothing is known of the batch, so it stays as it is; what to mend is known.
             MarkerState::Barred(advice) => Delivery::Refused(Refused::Operator(advice)),
             MarkerState::Absent if fault != Fault::Taken => Delivery::Refused(refused(fault)),
-            MarkerState::Absent | MarkerState::Unknown => Delivery::PerhapsApplied(later(
+            MarkerState::Absent | MarkerState::Unknown => Delivery::Undecided(later(
                 "Google refused the batch, and its marker could not be read".to_owned(),
             )),
         }

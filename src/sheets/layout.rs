@@ -45,6 +45,14 @@ pub struct Layout {
     pub columns: Vec<(Column, u32)>,
 }
 
+impl Layout {
+    /// The labels of the columns that are not there, because people deleted them.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let is_there = |column: &Column| self.columns.iter().any(|(there, _)| there == column);
+        Column::ALL.into_iter().filter(|column| !is_there(column)).map(Column::label).collect()
+    }
+}
+
 /// The spreadsheet as the API describes it, as far as we read it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

@@ -96,16 +96,14 @@ fn new_column(wanted: &Wanted, sheet_id: i32, column: Column, index: u32) -> Vec
         }] }],
         "fields": "userEnteredValue,userEnteredFormat.textFormat.bold",
     } })];
-    if let Some(format) = column.number_format() {
-        requests.push(json!({ "repeatCell": {
-            "range": {
-                "sheetId": sheet_id, "startRowIndex": 1,
-                "startColumnIndex": index, "endColumnIndex": index + 1,
-            },
-            "cell": { "userEnteredFormat": { "numberFormat": format } },
-            "fields": "userEnteredFormat.numberFormat",
-        } }));
-    }
+    requests.push(json!({ "repeatCell": {
+        "range": {
+            "sheetId": sheet_id, "startRowIndex": 1,
+            "startColumnIndex": index, "endColumnIndex": index + 1,
+        },
+        "cell": { "userEnteredFormat": { "numberFormat": column.number_format() } },
+        "fields": "userEnteredFormat.numberFormat",
+    } }));
     requests.push(json!({ "updateDimensionProperties": {
         "range": columns(sheet_id, index),
         "properties": { "pixelSize": column.width_px() },

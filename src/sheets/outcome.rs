@@ -17,6 +17,11 @@ pub enum Delivery {
     NotApplied(Later),
     /// This send may have been or may yet be applied.
     PerhapsApplied(Later),
+    /// The access token was not accepted, so this send did nothing; the next asks for a new one.
+    Unauthorised,
+    /// Google refused the request, and what the marker says could not be found out: it is to be asked
+    /// again, and nothing sent until it has answered.
+    Undecided(Later),
     /// This send did nothing, and the same again would do nothing.
     Refused(Refused),
 }

@@ -141,7 +141,7 @@ pub(super) fn refusal(code: &str, description: &str) -> TokenTrouble {
     let operator = |sentence: &str| TokenTrouble::Operator(sentence.to_owned());
     match code {
         "invalid_grant" if says("reasonable timeframe") || says("clock skew") => {
-            TokenTrouble::Temporary("Google finds this machine's clock wrong: set it right".into())
+            operator("Google finds this machine's clock wrong: set it right")
         }
         "invalid_grant" if says("Signature") => operator(
             "Google does not accept the key's signature: the key was deleted or replaced; make a \

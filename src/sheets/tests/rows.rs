@@ -77,10 +77,13 @@ fn a_batch_is_its_marker_and_then_its_rows() {
                     text("919812345678"),
                     text("918000000001"),
                     { "userEnteredValue": { "stringValue": "Open chat" },
-                      "userEnteredFormat": { "textFormat": { "link": { "uri":
-                        "https://web.doubletick.io/conversations/918000000001/919876543210" } } } },
+                      "userEnteredFormat": {
+                        "numberFormat": { "type": "TEXT" },
+                        "textFormat": { "link": { "uri":
+                          "https://web.doubletick.io/conversations/918000000001/919876543210" } },
+                      } },
                     text("chat-1"),
-                    { "userEnteredValue": { "stringValue": "abc234-12" } },
+                    text("abc234-12"),
                 ] },
                 { "values": [
                     noon(),
@@ -89,9 +92,9 @@ fn a_batch_is_its_marker_and_then_its_rows() {
                     blank_text(),
                     blank_text(),
                     blank_text(),
-                    {},
+                    blank_text(),
                     text("chat-1"),
-                    { "userEnteredValue": { "stringValue": "abc234-13" } },
+                    text("abc234-13"),
                 ] },
             ],
         } },
@@ -110,9 +113,7 @@ fn without_a_marker_there_are_only_the_rows() {
 fn columns_of_peoples_own_between_ours_are_left_blank() {
     let columns = vec![(Column::EventId, 1), (Column::CustomerPhone, 3)];
     let sent = sent(&Plan::new(&layout(columns), true), &[entry(12)]);
-    let expected = json!([
-        {}, { "userEnteredValue": { "stringValue": "abc234-12" } }, {}, text("+919876543210"),
-    ]);
+    let expected = json!([{}, text("abc234-12"), {}, text("+919876543210"),]);
     assert_eq!(sent.pointer("/requests/1/appendCells/rows/0/values"), Some(&expected));
 }
 
