@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use doubletick_sheets::app::{command, logging};
+use doubletick_sheets::causes::Causes;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     logging::init();
     command::run(std::env::args().skip(1)).await.unwrap_or_else(|error| {
-        log::error!("{error:#}");
+        logging::complain(&Causes(&*error));
         ExitCode::FAILURE
     })
 }

@@ -95,7 +95,7 @@ fn check_journal(config: &Config, report: &mut Report) -> Option<Journal> {
             Some(journal)
         }
         Err(error) => {
-            report.fails("journal directory", &format!("{:#}", anyhow::Error::new(error)));
+            report.fails("journal directory", &Causes(&error).to_string());
             None
         }
     }

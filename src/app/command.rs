@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::app::{App, check, shutdown, upkeep};
+use crate::app::{App, check, logging, shutdown, upkeep};
 use crate::config::Config;
 
 /// What the program can be asked to do.
@@ -75,7 +75,7 @@ pub async fn run(args: impl IntoIterator<Item = String>) -> anyhow::Result<ExitC
             let config = match Config::from_env() {
                 Ok(config) => config,
                 Err(problems) => {
-                    log::error!("{problems}");
+                    logging::complain(&problems);
                     return Ok(ExitCode::from(WRONG));
                 }
             };
@@ -96,7 +96,7 @@ pub async fn run(args: impl IntoIterator<Item = String>) -> anyhow::Result<ExitC
         Some(Command::Help) => said(HELP, ExitCode::SUCCESS),
         Some(Command::Version) => said(concat!(env!("CARGO_PKG_VERSION"), "\n"), ExitCode::SUCCESS),
         None => {
-            log::error!("these arguments make no sense; see doubletick-sheets --help");
+            logging::complain(&"these arguments make no sense; see doubletick-sheets --help");
             Ok(ExitCode::from(WRONG))
         }
     }

@@ -131,6 +131,7 @@ async fn only_who_knows_the_secret_comes_in() {
     assert_eq!(post(&format!("{path}/wrong"), Some(&format!("Bearer {SECRET}"))).await, 401);
     assert_eq!(post(path, Some(&format!("Bearer {SECRET}"))).await, 200);
     assert_eq!(post(&format!("{path}/another-secret-of-tests"), None).await, 200);
+    assert_eq!(post(&format!("{path}/{SECRET}/"), None).await, 200);
     assert_eq!(post(&format!("{path}/{SECRET}?event=CHAT_UNASSIGNED"), None).await, 200);
     service.drained().await;
     assert_eq!(clinic.rows().len(), 1);
@@ -183,6 +184,12 @@ async fn bad_input_gets_the_right_answer_and_echoes_nothing() {
     for method in [reqwest::Method::GET, reqwest::Method::PUT, reqwest::Method::DELETE] {
         let answer = http().request(method, service.webhook()).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let of = |method| http().request(method, service.url(path)).send();
+        assert_eq!(of(reqwest::Method::HEAD).await.unwrap().status(), StatusCode::OK);
+        let posted = of(reqwest::Method::POST).await.unwrap();
+        assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
     assert_eq!(service.get("/nothing").await.status(), StatusCode::NOT_FOUND);
     assert!(!service.log().contains(marked));
@@ -276,4 +283,37 @@ async fn events_that_say_nothing_of_who_waits_are_ignored_without_a_write() {
     assert_eq!(status_of(&service, "application/json", r#"{"event":"NEW_THING"}"#).await, 200);
     let metrics = service.metrics().await;
     assert_eq!((metrics["accepted_total"], metrics["unrecognised_total"]), (0.0, 1.0));
+}
+
+#[tokio::test]
+async fn a_secret_may_contain_anything_that_can_be_encoded() {
+    let clinic = Clinic::new().with("WEBHOOK_SECRET", "s3cret/with+odd=and%20more?&");
+    let service = clinic.open();
+    let encoded = "s3cret%2Fwith%2Bodd%3Dand%2520more%3F%26";
+    let url = service.url(&format!("/webhooks/doubletick/{encoded}"));
+    let answer = http().post(url).body(unassigned("chat_1").to_string()).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    service.drained().await;
+}
+
+#[tokio::test]
+async fn noise_from_strangers_alarms_nobody() {
+    let clinic = Clinic::new();
+    let service = clinic.open();
+    let noises: [&[u8]; 4] = [
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\nx y: z\r\n\r\n",
+        b"NONSENSE\r\n\r\n",
+        b"GET /\x00 HTTP/9.9\r\n\r\n",
+    ];
+    for noise in noises {
+        let mut stream = TcpStream::connect(service.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(noise).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        // However it ends, it ends.
+        drop(stream.read_to_end(&mut Vec::new()));
+    }
+    assert_eq!(service.get("/healthz").await.status(), StatusCode::OK);
+    assert!(!service.log().contains("ERROR"), "{}", service.log());
 }

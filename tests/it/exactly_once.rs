@@ -244,3 +244,41 @@ async fn a_poisoned_row_is_set_aside_and_the_rest_goes_on() {
     assert_eq!((of("accepted_total"), of("written_total"), of("set_aside")), (4.0, 3.0, 1.0));
     assert!(service.log().contains("set aside"));
 }
+
+#[tokio::test]
+async fn an_unreadable_marker_is_asked_again_instead_of_sending_again() {
+    let clinic = Clinic::new();
+    let service = clinic.open();
+    service.wait_for_sheet("delivering").await;
+    clinic.google.fail_next_write(Fault::LoseAnswer);
+    for _ in 0..3 {
+        clinic.google.fail_next_read(Fault::Refuse(Refusal::Unavailable503));
+    }
+    let writes = clinic.google.writes();
+    service.take(&unassigned("chat_1")).await;
+    clinic.expect_rows(1);
+    service.drained().await;
+    assert_eq!(clinic.google.writes() - writes, 2, "one lost, one refused, and then only asked");
+    assert_eq!(clinic.rows().len(), 1);
+}
+
+#[tokio::test]
+async fn a_column_inserted_during_an_outage_shifts_no_row_that_comes_after() {
+    let clinic = Clinic::new();
+    let service = clinic.open();
+    service.take(&unassigned("before")).await;
+    clinic.expect_rows(1);
+    service.drained().await;
+    clinic.google.fail_all(Refusal::NotShared403);
+    service.take(&unassigned("parked")).await;
+    service.wait_for_sheet("parked").await;
+    for n in 0..20 {
+        service.take(&unassigned(&format!("after_{n}"))).await;
+    }
+    clinic.google.staff().insert_column(LOG_TAB, 0, "Notes");
+    clinic.google.heal();
+    clinic.expect_rows(22);
+    service.drained().await;
+    assert!(clinic.google.column(LOG_TAB, "Notes").iter().all(String::is_empty));
+    assert_eq!(clinic.chats().len(), 22);
+}
