@@ -16,6 +16,32 @@ use crate::journal::tally::Tally;
 /// Unrecognised bodies kept at most; the oldest go first.
 pub(super) const UNRECOGNISED_MAX: i64 = 1_000;
 
+/// How long a pointer in the memory is left as it is before it is dated anew; the retention is at least
+/// a day.
+const POINTER_FRESH_MS: i64 = 12 * 3_600_000;
+
+/// What stands under a key of the memory.
+#[derive(PartialEq, Eq)]
+enum Record {
+    Json(Vec<u8>),
+    /// What stands under that key: a customer is known by id and by phone number.
+    SameAs(Digest),
+}
+
+impl Record {
+    /// JSON never begins with a zero byte; a pointer does.
+    fn of(bytes: Vec<u8>) -> Self {
+        match <[u8; 16]>::try_from(bytes.strip_prefix(&[0]).unwrap_or_default()) {
+            Ok(digest) => Self::SameAs(Digest::from_bytes(digest)),
+            Err(_) => Self::Json(bytes),
+        }
+    }
+
+    fn same_as(key: &Digest) -> Vec<u8> {
+        [&[0], key.as_bytes()].concat()
+    }
+}
+
 /// The transaction under way and the counters as they will be after it.
 pub(super) struct Page<'a> {
     connection: &'a Connection,
@@ -82,33 +108,59 @@ impl<'a> Page<'a> {
         keys: &[Digest],
     ) -> Result<T, Error> {
         for key in keys {
-            let record: Option<Vec<u8>> = self
-                .connection
-                .prepare_cached("SELECT record FROM memory WHERE key = ?1")?
-                .query_row([key.as_bytes()], |row| row.get(0))
-                .optional()?;
-            if let Some(record) = record {
+            let record = match self.record(key)? {
+                Some((Record::SameAs(other), _)) => self.record(&other)?,
+                found => found,
+            };
+            if let Some((Record::Json(record), _)) = record {
                 return Ok(serde_json::from_slice(&record).unwrap_or_default());
             }
         }
         Ok(T::default())
     }
 
+    /// Remembers something under the first of these keys; the others only point there, so that what
+    /// changes often is written once.
     pub(super) fn remember<T: Serialize>(
         &self,
         keys: &[Digest],
         record: &T,
         now: UnixMs,
     ) -> Result<(), Error> {
-        let record = serde_json::to_vec(record)?;
-        for key in keys {
-            self.connection
-                .prepare_cached(
-                    "INSERT INTO memory (key, seen_at, record) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (key) DO UPDATE SET seen_at = ?2, record = ?3",
-                )?
-                .execute(params![key.as_bytes(), now.0, record])?;
+        let Some((first, others)) = keys.split_first() else { return Ok(()) };
+        // Whoever is known by one key only may be known by a better one already.
+        let first = match self.record(first)? {
+            Some((Record::SameAs(other), _)) if others.is_empty() => other,
+            _ => *first,
+        };
+        self.put_record(&first, &serde_json::to_vec(record)?, now)?;
+        for key in others {
+            let points_there = self.record(key)?.is_some_and(|(record, seen_at)| {
+                record == Record::SameAs(first) && now.since_ms(seen_at) < POINTER_FRESH_MS
+            });
+            if !points_there {
+                self.put_record(key, &Record::same_as(&first), now)?;
+            }
         }
+        Ok(())
+    }
+
+    fn record(&self, key: &Digest) -> Result<Option<(Record, UnixMs)>, Error> {
+        let found = self
+            .connection
+            .prepare_cached("SELECT record, seen_at FROM memory WHERE key = ?1")?
+            .query_row([key.as_bytes()], |row| Ok((Record::of(row.get(0)?), UnixMs(row.get(1)?))))
+            .optional()?;
+        Ok(found)
+    }
+
+    fn put_record(&self, key: &Digest, record: &[u8], now: UnixMs) -> Result<(), Error> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO memory (key, seen_at, record) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (key) DO UPDATE SET seen_at = ?2, record = ?3",
+            )?
+            .execute(params![key.as_bytes(), now.0, record])?;
         Ok(())
     }
 

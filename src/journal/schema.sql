@@ -75,7 +75,7 @@ CREATE TABLE recent (
 CREATE TABLE memory (
     key     BLOB PRIMARY KEY,      -- keyed hash of the name
     seen_at INTEGER NOT NULL,
-    record  BLOB NOT NULL          -- JSON
+    record  BLOB NOT NULL          -- JSON, or a zero byte and the key under which it stands
 ) WITHOUT ROWID;
 
 -- When the writes of the last minute left, so that a restart does not forget the quota.
