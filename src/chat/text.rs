@@ -21,6 +21,11 @@ pub struct Personal(String);
 impl Personal {
     /// Trims, removes control characters and bounds the length; the word `null` is blank.
     pub fn new(text: &str) -> Self {
+        let trimmed = text.trim();
+        // Nearly every text is clean and short already.
+        if trimmed.len() <= FIELD_CHARS_MAX && !trimmed.chars().any(is_refused) {
+            return Self(if trimmed == "null" { String::new() } else { trimmed.to_owned() });
+        }
         let visible: String = text.chars().filter(|c| !is_refused(*c)).collect();
         let trimmed = visible.trim();
         if trimmed == "null" {

@@ -33,9 +33,10 @@ impl Secrets {
 
     /// Verifies the secret in the address, or without one the bearer's.
     pub(super) fn verify(&self, request: &HttpRequest) -> Option<Verified> {
-        let presented = match request.match_info().get("secret") {
-            Some(secret) if !secret.is_empty() => secret,
-            _ => bearer(request)?,
+        let behind = request.match_info().unprocessed();
+        let presented = match behind.strip_prefix('/').unwrap_or(behind) {
+            "" => bearer(request)?,
+            secret => secret,
         };
         // The router leaves some characters of an address encoded; a secret may contain them.
         let decoded = percent_decode_str(presented).decode_utf8_lossy();

@@ -7,8 +7,8 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::RETRY_AFTER;
+use actix_web::http::header::{ALLOW, ContentType, HeaderValue, RETRY_AFTER};
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
@@ -26,13 +26,16 @@ const RETRY_AFTER_FULL_S: u32 = 60;
 /// Longest event name that is looked at.
 const EVENT_NAME_CHARS_MAX: usize = 100;
 
-/// POST: one event.
+/// POST: one event. Any other method is told so.
 pub(super) async fn receive(
     request: HttpRequest,
     payload: Payload,
     door: Data<Door>,
 ) -> HttpResponse {
     let started = Instant::now();
+    if request.method() != Method::POST {
+        return wrong_method(&door);
+    }
     let Some(verified) = door.secrets.verify(&request) else {
         door.status.count_refused("secret");
         return refusal(StatusCode::UNAUTHORIZED, "the secret is missing or wrong");
@@ -51,12 +54,10 @@ pub(super) async fn receive(
     response
 }
 
-/// Any other method.
-pub(super) async fn wrong_method(door: Data<Door>) -> HttpResponse {
+fn wrong_method(door: &Door) -> HttpResponse {
     door.status.count_refused("method");
     let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "send events with POST");
-    let allow = actix_web::http::header::HeaderValue::from_static("POST");
-    response.headers_mut().insert(actix_web::http::header::ALLOW, allow);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     response
 }
 
@@ -91,8 +92,9 @@ fn acknowledged(receipt: &Receipt) -> HttpResponse {
         Standing::Accepted => "accepted",
         Standing::Duplicate => "duplicate",
     };
-    let event_id = receipt.event_id().to_string();
-    HttpResponse::Ok().json(json!({ "status": status, "event_id": event_id }))
+    // Neither of the two needs escaping.
+    let answer = format!("{{\"status\":\"{status}\",\"event_id\":\"{}\"}}", receipt.event_id());
+    HttpResponse::Ok().content_type(ContentType::json()).body(answer)
 }
 
 fn unavailable(door: &Door, refused: &Refusal) -> HttpResponse {
