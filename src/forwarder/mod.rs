@@ -83,8 +83,8 @@ struct Suspect {
 enum Next {
     Step,
     Wait(Duration),
-    /// Or until the journal changes.
-    WaitOrWake(Duration),
+    /// Or until a name is found.
+    WaitForName(Duration),
     Idle,
 }
 
@@ -149,9 +149,9 @@ impl Forwarder {
         match next {
             Next::Step => {}
             Next::Wait(delay) => tokio::time::sleep(delay).await,
-            Next::WaitOrWake(delay) => tokio::select! {
+            Next::WaitForName(delay) => tokio::select! {
                 () = tokio::time::sleep(delay) => {}
-                _ = self.pending.changed() => {}
+                () = self.journal.name_answered() => {}
             },
             Next::Idle => self.idle().await,
         }
@@ -249,7 +249,7 @@ impl Forwarder {
         let rows_max = self.suspect.map_or(BATCH_ROWS_MAX, |suspect| suspect.rows_max);
         let measure = Measure { rows_max, bytes_max: BATCH_BYTES_MAX, bytes_of };
         let Some(batch) = self.journal.seal(measure, plan.to_text(), now).await? else {
-            return Ok(self.journal.awaits_name(now).map_or(Next::Idle, Next::WaitOrWake));
+            return Ok(self.journal.awaits_name(now).map_or(Next::Idle, Next::WaitForName));
         };
         self.advance(Held::sealed(batch)).await
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::chat::event::ChatEvent;
 use crate::chat::memory::CustomerMemory;
@@ -38,6 +38,7 @@ pub struct Unnamed {
 pub(super) struct Names {
     asked: Mutex<Option<mpsc::Sender<Unnamed>>>,
     awaited: Mutex<BTreeMap<u64, UnixMs>>,
+    answered: Notify,
 }
 
 impl Names {
@@ -104,8 +105,12 @@ impl Journal {
             None => Ok(()),
         };
         self.0.names.lock().remove(&number);
-        // Wakes whoever waits for the row.
-        self.refresh().await?;
+        self.0.names.answered.notify_one();
         named
+    }
+
+    /// Resolves when a row that waited for its name need not wait any more.
+    pub async fn name_answered(&self) {
+        self.0.names.answered.notified().await;
     }
 }

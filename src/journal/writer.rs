@@ -167,7 +167,9 @@ fn serve(mut desk: Desk, inbox: &Receiver<Box<dyn Job>>, published: &watch::Send
         }
         match desk.commit(&mut group) {
             Ok(()) => {
-                published.send_replace(desk.tally);
+                // Only a change wakes those who watch.
+                published
+                    .send_if_modified(|told| std::mem::replace(told, desk.tally) != desk.tally);
                 group.drain(..).for_each(Job::committed);
                 desk.make_room();
             }

@@ -234,6 +234,15 @@ impl Service {
         self.child.id()
     }
 
+    /// CPU time used so far.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // After the name in brackets; fields 14 and 15 are user and system time, in hundredths.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks = |field: usize| fields[field - 3].parse::<u64>().unwrap();
+        Duration::from_millis(10 * (ticks(14) + ticks(15)))
+    }
+
     /// This test ends before all rows are written, on purpose.
     pub(crate) fn leaves_rows_behind(&mut self) {
         self.may_leave_rows = true;

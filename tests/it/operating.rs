@@ -135,3 +135,22 @@ async fn an_event_that_comes_while_idle_leaves_within_a_tenth_of_a_second() {
     waits.sort();
     assert!(waits[2] < Duration::from_millis(100), "{waits:?}");
 }
+
+#[tokio::test]
+async fn while_nothing_happens_it_rests_and_keeps_an_eye_on_the_sheet() {
+    let clinic = Clinic::new();
+    let service = clinic.open();
+    service.take(&unassigned("chat_1")).await;
+    clinic.expect_rows(1);
+    service.drained().await;
+    let reads = || clinic.google.requests().iter().filter(|seen| !seen.is_write()).count();
+    let before = reads();
+    // It looks every eight seconds; time has to pass for that.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let looked = reads() - before;
+    assert!((2..=6).contains(&looked), "{looked} reads in ten idle seconds");
+    let used = service.cpu_time();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let used = service.cpu_time() - used;
+    assert!(used < Duration::from_millis(100), "{used:?} of CPU in an idle second");
+}
