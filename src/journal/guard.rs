@@ -17,8 +17,11 @@ use crate::journal::tally::count;
 
 /// Most events looked back on, whatever the window: the map stays below 18 MB.
 const RECENT_MAX: u64 = 900_000;
-/// Most that are forgotten in one transaction.
-const FORGET_A_STEP: i64 = 2_048;
+/// Most that are forgotten at a time.
+const FORGET_A_STEP: u64 = 2_048;
+/// How long after the window an event may stay, so that many are forgotten at a time and not each by
+/// itself.
+const FORGET_AFTER_MS: i64 = 5_000;
 
 /// Hashes what is a keyed hash already.
 #[derive(Default)]
@@ -46,9 +49,9 @@ pub(super) struct Guard {
     last: HashMap<u64, u64, BuildHasherDefault<AsItIs>>,
     /// What the transaction under way put in, and what was there before.
     added: Vec<(u64, Option<u64>)>,
-    /// The newest event in the map, and when the oldest was received.
+    /// The newest event in the table, and the oldest with the time of its receipt.
     newest: u64,
-    oldest_at: Option<UnixMs>,
+    oldest: Option<(u64, UnixMs)>,
 }
 
 impl Guard {
@@ -62,7 +65,7 @@ impl Guard {
             let number = count(row, 0)?;
             self.last.insert(digest(row, 1)?.half(), number);
             self.newest = number;
-            self.oldest_at.get_or_insert(UnixMs(row.get(2)?));
+            self.oldest.get_or_insert((number, UnixMs(row.get(2)?)));
         }
         Ok(())
     }
@@ -98,31 +101,35 @@ impl Guard {
             .execute(params![number.cast_signed(), chat.as_bytes(), body.as_bytes(), now.0])?;
         self.added.push((chat.half(), self.last.insert(chat.half(), number)));
         self.newest = number;
-        self.oldest_at.get_or_insert(now);
+        self.oldest.get_or_insert((number, now));
         Ok(())
     }
 
-    /// Forgets some of what is out of the window or too much, at a step a transaction.
+    /// Forgets some of what is out of the window or too much, once there is enough of it.
     pub(super) fn forget(&mut self, connection: &Connection, before: UnixMs) -> Result<(), Error> {
-        let is_crowded = self.last.len() as u64 > RECENT_MAX;
-        if !is_crowded && self.oldest_at.is_none_or(|oldest_at| oldest_at >= before) {
+        let Some((oldest, oldest_at)) = self.oldest else { return Ok(()) };
+        let is_crowded = self.newest.saturating_sub(oldest) >= RECENT_MAX + FORGET_A_STEP;
+        if !is_crowded && before.since_ms(oldest_at) < FORGET_AFTER_MS {
             return Ok(());
         }
-        let up_to = if is_crowded { self.newest.saturating_sub(RECENT_MAX) } else { 0 };
-        let sql = "DELETE FROM recent WHERE number IN (
-                       SELECT number FROM recent ORDER BY number LIMIT ?1
-                   ) AND (at < ?2 OR number <= ?3) RETURNING number, chat";
+        let up_to = if is_crowded { self.newest - RECENT_MAX } else { 0 };
+        let last = oldest + FORGET_A_STEP;
+        let sql = "DELETE FROM recent WHERE number < ?1 AND (at < ?2 OR number <= ?3)
+                   RETURNING number, chat";
         let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params![FORGET_A_STEP, before.0, up_to.cast_signed()])?;
+        let mut rows =
+            statement.query(params![last.cast_signed(), before.0, up_to.cast_signed()])?;
         while let Some(row) = rows.next()? {
             let (number, key) = (count(row, 0)?, digest(row, 1)?.half());
             if self.last.get(&key) == Some(&number) {
                 self.last.remove(&key);
             }
         }
-        let oldest = "SELECT at FROM recent ORDER BY number LIMIT 1";
-        let oldest_at = connection.prepare_cached(oldest)?.query_row((), |row| row.get(0));
-        self.oldest_at = oldest_at.optional()?.map(UnixMs);
+        let oldest = "SELECT number, at FROM recent ORDER BY number LIMIT 1";
+        let oldest = connection
+            .prepare_cached(oldest)?
+            .query_row((), |row| Ok((count(row, 0)?, UnixMs(row.get(1)?))));
+        self.oldest = oldest.optional()?;
         Ok(())
     }
 

@@ -216,3 +216,30 @@ async fn what_has_been_quiet_for_longer_than_the_retention_is_forgotten() {
     assert_eq!(chats(batch.entries()), ["old"]);
     check_identity(&journal);
 }
+
+#[tokio::test]
+async fn what_is_out_of_the_resend_window_is_not_looked_back_on() {
+    let dir = dir();
+    let journal = open(dir.path());
+    let mut many = Vec::new();
+    for number in 0..3_000 {
+        let event = assigned(&format!("chat {number}"), "Dr. Meera");
+        many.push(Box::pin(journal.accept(event, NOW)));
+    }
+    for receipt in joined(many).await {
+        receipt.map(drop).unwrap();
+    }
+    let recent = || -> u32 {
+        let database = rusqlite::Connection::open(dir.path().join("journal.sqlite3")).unwrap();
+        let count = database.query_row("SELECT count(*) FROM recent", (), |row| row.get(0));
+        count.unwrap()
+    };
+    assert_eq!(recent(), 3_000);
+    let later = NOW.plus_ms(LIMITS.rules.resend_window_ms + 6_000);
+    for chat in ["after", "after that"] {
+        journal.accept(unassigned(chat), later).await.map(drop).unwrap();
+    }
+    assert_eq!(recent(), 2, "forgotten in two steps, the new ones stay");
+    let again = journal.accept(unassigned("after"), later).await.unwrap();
+    assert_eq!(again.standing(), Standing::Duplicate);
+}
