@@ -161,7 +161,7 @@ async fn a_lookup_that_takes_too_long_delays_no_row_by_more_than_two_seconds() {
     }
     clinic.expect_rows(20);
     // Two seconds are ours, the rest is the machine's.
-    assert!(posted.elapsed() < Duration::from_millis(3_500), "{:?}", posted.elapsed());
+    assert!(posted.elapsed() < Duration::from_millis(4_500), "{:?}", posted.elapsed());
     service.drained().await;
     assert!(clinic.rows().iter().all(|row| row[1].is_empty()));
     let chats: Vec<String> = (0..20).map(|n| format!("chat_{n}")).collect();
