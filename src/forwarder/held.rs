@@ -151,6 +151,8 @@ impl Forwarder {
                 })
             }
             Delivery::Undecided(later) => {
+                // Google answered and knows the marker: it is well enough to be asked soon.
+                self.failures = 0;
                 held.in_doubt_since = Some(Instant::now());
                 held.is_undecided = true;
                 self.held = Some(held);
