@@ -27,7 +27,8 @@
 //! - [`http`]: the door. Verifies, bounds, parses, keeps, answers.
 //! - [`config`]: the settings, validated all at once. Read by [`app`] alone.
 //! - [`app`]: wires the parts, starts and stops them in order; the command line.
-//! - [`status`]: what the service says of itself. [`causes`]: an error in one line.
+//! - [`status`]: what the service says of itself. [`causes`]: an error in one line. `outbound`: what
+//!   every call to others has in common.
 //!
 //! Names point one way: main → app → http, forwarder, directory → journal, sheets → chat. `journal` and
 //! `sheets` never name each other. `thiserror` where callers branch, `anyhow` only in [`app`] and
@@ -65,3 +66,4 @@ pub mod config;
 pub mod app;
 pub mod status;
 pub mod causes;
+mod outbound;

@@ -1,7 +1,7 @@
 //! `check`: tries everything a deployment needs, in order, and prints one line each.
 //!
-//! A line that does not hold says what to do. Later lines that need an earlier one are told as
-//! skipped, so that the first thing to mend stands out. Changes nothing in the spreadsheet but one
+//! A line that does not hold says what to do. Lines that need an earlier one are left out, so that the
+//! first thing to mend stands out. Changes nothing in the spreadsheet but one
 //! piece of metadata made and removed in the same request; `--live` also uses a scratch tab.
 
 use std::io::Write;

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::journal::{Journal, Unnamed};
+use crate::outbound;
 use crate::status::Status;
 
 /// Lookups under way at once; DoubleTick publishes no limit.
@@ -84,14 +85,7 @@ impl Directory {
         let mut key =
             HeaderValue::from_str(key.expose_secret().trim()).map_err(|_| SetUpFault::Key)?;
         key.set_sensitive(true);
-        let mut builder = reqwest::Client::builder()
-            .connect_timeout(TIMEOUT)
-            .timeout(TIMEOUT)
-            .retry(reqwest::retry::never())
-            .redirect(reqwest::redirect::Policy::none());
-        if matches!(api.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
-            builder = builder.no_proxy();
-        }
+        let builder = outbound::builder(api).connect_timeout(TIMEOUT).timeout(TIMEOUT);
         let mut url = api.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["customer", "details"]);

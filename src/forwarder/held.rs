@@ -295,14 +295,7 @@ impl Forwarder {
             }
             Err(unsettled) => {
                 log::error!("trying again to settle a batch: {}", Causes(&unsettled));
-                self.held = Some(Held {
-                    batch: unsettled.batch,
-                    in_doubt_since: held.in_doubt_since,
-                    was_sent: held.was_sent,
-                    is_undecided: held.is_undecided,
-                    was_unauthorised: held.was_unauthorised,
-                    ending: Some(ending),
-                });
+                self.held = Some(Held { batch: unsettled.batch, ending: Some(ending), ..held });
                 Ok(Next::Wait(Duration::from_secs(1)))
             }
         }

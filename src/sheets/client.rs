@@ -8,6 +8,7 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, Url};
 use secrecy::ExposeSecret;
 
+use crate::outbound;
 use crate::sheets::token::{Token, TokenTrouble};
 use crate::sheets::verdict::{Answer, RETRY_AFTER_MAX, Verdict};
 use crate::status::Status;
@@ -59,16 +60,10 @@ impl Client {
         token: Token,
         status: Arc<Status>,
     ) -> Result<Self, reqwest::Error> {
-        let mut builder = reqwest::Client::builder()
+        let builder = outbound::builder(api)
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_keepalive(Duration::from_secs(15))
-            // Our own loop decides what is sent again, after asking what became of it.
-            .retry(reqwest::retry::never())
-            .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
-        if matches!(api.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
-            builder = builder.no_proxy();
-        }
         let mut spreadsheet = api.clone();
         if let Ok(mut path) = spreadsheet.path_segments_mut() {
             path.pop_if_empty().extend(["v4", "spreadsheets", spreadsheet_id]);

@@ -154,7 +154,8 @@ impl Book {
         Ok(())
     }
 
-    pub(super) fn update_conditional(&mut self, request: &OnConditional) -> Result<Value, Wrong> {
+    /// The tab's rules, among which the one asked for is.
+    fn conditionals_with(&mut self, request: &OnConditional) -> Result<&mut Vec<Value>, Wrong> {
         let rules = &mut self.tab_mut(request.sheet_id)?.shape.conditionals;
         if request.index >= rules.len() {
             return Err(format!(
@@ -163,6 +164,11 @@ impl Book {
             )
             .into());
         }
+        Ok(rules)
+    }
+
+    pub(super) fn update_conditional(&mut self, request: &OnConditional) -> Result<Value, Wrong> {
+        let rules = self.conditionals_with(request)?;
         let old = rules.remove(request.index);
         let new = request.rule.clone().unwrap_or_else(|| old.clone());
         let index =
@@ -172,14 +178,7 @@ impl Book {
     }
 
     pub(super) fn delete_conditional(&mut self, request: &OnConditional) -> Result<Value, Wrong> {
-        let rules = &mut self.tab_mut(request.sheet_id)?.shape.conditionals;
-        if request.index >= rules.len() {
-            return Err(format!(
-                "No conditional format on sheet: {} at index: {}",
-                request.sheet_id, request.index
-            )
-            .into());
-        }
+        let rules = self.conditionals_with(request)?;
         Ok(json!({ "rule": rules.remove(request.index) }))
     }
 
