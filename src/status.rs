@@ -33,6 +33,16 @@ impl SheetState {
         }
     }
 
+    /// How much it wants attention: a broken sheet before one that is only slow to be reached.
+    fn severity(&self) -> u8 {
+        match self {
+            Self::Delivering => 0,
+            Self::Connecting => 1,
+            Self::Retrying(_) => 2,
+            Self::Parked(_) => 3,
+        }
+    }
+
     /// What to say of it to an operator.
     pub fn sentence(&self) -> &str {
         match self {
@@ -50,7 +60,7 @@ pub const ACK_BOUNDS_US: [u64; 12] =
 /// One page of truth about the running service.
 #[derive(Debug, Default)]
 pub struct Status {
-    sheet: Mutex<Option<SheetState>>,
+    sheets: Mutex<BTreeMap<String, SheetState>>,
     refused: Mutex<BTreeMap<&'static str, u64>>,
     ignored: Mutex<BTreeMap<&'static str, u64>>,
     lookups: Mutex<BTreeMap<&'static str, u64>>,
@@ -61,17 +71,21 @@ pub struct Status {
 }
 
 impl Status {
-    /// The sheet's state now.
+    /// The state of the spreadsheet that is worst off.
     pub fn sheet(&self) -> SheetState {
-        locked(&self.sheet).clone().unwrap_or(SheetState::Connecting)
+        let worst = locked(&self.sheets).values().max_by_key(|state| state.severity()).cloned();
+        worst.unwrap_or(SheetState::Connecting)
     }
 
-    /// Notes the sheet's state; true where it differs from before.
-    pub fn set_sheet(&self, state: SheetState) -> bool {
-        let mut held = locked(&self.sheet);
-        let changed = held.as_ref() != Some(&state);
-        *held = Some(state);
-        changed
+    /// The state of each spreadsheet, by its name.
+    pub fn sheets(&self) -> Vec<(String, SheetState)> {
+        locked(&self.sheets).iter().map(|(name, state)| (name.clone(), state.clone())).collect()
+    }
+
+    /// Notes a spreadsheet's state; true where it differs from before.
+    pub fn set_sheet(&self, name: &str, state: SheetState) -> bool {
+        let before = locked(&self.sheets).insert(name.to_owned(), state.clone());
+        before != Some(state)
     }
 
     /// Counts a request that was refused, by reason.

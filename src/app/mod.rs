@@ -63,6 +63,7 @@ impl App {
         let status = Arc::new(Status::default());
         let sheets = Arc::new(client(&config, Arc::clone(&status)).await?);
         let options = Options {
+            name: "default".to_owned(),
             sheet_name: config.sheet_name.clone(),
             time_zone: config.time_zone.clone(),
             writes_per_minute_max: config.writes_per_minute_max,

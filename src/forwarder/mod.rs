@@ -40,6 +40,9 @@ pub const STOP_BUDGET: Duration = Duration::from_secs(10);
 /// What the forwarder is told at start.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// What the spreadsheet is called in logs and on the health pages; not its id, which opens it
+    /// where it is shared by link.
+    pub name: String,
     /// Title of the log tab.
     pub sheet_name: String,
     /// Zone of the times written; `None` is the spreadsheet's own.
@@ -172,7 +175,7 @@ impl Forwarder {
 
     fn succeeded(&mut self) {
         self.failures = 0;
-        if self.status.set_sheet(SheetState::Delivering) {
+        if self.status.set_sheet(&self.options.name, SheetState::Delivering) {
             log::info!("the spreadsheet is reached");
         }
     }
@@ -193,7 +196,7 @@ impl Forwarder {
         let wait = backoff::delay(self.failures, later.after, fastrand::f64());
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         let sentence = format!("{}; trying again by itself", later.why);
-        if self.status.set_sheet(SheetState::Retrying(sentence)) {
+        if self.status.set_sheet(&self.options.name, SheetState::Retrying(sentence)) {
             log::warn!(failures = self.failures, wait_ms; "{}, trying again", later.why);
         }
         wait
@@ -202,7 +205,7 @@ impl Forwarder {
     fn park(&mut self, advice: String) -> Duration {
         self.failures = self.failures.saturating_add(1);
         let wait = backoff::probe(self.failures);
-        if self.status.set_sheet(SheetState::Parked(advice.clone())) {
+        if self.status.set_sheet(&self.options.name, SheetState::Parked(advice.clone())) {
             log::error!(pending_rows = self.journal.tally().pending(); "{advice}");
         }
         wait

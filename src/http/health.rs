@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::Door;
 use crate::status::ACK_BOUNDS_US;
@@ -19,11 +19,20 @@ pub(super) async fn readyz(door: Data<Door>) -> HttpResponse {
     let sheet = door.status.sheet();
     let tally = door.journal.tally();
     let oldest = oldest_pending_s(&door).await;
+    let sheets: Vec<Value> = door
+        .status
+        .sheets()
+        .iter()
+        .map(|(name, state)| {
+            json!({ "name": name, "sheet": state.word(), "detail": state.sentence() })
+        })
+        .collect();
     let ready = oldest.is_some() && !door.journal.is_full();
     let body = json!({
         "ready": ready,
         "sheet": sheet.word(),
         "detail": sheet.sentence(),
+        "sheets": sheets,
         "pending_rows": tally.pending(),
         "oldest_pending_seconds": oldest.unwrap_or_default(),
         "set_aside_rows": tally.set_aside,

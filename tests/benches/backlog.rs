@@ -89,6 +89,7 @@ async fn drain(dir: &Path, google: &FakeGoogle, rows: u64) {
     let (url, id) = (google.url().parse().unwrap(), google.spreadsheet_id());
     let client = Arc::new(Client::new(&url, &id, token, Arc::clone(&status)).unwrap());
     let options = Options {
+        name: "default".to_owned(),
         sheet_name: "Unassigned chats".to_owned(),
         time_zone: None,
         writes_per_minute_max: u32::MAX,

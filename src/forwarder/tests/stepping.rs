@@ -38,6 +38,7 @@ impl Bench {
         let (url, id) = (google.url().parse().unwrap(), google.spreadsheet_id());
         let client = Client::new(&url, &id, token, Arc::clone(&status)).unwrap();
         let options = Options {
+            name: "default".to_owned(),
             sheet_name: TAB.into(),
             time_zone: None,
             writes_per_minute_max: 50,

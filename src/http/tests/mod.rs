@@ -322,7 +322,7 @@ async fn a_full_journal_refuses_rows_says_when_to_come_again_and_still_knows_res
 async fn a_broken_sheet_is_told_and_no_reason_to_refuse_events() {
     let house = House::new();
     assert_eq!(house.get("/healthz").await.status, StatusCode::OK);
-    house.door.status.set_sheet(SheetState::Parked("share the sheet".to_owned()));
+    house.door.status.set_sheet("default", SheetState::Parked("share the sheet".to_owned()));
     house.send(unassigned("chat_1")).await;
     let answer = house.get("/readyz").await;
     assert_eq!(answer.status, StatusCode::OK);
