@@ -89,7 +89,8 @@ fn parse_cells(text: &str) -> Option<Cut> {
     Some(Cut { rows: order(row, last_row), columns: order(column, last_column) })
 }
 
-fn parse_corner(text: &str) -> Option<(Option<usize>, Option<usize>)> {
+/// `B3` as column and row; either may be missing.
+pub(crate) fn parse_corner(text: &str) -> Option<(Option<usize>, Option<usize>)> {
     let text = text.replace('$', "");
     let digits = text.find(|char: char| char.is_ascii_digit()).unwrap_or(text.len());
     let (letters, digits) = text.split_at_checked(digits)?;

@@ -4,8 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::grid::cell::{Cell, Entered};
 
-pub(crate) fn display(cell: &Cell) -> String {
-    match &cell.entered {
+/// What a cell shows that comes to this.
+pub(crate) fn display(result: &Entered, cell: &Cell) -> String {
+    match result {
         Entered::Nothing if cell.is_checkbox() => "FALSE".to_owned(),
         Entered::Nothing => String::new(),
         Entered::Text(text) | Entered::Formula(text) => text.to_string(),
@@ -80,6 +81,8 @@ struct Moment {
     minute: i64,
     second: i64,
     milli: i64,
+    /// All of it, for durations.
+    total_ms: i64,
 }
 
 impl Moment {
@@ -99,6 +102,7 @@ impl Moment {
             minute: ms / 60_000 % 60,
             second: ms / 1000 % 60,
             milli: ms % 1000,
+            total_ms,
         }
     }
 }
@@ -137,14 +141,17 @@ const WEEKDAYS: [&str; 7] =
 
 fn by_date_pattern(serial: f64, pattern: &str) -> String {
     let tokens = tokens(pattern);
-    let moment = Moment::from_serial(serial);
+    // A time elapsed is written as far from zero as it is; a moment is on a calendar.
+    let is_elapsed = tokens.iter().any(|token| elapsed(token, 0).is_some());
+    let moment = Moment::from_serial(if is_elapsed { serial.abs() } else { serial });
     let half_days =
         tokens.iter().any(|token| matches!(token.to_lowercase().as_str(), "am/pm" | "a/p"));
-    let mut text = String::new();
+    let mut text = String::from(if is_elapsed && serial < 0.0 { "-" } else { "" });
     for (index, token) in tokens.iter().enumerate() {
         // `m` is minutes right after hours or right before seconds.
-        let time_letter =
-            |token: &String| token.chars().next().filter(|c| "yYmMdDhHsS".contains(*c));
+        let time_letter = |token: &String| {
+            token.trim_start_matches('[').chars().next().filter(|c| "yYmMdDhHsS".contains(*c))
+        };
         let before = tokens[..index].iter().rev().find_map(time_letter);
         let after = tokens[index + 1..].iter().find_map(time_letter);
         let minutes =
@@ -154,7 +161,7 @@ fn by_date_pattern(serial: f64, pattern: &str) -> String {
     text
 }
 
-/// Runs of one letter, quoted or escaped text (marked by a leading quote), and single other characters.
+/// Runs of one letter, times elapsed in brackets, quoted or escaped text (marked by a leading quote), and single other characters.
 fn tokens(pattern: &str) -> Vec<String> {
     let mut tokens: Vec<String> = Vec::new();
     let mut rest = pattern;
@@ -167,6 +174,7 @@ fn tokens(pattern: &str) -> Vec<String> {
                 .skip(1)
                 .find(|(_, c)| *c == '"')
                 .map_or(rest.len(), |(at, _)| at + 1),
+            '[' => rest.find(']').map_or(rest.len(), |at| at + 1),
             '\\' => rest.char_indices().nth(2).map_or(rest.len(), |(at, _)| at),
             _ if known.is_some() => known.map_or(1, str::len),
             c if c.is_ascii_alphabetic() || c == '0' => {
@@ -212,8 +220,22 @@ fn write_token(token: &str, moment: &Moment, minutes: bool, half_days: bool) -> 
         "0" | "00" | "000" => format!("{:03}", moment.milli).chars().take(token.len()).collect(),
         "am/pm" => if afternoon { "PM" } else { "AM" }.to_owned(),
         "a/p" => if afternoon { "P" } else { "A" }.to_owned(),
-        _ => token.strip_prefix('"').unwrap_or(token).to_owned(),
+        _ => elapsed(token, moment.total_ms)
+            .unwrap_or_else(|| token.strip_prefix('"').unwrap_or(token).to_owned()),
     }
+}
+
+/// `[h]` as all the hours, `[hh]` as two digits of them at least; the same for minutes and seconds.
+fn elapsed(token: &str, total_ms: i64) -> Option<String> {
+    let letters = token.strip_prefix('[')?.strip_suffix(']')?;
+    let unit_ms = match letters.chars().next()? {
+        'h' => 3_600_000,
+        'm' => 60_000,
+        's' => 1_000,
+        _ => return None,
+    };
+    let width = letters.len();
+    Some(format!("{:0width$}", total_ms / unit_ms))
 }
 
 #[cfg(test)]
@@ -228,6 +250,11 @@ mod tests {
         check("yyyy-mm-dd hh:mm:ss", "2024-02-29 15:04:05");
         check("d mmm yyyy, h:mm am/pm", "29 Feb 2024, 3:04 PM");
         check("dddd \"on\" dd/mm/yy", "Thursday on 29/02/24");
+        let elapsed = |minutes: f64, pattern| by_date_pattern(minutes / 1_440.0, pattern);
+        assert_eq!(elapsed(130.9, "[h]:mm"), "2:10");
+        assert_eq!(elapsed(1_530.25, "[h]:mm:ss"), "25:30:15");
+        assert_eq!(elapsed(-5.0, "[h]:mm"), "-0:05");
+        assert_eq!(elapsed(90.5, "[m] \"min\""), "90 min");
         assert_eq!(by_date_pattern(0.0, "yyyy-mm-dd ddd"), "1899-12-30 Sat");
     }
 }

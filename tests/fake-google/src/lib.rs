@@ -10,6 +10,7 @@
 //!        ├─ schema         whether the call fits Google's own description
 //!        ├─ book           one spreadsheet; batches that happen whole or not at all
 //!        │    └─ grid      the cells of a tab, and how to undo
+//!        ├─ formula        what a duration comes to now
 //!        ├─ read           what a call gives back
 //!        └─ view           the page that shows the spreadsheet to people
 //! ```
@@ -19,14 +20,15 @@
 //! rows are appended below the last row that has data in any column; what people do to rows, columns and
 //! tabs carries developer metadata along.
 //!
-//! What it does not do: calculate formulas, inherit formats on insertion, or know tables, charts and named
-//! ranges.
+//! What it does not do: calculate more than differences of times, inherit formats on insertion, or know
+//! tables, charts and named ranges.
 
 mod a1;
 mod book;
 mod display;
 mod errors;
 mod faults;
+mod formula;
 mod grid;
 mod json;
 mod observe;

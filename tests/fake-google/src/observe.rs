@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::FakeGoogle;
+use crate::book::Book;
 use crate::book::tabs::Tab;
-use crate::display::display;
+use crate::formula::Recalculation;
 use crate::grid::cell::Cell;
 use crate::read::cell_data;
 use crate::state::Seen;
@@ -21,16 +22,18 @@ impl FakeGoogle {
     /// What every row of a tab shows, the header first, without trailing blanks. A tab that does not exist
     /// has no rows.
     pub fn rows(&self, title: &str) -> Vec<Vec<String>> {
-        self.with_tab(title, |tab| {
-            let used = tab.grid.used_rows();
-            tab.grid.rows()[..used].iter().map(|row| shown(row)).collect()
+        self.with_tab(title, |book, tab| {
+            let (used, recalculation) = (tab.grid.used_rows(), Recalculation::of(book, tab));
+            tab.grid.rows()[..used].iter().map(|row| shown(&recalculation, row)).collect()
         })
         .unwrap_or_default()
     }
 
     /// The whole cell as the API would give it; an empty object if there is nothing.
     pub fn cell(&self, title: &str, row: usize, column: usize) -> Value {
-        let cell = self.with_tab(title, |tab| cell_data(tab.grid.cell(row, column)));
+        let cell = self.with_tab(title, |book, tab| {
+            cell_data(&Recalculation::of(book, tab), tab.grid.cell(row, column))
+        });
         cell.unwrap_or_else(|| serde_json::json!({}))
     }
 
@@ -92,13 +95,15 @@ impl FakeGoogle {
         all.map(|metadata| (metadata.id, metadata.value.clone().unwrap_or_default())).collect()
     }
 
-    fn with_tab<T>(&self, title: &str, look: impl FnOnce(&Tab) -> T) -> Option<T> {
-        self.shared.lock().book(&self.shared).tab_titled(title).map(look)
+    fn with_tab<T>(&self, title: &str, look: impl FnOnce(&Book, &Tab) -> T) -> Option<T> {
+        let state = self.shared.lock();
+        let book = state.book(&self.shared);
+        book.tab_titled(title).map(|tab| look(book, tab))
     }
 }
 
-fn shown(row: &[Cell]) -> Vec<String> {
-    let mut texts: Vec<String> = row.iter().map(display).collect();
+fn shown(recalculation: &Recalculation<'_>, row: &[Cell]) -> Vec<String> {
+    let mut texts: Vec<String> = row.iter().map(|cell| recalculation.display(cell)).collect();
     texts.truncate(texts.iter().rposition(|text| !text.is_empty()).map_or(0, |last| last + 1));
     texts
 }

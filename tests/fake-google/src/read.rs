@@ -1,5 +1,7 @@
 //! What reading gives: `spreadsheets.get` and the values API.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use crate::a1::{self, Cut};
@@ -8,6 +10,7 @@ use crate::book::metadata::Place;
 use crate::book::tabs::Tab;
 use crate::display::{display, is_date};
 use crate::errors::Refused;
+use crate::formula::Recalculation;
 use crate::grid::cell::{Cell, Entered};
 use crate::schema::mask::Mask;
 
@@ -79,13 +82,15 @@ fn data(book: &Book, tab: &Tab, cut: &Cut, mask: &Mask) -> Value {
     }
     let written = rows.start..rows.end.min(tab.grid.rows().len());
     if mask.wants("sheets.data.rowData") && !written.is_empty() {
+        let recalculation = Recalculation::of(book, tab);
+        let cell = |cell: &Cell| cell_data(&recalculation, cell);
         let row = |cells: &Vec<Cell>| {
             let end = columns.end.min(cells.len());
             let cells = cells.get(columns.start..end).unwrap_or_default();
             if cells.is_empty() {
                 json!({})
             } else {
-                json!({ "values": cells.iter().map(cell_data).collect::<Vec<_>>() })
+                json!({ "values": cells.iter().map(cell).collect::<Vec<_>>() })
             }
         };
         data["rowData"] = tab.grid.rows()[written].iter().map(row).collect();
@@ -110,7 +115,7 @@ fn data(book: &Book, tab: &Tab, cut: &Cut, mask: &Mask) -> Value {
 }
 
 /// The cell as Google's `CellData`.
-pub(crate) fn cell_data(cell: &Cell) -> Value {
+pub(crate) fn cell_data(recalculation: &Recalculation<'_>, cell: &Cell) -> Value {
     let mut data = cell.dress();
     if let Some(format) = data.get("userEnteredFormat").cloned() {
         let link = format["textFormat"]["link"]["uri"].clone();
@@ -119,14 +124,16 @@ pub(crate) fn cell_data(cell: &Cell) -> Value {
         }
         data.insert("effectiveFormat".to_owned(), format);
     }
-    if let Some(value) = cell.entered_value() {
-        // Formulas are not calculated here, so they have no effective value to show.
-        if !matches!(cell.entered, Entered::Formula(_)) {
-            data.insert("effectiveValue".to_owned(), value.clone());
+    if let Some(value) = cell.entered.to_json() {
+        // A formula that is not worked out here has no effective value to show.
+        let result = recalculation.result(cell);
+        if !matches!(*result, Entered::Formula(_)) {
+            let result = result.to_json().unwrap_or_else(|| json!({}));
+            data.insert("effectiveValue".to_owned(), result);
         }
         data.insert("userEnteredValue".to_owned(), value);
     }
-    let text = display(cell);
+    let text = recalculation.display(cell);
     if !text.is_empty() {
         data.insert("formattedValue".to_owned(), text.into());
     }
@@ -138,6 +145,7 @@ pub(crate) fn cell_data(cell: &Cell) -> Value {
 pub(crate) struct Rendering {
     pub(crate) columns_first: bool,
     pub(crate) unformatted: bool,
+    pub(crate) formulas: bool,
     pub(crate) dates_as_text: bool,
 }
 
@@ -148,12 +156,15 @@ impl Rendering {
         Self {
             columns_first: asked("majorDimension", "COLUMNS"),
             unformatted: asked(option, "UNFORMATTED_VALUE") || asked(option, "FORMULA"),
+            formulas: asked(option, "FORMULA"),
             dates_as_text: asked("dateTimeRenderOption", "FORMATTED_STRING"),
         }
     }
 
-    fn value(self, cell: &Cell) -> Value {
-        match &cell.entered {
+    fn value(self, recalculation: &Recalculation<'_>, cell: &Cell) -> Value {
+        let result =
+            if self.formulas { Cow::Borrowed(&cell.entered) } else { recalculation.result(cell) };
+        match &*result {
             Entered::Bool(bool) if self.unformatted => (*bool).into(),
             Entered::Nothing if self.unformatted && cell.is_checkbox() => false.into(),
             Entered::Number(number)
@@ -163,7 +174,7 @@ impl Rendering {
                 let whole = crate::display::plain(*number).parse::<i64>();
                 whole.map_or_else(|_| json!(number), Value::from)
             }
-            _ => display(cell).into(),
+            result => display(result, cell).into(),
         }
     }
 }
@@ -174,9 +185,10 @@ pub(crate) fn values(book: &Book, range: &str, how: Rendering) -> Result<Value, 
     let (rows, columns) = (cut.rows_in(tab.shape.rows), cut.columns_in(tab.shape.columns));
     let mut lines: Vec<Vec<Value>> = Vec::new();
     let end = rows.end.min(tab.grid.rows().len());
+    let recalculation = Recalculation::of(book, tab);
     for row in tab.grid.rows().get(rows.start..end).unwrap_or_default() {
         let cells = row.get(columns.start..columns.end.min(row.len())).unwrap_or_default();
-        lines.push(cells.iter().map(|cell| how.value(cell)).collect());
+        lines.push(cells.iter().map(|cell| how.value(&recalculation, cell)).collect());
     }
     if how.columns_first {
         let width = lines.iter().map(Vec::len).max().unwrap_or_default();

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::book::Book;
 use crate::book::tabs::Tab;
-use crate::display::display;
+use crate::formula::Recalculation;
 use crate::grid::cell::{Cell, Entered};
 
 pub(crate) const PAGE: &str = include_str!("page.html");
@@ -19,12 +19,12 @@ pub(crate) fn json(book: &Book) -> Value {
         book.tabs.iter().filter(|tab| tab.shape.properties.get("hidden") != Some(&true.into()));
     json!({
         "title": book.properties.get("title"),
-        "tabs": visible.map(tab).collect::<Vec<_>>(),
+        "tabs": visible.map(|tab| self::tab(book, tab)).collect::<Vec<_>>(),
     })
 }
 
 /// A long tab shows its frozen rows and its end, where new rows arrive.
-fn tab(tab: &Tab) -> Value {
+fn tab(book: &Book, tab: &Tab) -> Value {
     let shape = &tab.shape;
     let grid = shape.properties.get("gridProperties").unwrap_or(&Value::Null);
     let frozen =
@@ -45,13 +45,14 @@ fn tab(tab: &Tab) -> Value {
             "hidden": hidden(properties),
         })
     };
+    let recalculation = Recalculation::of(book, tab);
     let rows = (0..frozen_rows.min(end)).chain(from..end);
     let row = |at: usize| {
         let cells = tab.grid.rows().get(at).map_or(&[][..], Vec::as_slice);
         let cells: Vec<Value> = cells
             .iter()
             .enumerate()
-            .map(|(at_column, cell)| self::cell(tab, at, at_column, cell))
+            .map(|(at_column, cell)| self::cell(&recalculation, tab, (at, at_column), cell))
             .collect();
         json!({ "number": at + 1, "hidden": hidden(shape.row_properties.get(&at)), "cells": cells })
     };
@@ -66,12 +67,13 @@ fn tab(tab: &Tab) -> Value {
     })
 }
 
-fn cell(tab: &Tab, row: usize, column: usize, cell: &Cell) -> Value {
-    let mut shown = json!({ "text": display(cell) });
+fn cell(recalculation: &Recalculation<'_>, tab: &Tab, place: (usize, usize), cell: &Cell) -> Value {
+    let (result, text) = (recalculation.result(cell), recalculation.display(cell));
+    let mut shown = json!({ "text": text });
     let dress = cell.dress();
     let nothing = Value::Null;
     let format = dress.get("userEnteredFormat").unwrap_or(&nothing);
-    let conditional = conditional_format(tab, row, column, cell);
+    let conditional = conditional_format(tab, place, &text);
     let text = &format["textFormat"];
     for (name, key) in [("bold", "bold"), ("italic", "italic"), ("strike", "strikethrough")] {
         if text[key] == true || conditional["textFormat"][key] == true {
@@ -87,7 +89,7 @@ fn cell(tab: &Tab, row: usize, column: usize, cell: &Cell) -> Value {
     };
     shown["front"] = pick(front, &text["foregroundColorStyle"], &text["foregroundColor"]);
     shown["back"] = pick(back, &format["backgroundColorStyle"], &format["backgroundColor"]);
-    shown["align"] = match (&format["horizontalAlignment"], &cell.entered) {
+    shown["align"] = match (&format["horizontalAlignment"], &*result) {
         (Value::String(align), _) => align.to_lowercase().into(),
         (_, Entered::Number(_)) => "right".into(),
         _ => Value::Null,
@@ -111,8 +113,7 @@ fn cell(tab: &Tab, row: usize, column: usize, cell: &Cell) -> Value {
 }
 
 /// The format of the first rule that holds, of those that need no formula.
-fn conditional_format(tab: &Tab, row: usize, column: usize, cell: &Cell) -> Value {
-    let text = display(cell);
+fn conditional_format(tab: &Tab, (row, column): (usize, usize), text: &str) -> Value {
     let covers = |range: &Value| {
         let within = |at: usize, first: &str, last: &str| {
             let edge =

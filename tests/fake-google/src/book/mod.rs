@@ -85,6 +85,11 @@ impl Book {
         }
     }
 
+    /// The zone of its clocks, by its IANA name.
+    pub(crate) fn time_zone(&self) -> &str {
+        self.properties.get("timeZone").and_then(Value::as_str).unwrap_or_default()
+    }
+
     pub(crate) fn tab(&self, id: i64) -> Result<&Tab, Wrong> {
         self.tabs.iter().find(|tab| tab.id == id).ok_or_else(|| errors::no_grid(id).into())
     }

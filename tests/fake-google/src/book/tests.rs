@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::book::Book;
-use crate::display::display;
+use crate::formula::Recalculation;
+use crate::grid::cell::Cell;
 use crate::json::Node;
 use crate::read;
 use crate::schema::SCHEMA;
@@ -46,8 +47,14 @@ fn write(row: usize, column: usize, text: &str) -> Value {
 }
 
 fn rows(book: &Book) -> Vec<Vec<String>> {
-    let grid = &book.tabs[0].grid;
-    grid.rows()[..grid.used_rows()].iter().map(|row| row.iter().map(display).collect()).collect()
+    let (grid, recalculation) = (&book.tabs[0].grid, Recalculation::of(book, &book.tabs[0]));
+    let shown = |cell: &Cell| recalculation.display(cell);
+    grid.rows()[..grid.used_rows()].iter().map(|row| row.iter().map(shown).collect()).collect()
+}
+
+fn cell(book: &Book, row: usize, column: usize) -> Value {
+    let tab = &book.tabs[0];
+    read::cell_data(&Recalculation::of(book, tab), tab.grid.cell(row, column))
 }
 
 fn whole(book: &Book) -> Value {
@@ -167,14 +174,14 @@ fn fields_outside_the_mask_stay_and_inside_it_are_cleared() {
     } }]);
     apply(&mut book, &dressed).expect("it is valid");
     apply(&mut book, &json!([append(&[&["a", "b"]])])).expect("it is valid");
-    assert_eq!(read::cell_data(book.tabs[0].grid.cell(0, 0))["userEnteredFormat"], bold);
+    assert_eq!(cell(&book, 0, 0)["userEnteredFormat"], bold);
     let clearing = json!([{ "updateCells": {
         "range": { "sheetId": 0, "endRowIndex": 1, "endColumnIndex": 2 },
         "rows": [{ "values": [{}] }], "fields": "userEnteredValue,note",
     } }]);
     apply(&mut book, &clearing).expect("it is valid");
     for column in 0..2 {
-        let cell = read::cell_data(book.tabs[0].grid.cell(0, column));
+        let cell = cell(&book, 0, column);
         assert_eq!(cell["userEnteredFormat"], bold);
         assert!(cell.get("note").is_none() && cell.get("userEnteredValue").is_none(), "{cell}");
     }

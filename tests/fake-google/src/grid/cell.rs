@@ -21,6 +21,19 @@ pub(crate) enum Entered {
     Formula(Box<str>),
 }
 
+impl Entered {
+    /// As Google's `ExtendedValue`; none if it is nothing.
+    pub(crate) fn to_json(&self) -> Option<Value> {
+        Some(match self {
+            Self::Nothing => return None,
+            Self::Number(number) => json!({ "numberValue": number }),
+            Self::Text(text) => json!({ "stringValue": text }),
+            Self::Bool(bool) => json!({ "boolValue": bool }),
+            Self::Formula(text) => json!({ "formulaValue": text }),
+        })
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cell {
     pub(crate) entered: Entered,
@@ -70,17 +83,6 @@ impl Cell {
             let json = serde_json::to_string(dress).unwrap_or_default().into_boxed_str();
             Arc::new(Dress { json, checkbox })
         });
-    }
-
-    /// The value as Google's `ExtendedValue`; none if nothing was entered.
-    pub(crate) fn entered_value(&self) -> Option<Value> {
-        Some(match &self.entered {
-            Entered::Nothing => return None,
-            Entered::Number(number) => json!({ "numberValue": number }),
-            Entered::Text(text) => json!({ "stringValue": text }),
-            Entered::Bool(bool) => json!({ "boolValue": bool }),
-            Entered::Formula(text) => json!({ "formulaValue": text }),
-        })
     }
 }
 
