@@ -59,6 +59,9 @@ fn sheet(book: &Book, index: usize, tab: &Tab, cuts: &[Cut], mask: &Mask) -> Val
     if let Some(filter) = &shape.filter {
         sheet["basicFilter"] = filter.clone();
     }
+    if !shape.merges.is_empty() {
+        sheet["merges"] = shape.merges.clone().into();
+    }
     if !shape.conditionals.is_empty() {
         sheet["conditionalFormats"] = shape.conditionals.clone().into();
     }

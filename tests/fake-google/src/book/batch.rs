@@ -70,6 +70,8 @@ impl Book {
             "setBasicFilter" => self.set_basic_filter(&read(arguments)?).map(none),
             "clearBasicFilter" => self.clear_basic_filter(&read(arguments)?).map(none),
             "setDataValidation" => self.set_data_validation(&read(arguments)?).map(none),
+            "mergeCells" => self.merge_cells(&read(arguments)?).map(none),
+            "unmergeCells" => self.unmerge_cells(&read(arguments)?).map(none),
             "sortRange" => self.sort_range(&read(arguments)?).map(none),
             "addConditionalFormatRule" => self.add_conditional(&read(arguments)?).map(none),
             "updateConditionalFormatRule" => self.update_conditional(&read(arguments)?),

@@ -5,6 +5,7 @@
 pub(crate) mod batch;
 mod cells;
 mod dimensions;
+mod merges;
 pub(crate) mod metadata;
 mod range;
 mod rules;

@@ -44,25 +44,25 @@ impl GridRange {
         Ok(area)
     }
 
-    fn closed(&self, rows: usize, columns: usize) -> Area {
+    pub(super) fn closed(&self, rows: usize, columns: usize) -> Area {
         Area {
             rows: self.start_row_index.unwrap_or(0)..self.end_row_index.unwrap_or(rows),
             columns: self.start_column_index.unwrap_or(0)..self.end_column_index.unwrap_or(columns),
         }
     }
 
-    fn from_json(range: &Value) -> Self {
+    pub(super) fn from_json(range: &Value) -> Self {
         serde_json::from_value(range.clone()).unwrap_or_default()
     }
 }
 
 impl Area {
-    fn meets(&self, other: &Self) -> bool {
+    pub(super) fn meets(&self, other: &Self) -> bool {
         let meet = |a: &Range<usize>, b: &Range<usize>| a.start < b.end && b.start < a.end;
         meet(&self.rows, &other.rows) && meet(&self.columns, &other.columns)
     }
 
-    fn contains(&self, other: &Self) -> bool {
+    pub(super) fn contains(&self, other: &Self) -> bool {
         let within = |a: &Range<usize>, b: &Range<usize>| a.start <= b.start && b.end <= a.end;
         within(&self.rows, &other.rows) && within(&self.columns, &other.columns)
     }

@@ -31,6 +31,8 @@ pub(crate) struct Shape {
     pub(crate) row_properties: BTreeMap<usize, Map<String, Value>>,
     pub(crate) column_properties: BTreeMap<usize, Map<String, Value>>,
     pub(crate) filter: Option<Value>,
+    /// As `GridRange`s, always closed.
+    pub(crate) merges: Vec<Value>,
     pub(crate) conditionals: Vec<Value>,
     pub(crate) protections: Vec<Protection>,
 }
@@ -53,6 +55,7 @@ impl Tab {
             row_properties: BTreeMap::new(),
             column_properties: BTreeMap::new(),
             filter: None,
+            merges: Vec::new(),
             conditionals: Vec::new(),
             protections: Vec::new(),
         };

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::book::Book;
 use crate::formula::Recalculation;
 use crate::grid::cell::Cell;
+use crate::grid::shift::Shift;
 use crate::json::Node;
 use crate::read;
 use crate::schema::SCHEMA;
@@ -185,6 +186,29 @@ fn fields_outside_the_mask_stay_and_inside_it_are_cleared() {
         assert_eq!(cell["userEnteredFormat"], bold);
         assert!(cell.get("note").is_none() && cell.get("userEnteredValue").is_none(), "{cell}");
     }
+}
+
+#[test]
+fn merged_cells_keep_the_first_value_and_move_with_their_columns() {
+    let mut book = book();
+    let merge = |columns: (usize, usize)| {
+        json!({ "mergeCells": { "mergeType": "MERGE_ALL", "range": {
+        "sheetId": 0, "startRowIndex": 0, "endRowIndex": 1,
+        "startColumnIndex": columns.0, "endColumnIndex": columns.1,
+    } } })
+    };
+    apply(&mut book, &json!([append(&[&["a", "b", "c"], &["d", "e", "f"]]), merge((0, 2))]))
+        .expect("it is valid");
+    assert_eq!(rows(&book), [["a", "", "c"], ["d", "e", "f"]]);
+    let error = apply(&mut book, &json!([merge((1, 3))])).expect_err("it cuts a merge in two");
+    assert!(error.contains("You must select all cells in a merged range"), "{error}");
+    book.shift_unguarded(0, true, Shift::Insert { at: 0, count: 1 });
+    apply(&mut book, &json!([merge((0, 4))])).expect("the wider takes the place of the other");
+    assert_eq!(whole(&book)["sheets"][0]["merges"].as_array().map(Vec::len), Some(1));
+    assert_eq!(whole(&book)["sheets"][0]["merges"][0]["endColumnIndex"], 4);
+    let range = json!({ "sheetId": 0, "endRowIndex": 5, "endColumnIndex": 9 });
+    apply(&mut book, &json!([{ "unmergeCells": { "range": range } }])).expect("it is valid");
+    assert_eq!(whole(&book)["sheets"][0]["merges"], Value::Null);
 }
 
 #[test]
