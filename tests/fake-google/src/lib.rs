@@ -12,6 +12,7 @@
 //!        │    └─ grid      the cells of a tab, and how to undo
 //!        ├─ formula        what a duration comes to now
 //!        ├─ read           what a call gives back
+//!        ├─ conditional    which conditional format a cell takes
 //!        └─ view           the page that shows the spreadsheet to people
 //! ```
 //!
@@ -25,6 +26,7 @@
 
 mod a1;
 mod book;
+mod conditional;
 mod display;
 mod errors;
 mod faults;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::book::Book;
 use crate::book::tabs::Tab;
+use crate::conditional;
 use crate::formula::Recalculation;
 use crate::grid::cell::{Cell, Entered};
 
@@ -73,22 +74,22 @@ fn cell(recalculation: &Recalculation<'_>, tab: &Tab, place: (usize, usize), cel
     let dress = cell.dress();
     let nothing = Value::Null;
     let format = dress.get("userEnteredFormat").unwrap_or(&nothing);
-    let conditional = conditional_format(tab, place, &text);
+    let conditional = conditional::format(tab, place, &result, &text);
     let text = &format["textFormat"];
     for (name, key) in [("bold", "bold"), ("italic", "italic"), ("strike", "strikethrough")] {
         if text[key] == true || conditional["textFormat"][key] == true {
             shown[name] = true.into();
         }
     }
-    let front = color(&conditional["textFormat"]["foregroundColorStyle"]);
-    let back = color(&conditional["backgroundColorStyle"]);
-    let pick = |first: Value, style: &Value, plain: &Value| match (first, color(style)) {
-        (Value::Null, Value::Null) => color(&json!({ "rgbColor": plain })),
-        (Value::Null, style) => style,
-        (first, _) => first,
+    // A style outdoes the plain colour, as a condition outdoes the cell's own format.
+    let pick = |of: &Value, name: &str| match color(&of[format!("{name}Style")]) {
+        Value::Null => color(&json!({ "rgbColor": of[name] })),
+        style => style,
     };
-    shown["front"] = pick(front, &text["foregroundColorStyle"], &text["foregroundColor"]);
-    shown["back"] = pick(back, &format["backgroundColorStyle"], &format["backgroundColor"]);
+    let first = |one: Value, other: Value| if one.is_null() { other } else { one };
+    shown["front"] =
+        first(pick(&conditional["textFormat"], "foregroundColor"), pick(text, "foregroundColor"));
+    shown["back"] = first(pick(&conditional, "backgroundColor"), pick(format, "backgroundColor"));
     shown["align"] = match (&format["horizontalAlignment"], &*result) {
         (Value::String(align), _) => align.to_lowercase().into(),
         (_, Entered::Number(_)) => "right".into(),
@@ -110,36 +111,6 @@ fn cell(recalculation: &Recalculation<'_>, tab: &Tab, place: (usize, usize), cel
         map.retain(|_, value| !value.is_null());
     }
     shown
-}
-
-/// The format of the first rule that holds, of those that need no formula.
-fn conditional_format(tab: &Tab, (row, column): (usize, usize), text: &str) -> Value {
-    let covers = |range: &Value| {
-        let within = |at: usize, first: &str, last: &str| {
-            let edge =
-                |name: &str| range[name].as_u64().and_then(|edge| usize::try_from(edge).ok());
-            edge(first).is_none_or(|start| at >= start) && edge(last).is_none_or(|end| at < end)
-        };
-        within(row, "startRowIndex", "endRowIndex")
-            && within(column, "startColumnIndex", "endColumnIndex")
-    };
-    let holds = |condition: &Value| {
-        let value = condition["values"][0]["userEnteredValue"].as_str().unwrap_or_default();
-        let (text, value) = (text.to_lowercase(), value.to_lowercase());
-        match condition["type"].as_str().unwrap_or_default() {
-            "TEXT_EQ" => text == value,
-            "TEXT_CONTAINS" => text.contains(&value),
-            "TEXT_STARTS_WITH" => text.starts_with(&value),
-            "BLANK" => text.is_empty(),
-            "NOT_BLANK" => !text.is_empty(),
-            _ => false,
-        }
-    };
-    let rule = tab.shape.conditionals.iter().find(|rule| {
-        rule["ranges"].as_array().is_some_and(|ranges| ranges.iter().any(covers))
-            && holds(&rule["booleanRule"]["condition"])
-    });
-    rule.map_or(Value::Null, |rule| rule["booleanRule"]["format"].clone())
 }
 
 /// A colour style as CSS; null if there is none.
