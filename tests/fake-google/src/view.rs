@@ -55,17 +55,51 @@ fn tab(book: &Book, tab: &Tab) -> Value {
             .enumerate()
             .map(|(at_column, cell)| self::cell(&recalculation, tab, (at, at_column), cell))
             .collect();
-        json!({ "number": at + 1, "hidden": hidden(shape.row_properties.get(&at)), "cells": cells })
+        let properties = shape.row_properties.get(&at);
+        json!({
+            "number": at + 1,
+            "height": properties.and_then(|properties| properties.get("pixelSize")),
+            "hidden": hidden(properties) || is_filtered_out(&recalculation, tab, at),
+            "cells": cells,
+        })
     };
     json!({
         "title": shape.title,
         "color": color(shape.properties.get("tabColorStyle").unwrap_or(&Value::Null)),
         "frozenRows": frozen_rows,
         "filter": shape.filter.is_some(),
+        "merges": shape.merges.iter().map(merge).collect::<Vec<_>>(),
         "columns": (0..columns).map(column).collect::<Vec<_>>(),
         "rows": rows.map(row).collect::<Vec<_>>(),
         "rowCount": used,
     })
+}
+
+/// Where a merge begins and how far it goes.
+fn merge(range: &Value) -> Value {
+    let edge = |name: &str| range[name].as_u64().unwrap_or_default();
+    let (row, column) = (edge("startRowIndex"), edge("startColumnIndex"));
+    json!({
+        "row": row, "rows": edge("endRowIndex") - row,
+        "column": column, "columns": edge("endColumnIndex") - column,
+    })
+}
+
+/// Whether the basic filter hides the row for a value it has. Below its range a filter hides nothing.
+fn is_filtered_out(recalculation: &Recalculation<'_>, tab: &Tab, row: usize) -> bool {
+    let Some(filter) = &tab.shape.filter else { return false };
+    let edge =
+        |name: &str| filter["range"][name].as_u64().and_then(|edge| usize::try_from(edge).ok());
+    let (first, end) = (edge("startRowIndex").unwrap_or(0) + 1, edge("endRowIndex"));
+    let hides = |spec: &Value| {
+        let column = spec["columnIndex"].as_u64().and_then(|column| usize::try_from(column).ok());
+        let text = recalculation.display(tab.grid.cell(row, column.unwrap_or_default()));
+        let hidden = spec["filterCriteria"]["hiddenValues"].as_array();
+        hidden.is_some_and(|hidden| hidden.iter().any(|value| *value == text.as_str()))
+    };
+    row >= first
+        && end.is_none_or(|end| row < end)
+        && filter["filterSpecs"].as_array().is_some_and(|specs| specs.iter().any(hides))
 }
 
 fn cell(recalculation: &Recalculation<'_>, tab: &Tab, place: (usize, usize), cell: &Cell) -> Value {
@@ -95,16 +129,22 @@ fn cell(recalculation: &Recalculation<'_>, tab: &Tab, place: (usize, usize), cel
         (_, Entered::Number(_)) => "right".into(),
         _ => Value::Null,
     };
+    shown["size"] = text["fontSize"].clone();
+    shown["note"] = dress.get("note").cloned().unwrap_or_default();
+    match format["wrapStrategy"].as_str() {
+        Some("WRAP" | "LEGACY_WRAP") => shown["wrap"] = true.into(),
+        Some("CLIP") => shown["clip"] = true.into(),
+        _ => {}
+    }
     // Only what a browser may open: a sheet's link can hold any scheme.
     if let Some(uri) = text["link"]["uri"].as_str().filter(|uri| uri.starts_with("http")) {
         shown["link"] = uri.into();
     }
     if cell.is_checkbox() {
         shown["checkbox"] = (cell.entered == Entered::Bool(true)).into();
-    } else if dress
-        .get("dataValidation")
-        .is_some_and(|rule| rule["condition"]["type"] == "ONE_OF_LIST")
-    {
+    } else if dress.get("dataValidation").is_some_and(|rule| {
+        rule["condition"]["type"] == "ONE_OF_LIST" && rule["showCustomUi"] == true
+    }) {
         shown["choice"] = true.into();
     }
     if let Some(map) = shown.as_object_mut() {
@@ -121,4 +161,50 @@ fn color(style: &Value) -> Value {
         format!("{:.0}", share * 255.0)
     };
     format!("rgb({} {} {})", part("red"), part("green"), part("blue")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::book::Book;
+    use crate::grid::cell::{Cell, Entered};
+    use crate::view;
+
+    #[test]
+    fn a_tab_is_shown_as_people_see_it() {
+        let mut book = Book::new("id", "Asia/Kolkata", "robot@example.com");
+        let tab = &mut book.tabs[0];
+        for (row, text) in ["Status", "Waiting", "Done", "Done"].into_iter().enumerate() {
+            *tab.grid.cell_mut(row, 0) = Cell::text(text);
+        }
+        let rule = json!({ "condition": { "type": "ONE_OF_LIST" }, "showCustomUi": true });
+        let dress = [("dataValidation", rule), ("note", json!("called twice"))];
+        let dress = dress.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        tab.grid.cell_mut(1, 0).set_dress(&dress);
+        tab.grid.cell_mut(1, 1).entered = Entered::Formula("=2-1.5".into());
+        tab.shape.conditionals.push(json!({
+            "ranges": [{ "startColumnIndex": 1, "endColumnIndex": 2 }],
+            "booleanRule": {
+                "condition": { "type": "NUMBER_LESS", "values": [{ "userEnteredValue": "1" }] },
+                "format": { "backgroundColor": { "red": 1.0 } },
+            },
+        }));
+        tab.shape.merges.push(json!({ "endRowIndex": 1, "endColumnIndex": 3 }));
+        tab.shape.filter = Some(json!({
+            "range": { "endRowIndex": 3 },
+            "filterSpecs": [{ "columnIndex": 0, "filterCriteria": { "hiddenValues": ["Done"] } }],
+        }));
+
+        let shown = &view::json(&book)["tabs"][0];
+        let status = json!({ "text": "Waiting", "choice": true, "note": "called twice" });
+        assert_eq!(shown["rows"][1]["cells"][0], status);
+        let half = json!({ "text": "0.5", "align": "right", "back": "rgb(255 0 0)" });
+        assert_eq!(shown["rows"][1]["cells"][1], half);
+        assert_eq!(shown["merges"], json!([{ "row": 0, "rows": 1, "column": 0, "columns": 3 }]));
+        let rows = shown["rows"].as_array().expect("there are rows");
+        let hidden: Vec<&Value> = rows.iter().take(4).map(|row| &row["hidden"]).collect();
+        // The last came after the filter was set.
+        assert_eq!(hidden, [false, false, true, false]);
+    }
 }
