@@ -242,6 +242,8 @@ impl Book {
         Ok(())
     }
 
+    /// Says of all that were updated where they are at this point of the batch. Nothing to update is no
+    /// error here; what Google makes of it is not documented.
     pub(super) fn update_metadata(&mut self, request: &UpdateMetadata) -> Result<Value, Wrong> {
         let mask = fields(request.fields.as_deref(), "DeveloperMetadata")?;
         let mut updated = Vec::new();
@@ -267,7 +269,8 @@ impl Book {
             updated.push(entry.to_json());
         }
         self.refuse_full_storage()?;
-        Ok(json!({ "developerMetadata": updated }))
+        // An empty list is left out of Google's JSON.
+        Ok(if updated.is_empty() { json!({}) } else { json!({ "developerMetadata": updated }) })
     }
 
     /// Nothing to delete is no error.

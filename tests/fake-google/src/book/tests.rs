@@ -236,6 +236,51 @@ fn metadata_stays_with_its_column() {
 }
 
 #[test]
+fn updating_metadata_tells_where_it_is_at_that_point_of_the_batch() {
+    let mut book = book();
+    let column = |at: usize| json!({ "sheetId": 0, "dimension": "COLUMNS", "startIndex": at, "endIndex": at + 1 });
+    let on = |at: usize| json!({ "dimensionRange": column(at) });
+    apply(&mut book, &json!([marker(1, &on(0)), marker(2, &on(2)), marker(3, &on(9))]))
+        .expect("it is valid");
+    let ask = json!({ "updateDeveloperMetadata": {
+        "dataFilters": [{ "developerMetadataLookup": { "metadataKey": "batch" } }],
+        "developerMetadata": { "visibility": "DOCUMENT" }, "fields": "visibility",
+    } });
+    let insert = json!({ "insertDimension": { "range": column(1) } });
+    let delete = json!({ "deleteDimension": { "range": column(10) } });
+    let before = whole(&book);
+    let replies = apply(&mut book, &json!([ask, insert, ask, delete, ask])).expect("it is valid");
+    let told = |reply: usize| -> Vec<(Value, Value)> {
+        let entries = replies[reply]["updateDeveloperMetadata"]["developerMetadata"].as_array();
+        let place = |entry: &Value| entry["location"]["dimensionRange"]["startIndex"].clone();
+        entries
+            .into_iter()
+            .flatten()
+            .map(|entry| (entry["metadataId"].clone(), place(entry)))
+            .collect()
+    };
+    let expected = |places: &[(i64, i64)]| -> Vec<(Value, Value)> {
+        places.iter().map(|(id, at)| (json!(id), json!(at))).collect()
+    };
+    assert_eq!(told(0), expected(&[(1, 0), (2, 2), (3, 9)]));
+    assert_eq!(told(2), expected(&[(1, 0), (2, 3), (3, 10)]));
+    assert_eq!(told(4), expected(&[(1, 0), (2, 3)]));
+    let columns = |whole: &Value| whole["sheets"][0]["data"][0]["columnMetadata"].clone();
+    assert_eq!(
+        columns(&whole(&book))[0],
+        columns(&before)[0],
+        "what was not to be changed is as it was"
+    );
+
+    let none = json!({ "updateDeveloperMetadata": {
+        "dataFilters": [{ "developerMetadataLookup": { "metadataKey": "nobody's" } }],
+        "developerMetadata": { "visibility": "PROJECT" }, "fields": "visibility",
+    } });
+    let replies = apply(&mut book, &json!([none])).expect("nothing to update is no error");
+    assert_eq!(replies, [json!({ "updateDeveloperMetadata": {} })]);
+}
+
+#[test]
 fn tabs_have_their_own_ids_and_titles() {
     let mut book = book();
     let add = |id: i32, title: &str| json!([{ "addSheet": { "properties": { "sheetId": id, "title": title } } }]);
