@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::FakeGoogle;
 use crate::errors::{self, Refused};
+use crate::json::Node;
 
 /// What happens to one call of the Sheets API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +86,10 @@ pub(crate) struct Script {
     pub(crate) writes: VecDeque<Fault>,
     pub(crate) reads: VecDeque<Fault>,
     pub(crate) tokens: VecDeque<TokenFault>,
+    pub(crate) before_writes: VecDeque<Meanwhile>,
+    pub(crate) after_writes: VecDeque<Meanwhile>,
+    /// The kind of request that no batch may have until healed.
+    pub(crate) refused_kind: Option<String>,
     /// Refuses every Sheets call until healed.
     pub(crate) standing: Option<Refusal>,
     /// Cuts every connection.
@@ -91,7 +97,47 @@ pub(crate) struct Script {
     pub(crate) storm: Option<(Storm, fastrand::Rng)>,
 }
 
+/// What happens in the middle of a write with a request of that kind.
+pub(crate) struct Meanwhile {
+    kind: String,
+    act: Box<dyn FnOnce(&FakeGoogle) + Send>,
+}
+
+impl Meanwhile {
+    pub(crate) fn new(kind: &str, act: impl FnOnce(&FakeGoogle) + Send + 'static) -> Self {
+        Self { kind: kind.to_owned(), act: Box::new(act) }
+    }
+
+    /// Takes the first of the queue if it was waiting for this body.
+    pub(crate) fn take(queue: &mut VecDeque<Self>, body: &Node<'_>) -> Option<Self> {
+        queue.pop_front_if(|first| place_of(&first.kind, body).is_some())
+    }
+
+    pub(crate) fn act(self, google: &FakeGoogle) {
+        (self.act)(google);
+    }
+}
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Meanwhile").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// The place of the first request of that kind in a body of `batchUpdate`.
+fn place_of(kind: &str, body: &Node<'_>) -> Option<usize> {
+    body.get("requests")?.list().iter().position(|request| request.get(kind).is_some())
+}
+
 impl Script {
+    /// Whether a batch has a request that Google does not take these days.
+    pub(crate) fn refuse_kind(&self, body: &Node<'_>) -> Result<(), Refused> {
+        let Some(kind) = &self.refused_kind else { return Ok(()) };
+        place_of(kind, body).map_or(Ok(()), |place| {
+            Err(Refused::invalid(&format!("Invalid requests[{place}].{kind}: Not supported.")))
+        })
+    }
+
     pub(crate) fn next_write(&mut self) -> Option<Fault> {
         self.writes.pop_front().or_else(|| {
             let (storm, random) = self.storm.as_mut()?;

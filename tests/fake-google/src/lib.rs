@@ -54,6 +54,7 @@ pub use crate::staff::Staff;
 pub use crate::state::Seen;
 
 use crate::book::Book;
+use crate::faults::Meanwhile;
 use crate::state::Shared;
 
 /// Made for this crate and published with it: it opens nothing anywhere.
@@ -65,7 +66,8 @@ const SPREADSHEET_ID: &str = "1FakeqX9vT0mYd3LkR7sWc2HnB5gJpZ8uEaKoVtMiQrS";
 #[derive(Clone)]
 pub struct FakeGoogle {
     shared: Arc<Shared>,
-    _running: Arc<Running>,
+    /// None in the hands of the server itself, which must not keep itself alive.
+    _running: Option<Arc<Running>>,
 }
 
 struct Running(ServerHandle);
@@ -90,7 +92,7 @@ impl FakeGoogle {
         let shared = Shared::new(format!("http://{address}"), CLIENT_EMAIL, SPREADSHEET_ID);
         let shared = Arc::new(shared);
         let running = Running(server::start(listener, Arc::clone(&shared)));
-        Self { shared, _running: Arc::new(running) }
+        Self { shared, _running: Some(Arc::new(running)) }
     }
 
     /// Where it is, without a slash at the end.
@@ -148,15 +150,33 @@ impl FakeGoogle {
         self.shared.lock().script.tokens.push_back(fault);
     }
 
+    /// Runs `act` in the middle of the next `batchUpdate` with a request of that kind (`appendCells`): when
+    /// Google has the call and has done nothing yet. Call it again for the one after.
+    pub fn before_next_write_with(&self, kind: &str, act: impl FnOnce(&Self) + Send + 'static) {
+        self.shared.lock().script.before_writes.push_back(Meanwhile::new(kind, act));
+    }
+
+    /// The same for when all of it is done, and not yet answered.
+    pub fn after_next_write_with(&self, kind: &str, act: impl FnOnce(&Self) + Send + 'static) {
+        self.shared.lock().script.after_writes.push_back(Meanwhile::new(kind, act));
+    }
+
+    /// Refuses with 400 every `batchUpdate` with a request of that kind, until [`FakeGoogle::heal`].
+    pub fn refuse_writes_with(&self, kind: &str) {
+        self.shared.lock().script.refused_kind = Some(kind.to_owned());
+    }
+
     /// Refuses every call of the Sheets API until [`FakeGoogle::heal`].
     pub fn fail_all(&self, refusal: Refusal) {
         self.shared.lock().script.standing = Some(refusal);
     }
 
-    /// Ends what [`FakeGoogle::fail_all`] began and an outage. Faults of single calls stay.
+    /// Ends what [`FakeGoogle::fail_all`] and [`FakeGoogle::refuse_writes_with`] began and an outage. Faults
+    /// of single calls stay.
     pub fn heal(&self) {
         let script = &mut self.shared.lock().script;
         script.standing = None;
+        script.refused_kind = None;
         script.outage = false;
     }
 

@@ -6,9 +6,11 @@ use std::time::Instant;
 use actix_web::rt;
 use serde_json::Value;
 
+use crate::FakeGoogle;
 use crate::book::Book;
 use crate::errors::Refused;
-use crate::faults::{Fault, answer_after_applying};
+use crate::faults::{Fault, Meanwhile, answer_after_applying};
+use crate::json::Node;
 use crate::read::{self, Rendering};
 use crate::schema::SCHEMA;
 use crate::server::{Asked, Outcome, methods};
@@ -130,17 +132,21 @@ impl Call {
         Ok(if write { state.script.next_write() } else { state.script.reads.pop_front() })
     }
 
-    fn carry_out(&self, shared: &Shared, asked: &Asked) -> Result<Value, Refused> {
+    fn carry_out(&self, shared: &Arc<Shared>, asked: &Asked) -> Result<Value, Refused> {
         let query = asked.query();
         let mask = SCHEMA.query(self.what.method(), &query)?;
         let answer = match &self.what {
             What::BatchUpdate => {
                 // Parsed and checked before the lock is taken: this is most of the work.
                 let body = SCHEMA.body("batchUpdate", &asked.body)?;
-                let mut state = shared.lock();
-                let book = state.books.get_mut(&self.spreadsheet).ok_or_else(Refused::not_found)?;
-                let answer = methods::batch_update(book, &body)?;
+                // Whatever happens in the middle calls back, so the lock is not held over it.
+                let google = FakeGoogle { shared: Arc::clone(shared), _running: None };
+                let before = Meanwhile::take(&mut shared.lock().script.before_writes, &body);
+                before.into_iter().for_each(|meanwhile| meanwhile.act(&google));
+                let answer = self.write(&mut shared.lock(), &body)?;
                 shared.changed.notify_all();
+                let after = Meanwhile::take(&mut shared.lock().script.after_writes, &body);
+                after.into_iter().for_each(|meanwhile| meanwhile.act(&google));
                 answer
             }
             What::SearchMetadata => {
@@ -155,6 +161,12 @@ impl Call {
             What::BatchGetValues => methods::batch_get_values(self.book(&shared.lock())?, &query)?,
         };
         Ok(mask.keep(answer))
+    }
+
+    fn write(&self, state: &mut State, body: &Node<'_>) -> Result<Value, Refused> {
+        state.script.refuse_kind(body)?;
+        let book = state.books.get_mut(&self.spreadsheet).ok_or_else(Refused::not_found)?;
+        methods::batch_update(book, body)
     }
 
     fn book<'s>(&self, state: &'s State) -> Result<&'s Book, Refused> {

@@ -146,3 +146,44 @@ fn what_staff_do_is_felt_through_the_door() {
     assert_eq!(append(&google, &token, "nowhere").0, 400);
     assert_eq!(google.tabs(), ["Other"]);
 }
+
+#[test]
+fn people_can_act_in_the_very_middle_of_a_write() {
+    let google = FakeGoogle::start();
+    let token = token(&google);
+    google.before_next_write_with("createDeveloperMetadata", |_| panic!("no write has one"));
+    google.after_next_write_with("appendCells", |google| {
+        assert_eq!(google.rows("Sheet1"), [["a"]]);
+        google.staff().insert_column("Sheet1", 0, "after");
+    });
+    assert_eq!(append(&google, &token, "a").0, 200);
+    assert_eq!(google.rows("Sheet1"), [["after", "a"]]);
+}
+
+#[test]
+fn what_people_do_before_a_write_is_applied_changes_where_it_lands() {
+    let google = FakeGoogle::start();
+    let token = token(&google);
+    google.before_next_write_with("appendCells", |google| {
+        google.staff().insert_column("Sheet1", 0, "before");
+    });
+    google.fail_next_write(Fault::Refuse(Refusal::Internal500));
+    assert_eq!(append(&google, &token, "a").0, 500);
+    assert_eq!(google.rows("Sheet1"), Vec::<Vec<String>>::new(), "it was never applied");
+    assert_eq!(append(&google, &token, "a").0, 200);
+    assert_eq!(append(&google, &token, "b").0, 200);
+    assert_eq!(google.rows("Sheet1"), [["before"], ["a"], ["b"]]);
+}
+
+#[test]
+fn a_kind_of_request_that_google_takes_no_more_takes_its_batch_with_it() {
+    let google = FakeGoogle::start();
+    let token = token(&google);
+    google.refuse_writes_with("appendCells");
+    let (status, body) = append(&google, &token, "a");
+    assert_eq!(status, 400);
+    assert!(body.contains("Invalid requests[0].appendCells"), "{body}");
+    google.refuse_writes_with("updateDeveloperMetadata");
+    assert_eq!(append(&google, &token, "a").0, 200);
+    assert_eq!(google.invalid_requests(), Vec::<String>::new());
+}
