@@ -66,6 +66,8 @@ const SPREADSHEET_ID: &str = "1FakeqX9vT0mYd3LkR7sWc2HnB5gJpZ8uEaKoVtMiQrS";
 #[derive(Clone)]
 pub struct FakeGoogle {
     shared: Arc<Shared>,
+    /// The spreadsheet that staff edit and tests look at.
+    spreadsheet: String,
     /// None in the hands of the server itself, which must not keep itself alive.
     _running: Option<Arc<Running>>,
 }
@@ -92,7 +94,12 @@ impl FakeGoogle {
         let shared = Shared::new(format!("http://{address}"), CLIENT_EMAIL, SPREADSHEET_ID);
         let shared = Arc::new(shared);
         let running = Running(server::start(listener, Arc::clone(&shared)));
-        Self { shared, _running: Some(Arc::new(running)) }
+        Self { _running: Some(Arc::new(running)), ..Self::seen_from_inside(&shared) }
+    }
+
+    fn seen_from_inside(shared: &Arc<Shared>) -> Self {
+        let spreadsheet = shared.spreadsheet_id.clone();
+        Self { shared: Arc::clone(shared), spreadsheet, _running: None }
     }
 
     /// Where it is, without a slash at the end.
@@ -124,9 +131,14 @@ impl FakeGoogle {
         format!("{key:#}")
     }
 
-    /// The spreadsheet that exists from the start, in the time zone Asia/Kolkata.
+    /// The spreadsheet in view. The first exists from the start, in the time zone Asia/Kolkata.
     pub fn spreadsheet_id(&self) -> String {
-        self.shared.spreadsheet_id.clone()
+        self.spreadsheet.clone()
+    }
+
+    /// The same Google with another spreadsheet in view, for staff and for looking.
+    pub fn open(&self, spreadsheet_id: &str) -> Self {
+        Self { spreadsheet: spreadsheet_id.to_owned(), ..self.clone() }
     }
 
     /// Adds a spreadsheet with one empty tab `Sheet1`.

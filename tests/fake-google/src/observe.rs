@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::FakeGoogle;
 use crate::book::Book;
+use crate::book::metadata::Place;
 use crate::book::tabs::Tab;
 use crate::formula::Recalculation;
 use crate::grid::cell::Cell;
@@ -13,10 +14,10 @@ use crate::read::cell_data;
 use crate::state::Seen;
 
 impl FakeGoogle {
-    /// The titles of the default spreadsheet's tabs, in order.
+    /// The titles of the spreadsheet's tabs, in order.
     pub fn tabs(&self) -> Vec<String> {
         let state = self.shared.lock();
-        state.book(&self.shared).tabs.iter().map(|tab| tab.shape.title.clone()).collect()
+        state.book(&self.spreadsheet).tabs.iter().map(|tab| tab.shape.title.clone()).collect()
     }
 
     /// What every row of a tab shows, the header first, without trailing blanks. A tab that does not exist
@@ -27,6 +28,35 @@ impl FakeGoogle {
             tab.grid.rows()[..used].iter().map(|row| shown(&recalculation, row)).collect()
         })
         .unwrap_or_default()
+    }
+
+    /// The same of one row, 0 being the header.
+    pub fn row(&self, title: &str, at: usize) -> Vec<String> {
+        self.with_tab(title, |book, tab| {
+            let row = tab.grid.rows().get(at).map_or(&[][..], Vec::as_slice);
+            shown(&Recalculation::of(book, tab), row)
+        })
+        .unwrap_or_default()
+    }
+
+    /// How many rows a tab has down to the last with data, the header included.
+    pub fn row_count(&self, title: &str) -> usize {
+        self.with_tab(title, |_, tab| tab.grid.used_rows()).unwrap_or_default()
+    }
+
+    /// The columns that bear developer metadata of that key: tab, position, and what it says.
+    pub fn columns_with(&self, key: &str) -> Vec<(String, usize, String)> {
+        let state = self.shared.lock();
+        let book = state.book(&self.spreadsheet);
+        let found = book.metadata.iter().filter(|metadata| metadata.key == key);
+        found
+            .filter_map(|metadata| {
+                let Place::Column(sheet, column) = metadata.place else { return None };
+                let tab = book.tabs.iter().find(|tab| tab.id == sheet)?;
+                let value = metadata.value.clone().unwrap_or_default();
+                Some((tab.shape.title.clone(), column, value))
+            })
+            .collect()
     }
 
     /// The whole cell as the API would give it; an empty object if there is nothing.
@@ -50,7 +80,7 @@ impl FakeGoogle {
         let deadline = Instant::now() + patience;
         let mut state = self.shared.lock();
         loop {
-            let tab = state.book(&self.shared).tab_titled(title);
+            let tab = state.book(&self.spreadsheet).tab_titled(title);
             if tab.is_some_and(|tab| tab.grid.used_rows() > count) {
                 return true;
             }
@@ -91,13 +121,14 @@ impl FakeGoogle {
     /// The developer metadata under a key, as id and value, in the order of creation.
     pub fn markers(&self, key: &str) -> Vec<(i64, String)> {
         let state = self.shared.lock();
-        let all = state.book(&self.shared).metadata.iter().filter(|metadata| metadata.key == key);
+        let all =
+            state.book(&self.spreadsheet).metadata.iter().filter(|metadata| metadata.key == key);
         all.map(|metadata| (metadata.id, metadata.value.clone().unwrap_or_default())).collect()
     }
 
     fn with_tab<T>(&self, title: &str, look: impl FnOnce(&Book, &Tab) -> T) -> Option<T> {
         let state = self.shared.lock();
-        let book = state.book(&self.shared);
+        let book = state.book(&self.spreadsheet);
         book.tab_titled(title).map(|tab| look(book, tab))
     }
 }

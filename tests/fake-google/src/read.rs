@@ -59,6 +59,9 @@ fn sheet(book: &Book, index: usize, tab: &Tab, cuts: &[Cut], mask: &Mask) -> Val
     if let Some(filter) = &shape.filter {
         sheet["basicFilter"] = filter.clone();
     }
+    if !shape.filter_views.is_empty() {
+        sheet["filterViews"] = shape.filter_views.clone().into();
+    }
     if !shape.merges.is_empty() {
         sheet["merges"] = shape.merges.clone().into();
     }

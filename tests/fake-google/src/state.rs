@@ -78,9 +78,9 @@ impl Shared {
 }
 
 impl State {
-    /// The book of the spreadsheet that exists from the start.
-    pub(crate) fn book(&self, shared: &Shared) -> &Book {
-        &self.books[&shared.spreadsheet_id]
+    /// The book of that spreadsheet, which is there.
+    pub(crate) fn book(&self, spreadsheet: &str) -> &Book {
+        &self.books[spreadsheet]
     }
 
     /// Takes note of a request and says at which place.

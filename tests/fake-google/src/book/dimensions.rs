@@ -187,6 +187,7 @@ impl Book {
             .filter_map(|(index, value)| Some((shift.index(index)?, value)))
             .collect::<BTreeMap<_, _>>();
         shape.filter.take_if(|filter| !shift.grid_range(&mut filter["range"], columns));
+        shape.filter_views.retain_mut(|view| shift.grid_range(&mut view["range"], columns));
         shape.merges.retain_mut(|range| shift.grid_range(range, columns));
         shape
             .protections

@@ -38,6 +38,16 @@ impl Place {
         }
     }
 
+    /// The same place on another tab.
+    pub(crate) fn on(self, sheet: i64) -> Self {
+        match self {
+            Self::Spreadsheet => self,
+            Self::Sheet(_) => Self::Sheet(sheet),
+            Self::Row(_, row) => Self::Row(sheet, row),
+            Self::Column(_, column) => Self::Column(sheet, column),
+        }
+    }
+
     fn kind(self) -> &'static str {
         match self {
             Self::Spreadsheet => "SPREADSHEET",

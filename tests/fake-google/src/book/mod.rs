@@ -86,6 +86,18 @@ impl Book {
         }
     }
 
+    /// A spreadsheet of the same content under another id.
+    pub(crate) fn copy(&self, id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            properties: self.properties.clone(),
+            metadata: self.metadata.clone(),
+            tabs: self.tabs.iter().map(|tab| tab.copy(tab.id)).collect(),
+            gone: Vec::new(),
+            editor: self.editor.clone(),
+        }
+    }
+
     /// The zone of its clocks, by its IANA name.
     pub(crate) fn time_zone(&self) -> &str {
         self.properties.get("timeZone").and_then(Value::as_str).unwrap_or_default()

@@ -31,6 +31,7 @@ pub(crate) struct Shape {
     pub(crate) row_properties: BTreeMap<usize, Map<String, Value>>,
     pub(crate) column_properties: BTreeMap<usize, Map<String, Value>>,
     pub(crate) filter: Option<Value>,
+    pub(crate) filter_views: Vec<Value>,
     /// As `GridRange`s, always closed.
     pub(crate) merges: Vec<Value>,
     pub(crate) conditionals: Vec<Value>,
@@ -44,6 +45,22 @@ pub(crate) struct Protection {
     pub(crate) ours: bool,
 }
 
+impl Shape {
+    /// Makes every range on the tab name it by that id.
+    fn point_at(&mut self, id: i64) {
+        let point = |range: &mut Value| range["sheetId"] = id.into();
+        let filters = self.filter.iter_mut().chain(&mut self.filter_views);
+        filters.for_each(|filter| point(&mut filter["range"]));
+        self.merges.iter_mut().for_each(point);
+        let rules = self.conditionals.iter_mut();
+        rules.filter_map(|rule| rule["ranges"].as_array_mut()).flatten().for_each(point);
+        for Protection { rule, .. } in &mut self.protections {
+            point(&mut rule["range"]);
+            rule["unprotectedRanges"].as_array_mut().into_iter().flatten().for_each(point);
+        }
+    }
+}
+
 impl Tab {
     pub(crate) fn new(id: i64, title: &str, rows: usize, columns: usize) -> Self {
         let properties = Map::from_iter([("sheetType".to_owned(), json!("GRID"))]);
@@ -55,11 +72,22 @@ impl Tab {
             row_properties: BTreeMap::new(),
             column_properties: BTreeMap::new(),
             filter: None,
+            filter_views: Vec::new(),
             merges: Vec::new(),
             conditionals: Vec::new(),
             protections: Vec::new(),
         };
         Self { id, shape, grid: Grid::default() }
+    }
+
+    /// A tab of the same content under another id.
+    pub(crate) fn copy(&self, id: i64) -> Self {
+        let mut shape = self.shape.clone();
+        shape.point_at(id);
+        let mut grid = Grid::default();
+        grid.push_rows(self.grid.rows().iter().cloned());
+        grid.commit();
+        Self { id, shape, grid }
     }
 
     /// The whole of the tab, as an area.

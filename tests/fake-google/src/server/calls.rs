@@ -140,7 +140,7 @@ impl Call {
                 // Parsed and checked before the lock is taken: this is most of the work.
                 let body = SCHEMA.body("batchUpdate", &asked.body)?;
                 // Whatever happens in the middle calls back, so the lock is not held over it.
-                let google = FakeGoogle { shared: Arc::clone(shared), _running: None };
+                let google = FakeGoogle::seen_from_inside(shared);
                 let before = Meanwhile::take(&mut shared.lock().script.before_writes, &body);
                 before.into_iter().for_each(|meanwhile| meanwhile.act(&google));
                 let answer = self.write(&mut shared.lock(), &body)?;

@@ -100,7 +100,7 @@ async fn answer(
         }
         ("GET", "/favicon.ico") => return HttpResponse::NoContent().finish(),
         ("GET", "/view.json") => {
-            let view = view::json(shared.lock().book(&shared));
+            let view = view::json(shared.lock().book(&shared.spreadsheet_id));
             return HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(view);
         }
         _ => {}

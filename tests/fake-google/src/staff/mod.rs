@@ -3,6 +3,11 @@
 //! They may edit everything, protected or not. Rows and columns count from 0, row 0 is the header. Naming a
 //! tab that does not exist is a mistake of the test and panics.
 
+mod copies;
+mod dress;
+#[cfg(test)]
+mod tests;
+
 use serde_json::json;
 
 use crate::FakeGoogle;
@@ -12,7 +17,7 @@ use crate::grid::cell::Cell;
 use crate::grid::shift::Shift;
 use crate::grid::{Row, widen};
 
-/// Someone editing the default spreadsheet.
+/// Someone editing the spreadsheet.
 #[derive(Debug)]
 pub struct Staff<'g> {
     google: &'g FakeGoogle,
@@ -81,23 +86,43 @@ impl Staff<'_> {
         });
     }
 
+    /// Deletes rows that were picked one by one; each is named as it was before any was gone.
+    pub fn delete_rows(&self, title: &str, rows: &[usize]) {
+        let mut rows = rows.to_vec();
+        rows.sort_unstable();
+        rows.dedup();
+        self.edit(title, |book, at| {
+            let id = book.tabs[at].id;
+            for row in rows.into_iter().rev() {
+                book.shift_unguarded(id, false, Shift::Delete { start: row, end: row + 1 });
+            }
+        });
+    }
+
+    pub fn insert_row(&self, title: &str, at: usize) {
+        self.edit(title, |book, tab| {
+            let id = book.tabs[tab].id;
+            book.shift_unguarded(id, false, Shift::Insert { at, count: 1 });
+        });
+    }
+
     /// Sorts all rows below the header, upwards, by one column.
     pub fn sort(&self, title: &str, by_column: usize) {
+        self.sort_below(title, 1, by_column);
+    }
+
+    /// The same below so many frozen rows. Cells move with all that is on them; hidden rows stay where
+    /// they are.
+    pub fn sort_below(&self, title: &str, frozen_rows: usize, by_column: usize) {
         self.edit_tab(title, |tab| {
             tab.grid.reshape(|rows| {
-                let Some((_, rows)) = rows.split_first_mut() else { return };
+                let frozen_rows = frozen_rows.min(rows.len());
+                let rows = &mut rows[frozen_rows..];
                 for row in rows.iter_mut() {
                     widen(row, by_column);
                 }
                 rows.sort_by(|a, b| crate::book::in_order(&a[by_column], &b[by_column], false));
             });
-        });
-    }
-
-    /// Turns a basic filter on over the whole tab.
-    pub fn basic_filter(&self, title: &str) {
-        self.edit_tab(title, |tab| {
-            tab.shape.filter = Some(json!({ "range": { "sheetId": tab.id } }))
         });
     }
 
@@ -142,8 +167,7 @@ impl Staff<'_> {
     fn change(&self, change: impl FnOnce(&mut Book)) {
         let shared = &self.google.shared;
         let mut state = shared.lock();
-        let book =
-            state.books.get_mut(&shared.spreadsheet_id).expect("the default spreadsheet stays");
+        let book = state.books.get_mut(&self.google.spreadsheet).expect("spreadsheets stay");
         change(book);
         book.commit();
         shared.changed.notify_all();
