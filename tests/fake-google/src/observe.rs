@@ -59,6 +59,14 @@ impl FakeGoogle {
             .collect()
     }
 
+    /// The names of the filter views that people keep on a tab.
+    pub fn filter_views(&self, title: &str) -> Vec<String> {
+        let name = |view: &Value| view["title"].as_str().unwrap_or_default().to_owned();
+        let names =
+            self.with_tab(title, |_, tab| tab.shape.filter_views.iter().map(name).collect());
+        names.unwrap_or_default()
+    }
+
     /// The whole cell as the API would give it; an empty object if there is nothing.
     pub fn cell(&self, title: &str, row: usize, column: usize) -> Value {
         let cell = self.with_tab(title, |book, tab| {
