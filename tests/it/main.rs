@@ -8,6 +8,7 @@ mod accepting;
 mod exactly_once;
 mod remembering;
 mod sheet;
+mod staff;
 mod operating;
 mod starting;
 mod privacy;
