@@ -1,14 +1,21 @@
 //! Staff own the sheet: whatever they do to it meanwhile, rows land whole, and nothing of theirs is lost.
 
+mod member;
+
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use fake_google::FakeGoogle;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::harness::{Clinic, LOG_TAB, Service};
+use crate::harness::{Clinic, LOG_TAB, Service, http};
+use crate::staff::member::{EVERY_HABIT, HABITS_THAT_MOVE_NO_COLUMN, Habit, Member};
 
+const APPEND: &str = "appendCells";
 const COLUMN_KEY: &str = "dts.column";
 
 /// What each of our columns holds of an event, by the column's key.
@@ -38,6 +45,35 @@ fn event(n: usize) -> (Value, Cells) {
         ("chat_id", chat),
     ];
     (event, cells.into())
+}
+
+/// Posts these events over so many connections; gives the row of each, by its Event ID.
+async fn post_all(
+    service: &Service,
+    events: Range<usize>,
+    connections: usize,
+) -> HashMap<String, Cells> {
+    let (next, end) = (Arc::new(AtomicUsize::new(events.start)), events.end);
+    let mut posting = tokio::task::JoinSet::new();
+    for _ in 0..connections {
+        let (next, webhook) = (Arc::clone(&next), service.webhook());
+        posting.spawn(async move {
+            let (client, mut taken) = (http(), Vec::new());
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= end {
+                    return taken;
+                }
+                let (event, mut cells) = event(n);
+                let answer = client.post(&webhook).body(event.to_string()).send().await.unwrap();
+                let answer: Value = answer.json().await.unwrap();
+                let id = answer["event_id"].as_str().unwrap().to_owned();
+                cells.insert("event_id", id.clone());
+                taken.push((id, cells));
+            }
+        });
+    }
+    posting.join_all().await.into_iter().flatten().collect()
 }
 
 /// A log with this many rows, and the service, which has nothing to do.
@@ -198,4 +234,61 @@ async fn what_staff_put_beside_and_below_our_rows_stays() {
         (6..9).all(|row| google.row(LOG_TAB, row).len() <= own),
         "our rows end with our columns"
     );
+}
+
+/// Events come in bursts while staff are at work: between writes, and in the very middle of them.
+async fn a_busy_day(seed: u64, habits: &'static [Habit], bursts: usize, burst: usize) {
+    let clinic = Clinic::new().with("MAX_WRITES_PER_MINUTE", "60");
+    let service = clinic.open();
+    service.wait_for_sheet("delivering").await;
+    let member = Member::new(seed, habits, &clinic.google, LOG_TAB);
+    let member = Arc::new(Mutex::new(member));
+    let at_work = |times: usize| {
+        let member = Arc::clone(&member);
+        move |google: &FakeGoogle| {
+            // One person does one thing after the other, wherever the call comes from.
+            (0..times).for_each(|_| member.lock().unwrap().act(google));
+        }
+    };
+    let mut sent = HashMap::new();
+    for n in 0..bursts {
+        for _ in 0..2 {
+            clinic.google.before_next_write_with(APPEND, at_work(3));
+            clinic.google.after_next_write_with(APPEND, at_work(3));
+        }
+        let (google, work) = (clinic.google.clone(), at_work(12));
+        let working = tokio::task::spawn_blocking(move || work(&google));
+        let (taken, worked) =
+            tokio::join!(post_all(&service, n * burst..(n + 1) * burst, 32), working);
+        worked.unwrap();
+        sent.extend(taken);
+        service.drained().await;
+    }
+    assert_eq!(sent.len(), bursts * burst);
+    let member = member.lock().unwrap();
+    member.expect_all(&clinic.google, &sent);
+    let (deleted, marked) = member.traces();
+    assert!(deleted > 0 && marked > 20, "staff hardly did anything: {deleted}, {marked}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_rows_land_whole_while_staff_do_what_they_like() {
+    a_busy_day(11, HABITS_THAT_MOVE_NO_COLUMN, 12, 840).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn columns_that_staff_moved_overnight_are_found_in_the_morning() {
+    let clinic = Clinic::new();
+    let mut service = clinic.open();
+    service.wait_for_sheet("delivering").await;
+    let mut member = Member::new(5, EVERY_HABIT, &clinic.google, LOG_TAB);
+    let mut sent = HashMap::new();
+    for day in 0..6 {
+        sent.extend(post_all(&service, day * 50..(day + 1) * 50, 8).await);
+        service.drained().await;
+        member.expect_all(&clinic.google, &sent);
+        service.kill();
+        (0..25).for_each(|_| member.act(&clinic.google));
+        service = clinic.open();
+    }
 }
