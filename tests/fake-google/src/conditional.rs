@@ -27,15 +27,15 @@ fn holds(condition: &Value, result: &Entered, text: &str) -> bool {
     let kind = condition["type"].as_str().unwrap_or_default();
     let value = |at: usize| condition["values"][at]["userEnteredValue"].as_str();
     if kind.starts_with("NUMBER_") {
-        let number = |at: usize| value(at).and_then(|text| text.parse::<f64>().ok());
+        let number = |at: usize| value(at).and_then(bound);
         // Text is neither more nor less than a number, and a blank is not 0 here.
-        let (Entered::Number(found), Some(bound)) = (result, number(0)) else { return false };
+        let (Entered::Number(found), Some(first)) = (result, number(0)) else { return false };
         return match kind {
-            "NUMBER_GREATER" => *found > bound,
-            "NUMBER_GREATER_THAN_EQ" => *found >= bound,
-            "NUMBER_LESS" => *found < bound,
-            "NUMBER_LESS_THAN_EQ" => *found <= bound,
-            "NUMBER_BETWEEN" => number(1).is_some_and(|last| (bound..=last).contains(found)),
+            "NUMBER_GREATER" => *found > first,
+            "NUMBER_GREATER_THAN_EQ" => *found >= first,
+            "NUMBER_LESS" => *found < first,
+            "NUMBER_LESS_THAN_EQ" => *found <= first,
+            "NUMBER_BETWEEN" => number(1).is_some_and(|last| (first..=last).contains(found)),
             _ => false,
         };
     }
@@ -47,6 +47,15 @@ fn holds(condition: &Value, result: &Entered, text: &str) -> bool {
         "BLANK" => text.is_empty(),
         "NOT_BLANK" => !text.is_empty(),
         _ => false,
+    }
+}
+
+/// A bound as people type it: a number, or the quotient of two.
+fn bound(text: &str) -> Option<f64> {
+    let text = text.strip_prefix('=').unwrap_or(text);
+    match text.split_once('/') {
+        Some((above, below)) => Some(above.parse::<f64>().ok()? / below.parse::<f64>().ok()?),
+        None => text.parse().ok(),
     }
 }
 
@@ -73,6 +82,8 @@ mod tests {
         assert!(!check("NUMBER_BETWEEN", &["0.01", "0.02"], &minutes(30.0)));
         assert!(!check("NUMBER_LESS", &quarter, &Entered::Nothing));
         assert!(!check("NUMBER_GREATER", &quarter, &Entered::Text("99".into())));
+        assert!(check("NUMBER_GREATER", &["=15/1440"], &minutes(15.5)));
+        assert!(!check("NUMBER_GREATER", &["=15/1440"], &minutes(14.5)));
         assert!(!check("CUSTOM_FORMULA", &["=TRUE"], &minutes(20.0)));
     }
 }
