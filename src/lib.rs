@@ -14,7 +14,7 @@
 //!                                            │
 //!                                            ▼
 //!                                         sheets ──one atomic batchUpdate──▶ Google
-//!                                      [ marker · rows for the log ]
+//!                              [ marker · rows for the log and the handovers · the board ]
 //! ```
 //!
 //! # Modules, in reading order
@@ -51,7 +51,9 @@
 //! 8. No name, number, secret, token or key in any log line: personal text is
 //!    [`chat::text::Personal`], which shows nothing, and libraries log only warnings
 //!    ([`app::logging`]). Held by the canary test.
-//! 9. Everything has a limit: bodies, fields, rows, batches, waiting, and every call to Google.
+//! 9. The board shows who waits at the moment of its time: it is sealed with the rows of a batch from
+//!    the same commit, and written with them or not at all. Held by `board` and its plain model.
+//! 10. Everything has a limit: bodies, fields, rows, batches, waiting, and every call to Google.
 //!
 //! And by absence: nothing but `journal` opens the database; nothing but `app` reads the clock or
 //! the settings; `http` never talks to Google; no row is ever written by position or title.

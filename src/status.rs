@@ -61,6 +61,7 @@ pub const ACK_BOUNDS_US: [u64; 12] =
 #[derive(Debug, Default)]
 pub struct Status {
     sheets: Mutex<BTreeMap<String, SheetState>>,
+    warnings: Mutex<BTreeMap<String, String>>,
     refused: Mutex<BTreeMap<&'static str, u64>>,
     ignored: Mutex<BTreeMap<&'static str, u64>>,
     lookups: Mutex<BTreeMap<&'static str, u64>>,
@@ -86,6 +87,22 @@ impl Status {
     pub fn set_sheet(&self, name: &str, state: SheetState) -> bool {
         let before = locked(&self.sheets).insert(name.to_owned(), state.clone());
         before != Some(state)
+    }
+
+    /// Notes what will have to be mended in a spreadsheet, a sentence; `None` when there is nothing.
+    /// True where it differs from before.
+    pub fn set_warning(&self, name: &str, warning: Option<String>) -> bool {
+        let mut warnings = locked(&self.warnings);
+        let before = match &warning {
+            Some(sentence) => warnings.insert(name.to_owned(), sentence.clone()),
+            None => warnings.remove(name),
+        };
+        before != warning
+    }
+
+    /// What will have to be mended in a spreadsheet.
+    pub fn warning(&self, name: &str) -> Option<String> {
+        locked(&self.warnings).get(name).cloned()
     }
 
     /// Counts a request that was refused, by reason.

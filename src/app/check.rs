@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use crate::app::{client, limits};
+use crate::app::{client, limits, options, routes, shading};
 use crate::causes::Causes;
 use crate::config::Config;
+use crate::forwarder::{tab_name, tabs_of};
 use crate::http::WEBHOOK_PATH;
 use crate::journal::Journal;
-use crate::sheets::layout::Wanted;
-use crate::sheets::{Client, Survey, Trouble, probe};
+use crate::sheets::rows::time_zone;
+use crate::sheets::{Client, Survey, Trouble, Wanted, WantedTab, probe};
 use crate::status::Status;
 
 /// Prints the checks; true when all hold.
@@ -31,26 +32,28 @@ pub async fn run(live: bool) -> bool {
         }
     };
     report.holds("settings", "complete");
-    let sheets = match client(&config, Arc::new(Status::default())).await {
-        Ok(sheets) => sheets,
-        Err(error) => {
-            report.fails("key file", &format!("{error:#}"));
-            return false;
-        }
-    };
-    report.holds("key file", &format!("of {}", sheets.account()));
     let journal = check_journal(&config, &mut report);
-    let wanted = Wanted {
-        title: config.sheet_name.clone(),
-        tab_id: match &journal {
-            Some(journal) => journal.tab_id().await.unwrap_or_default(),
-            None => 0,
-        },
-        time_zone: config.time_zone.clone(),
-    };
-    if check_google(&sheets, &wanted, &mut report).await && live {
-        check_live(journal.as_ref(), &sheets, &mut report).await;
+    let routes = routes(&config);
+    for (number, spreadsheet_id) in (1..).zip(routes.spreadsheets()) {
+        if number > 1 {
+            report.holds("spreadsheet", &format!("number {number}, of ROUTES"));
+        }
+        let sheets = match client(&config, spreadsheet_id, Arc::new(Status::default())).await {
+            Ok(sheets) => sheets,
+            Err(error) => {
+                report.fails("key file", &format!("{error:#}"));
+                return false;
+            }
+        };
+        if number == 1 {
+            report.holds("key file", &format!("of {}", sheets.account()));
+        }
+        let wanted = wanted(&config, journal.as_ref(), spreadsheet_id).await;
+        if check_google(&config, &sheets, &wanted, &mut report).await && live {
+            check_live(journal.as_ref(), &sheets, &mut report).await;
+        }
     }
+    check_events(journal.as_ref(), &report);
     check_address(&config, &mut report);
     report.holds
 }
@@ -84,10 +87,46 @@ impl Report {
     }
 }
 
+/// The tabs that there should be; of a log that has one a month, this month's.
+async fn wanted(config: &Config, journal: Option<&Journal>, spreadsheet_id: &str) -> Wanted {
+    let books = journal.map(Journal::books).unwrap_or_default();
+    let book = books.into_iter().find(|(id, _)| id == spreadsheet_id).map(|(_, book)| book);
+    let options = options(config, String::new(), spreadsheet_id, book.unwrap_or_default());
+    let zone = time_zone(config.time_zone.as_deref().unwrap_or("UTC"));
+    let mut tabs = Vec::new();
+    for (purpose, title) in tabs_of(&options, Some(&zone)) {
+        let tab_id = match journal {
+            Some(journal) => {
+                journal.tab_id(options.book, &tab_name(purpose, &title)).await.unwrap_or_default()
+            }
+            None => 0,
+        };
+        tabs.push(WantedTab { purpose, title, tab_id });
+    }
+    Wanted { tabs, time_zone: config.time_zone.clone() }
+}
+
+/// Which events DoubleTick sends, as far as they have been seen: the board needs more than one.
+fn check_events(journal: Option<&Journal>, report: &Report) {
+    let Some(tally) = journal.map(Journal::tally) else { return };
+    let sentence = match (tally.accepted, tally.assigned_at()) {
+        (0, None) => {
+            "none seen yet; tick CHAT_UNASSIGNED, CHAT_ASSIGNED_TO_AGENT, CONVERSATION_OPENED and \
+             CLOSE_CONVERSATION in DoubleTick"
+        }
+        (_, None) => {
+            "no assignment was ever seen: tick CHAT_ASSIGNED_TO_AGENT and CLOSE_CONVERSATION in \
+             DoubleTick, or lines leave the board only after BOARD_HOURS"
+        }
+        (_, Some(_)) => "assignments are seen, so the board is true",
+    };
+    report.holds("events", sentence);
+}
+
 /// The journal, beside the service if that is running.
 fn check_journal(config: &Config, report: &mut Report) -> Option<Journal> {
     let dir = config.data_dir.display();
-    match Journal::open_beside(&config.data_dir, limits(config)) {
+    match Journal::open_beside(&config.data_dir, limits(config), routes(config)) {
         Ok(journal) => {
             let pending = journal.tally().pending();
             let by_whom = if journal.is_beside() { ", in use by the running service" } else { "" };
@@ -101,7 +140,12 @@ fn check_journal(config: &Config, report: &mut Report) -> Option<Journal> {
     }
 }
 
-async fn check_google(sheets: &Client, wanted: &Wanted, report: &mut Report) -> bool {
+async fn check_google(
+    config: &Config,
+    sheets: &Client,
+    wanted: &Wanted,
+    report: &mut Report,
+) -> bool {
     if let Err(trouble) = sheets.check_token().await {
         report.fails("token", &trouble.to_string());
         return false;
@@ -121,14 +165,24 @@ async fn check_google(sheets: &Client, wanted: &Wanted, report: &mut Report) -> 
             return false;
         }
     }
-    match sheets.survey(wanted).await {
+    let shading = shading(config);
+    match sheets.survey(wanted, shading).await {
         Ok(Survey::Ready(layout)) => {
+            let titles: Vec<String> =
+                layout.tabs.iter().map(|tab| format!("`{}`", tab.title)).collect();
             let zone = &layout.time_zone;
-            report.holds("tabs", &format!("`{}`, times in {zone}", layout.title));
-            report.holds("columns", &format!("{} bound", layout.columns.len()));
+            report.holds("tabs", &format!("{}, times in {zone}", titles.join(", ")));
+            let columns: usize = layout.tabs.iter().map(|tab| tab.columns.len()).sum();
+            report.holds("columns", &format!("{columns} bound"));
+            for sentence in &layout.left_out {
+                report.fails("tabs", sentence);
+            }
         }
-        Ok(Survey::Mend(_)) => {
-            report.holds("tabs", &format!("`{}` will be set up at the first start", wanted.title));
+        Ok(Survey::Mend(mend)) => {
+            let titles: Vec<String> =
+                mend.tabs.iter().map(|tab| format!("`{}`", tab.title)).collect();
+            let titles = titles.join(", ");
+            report.holds("tabs", &format!("{titles} will be set up at the first start"));
             report.holds("columns", "will be bound at the first start");
         }
         Err(trouble) => {

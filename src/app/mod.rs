@@ -14,23 +14,26 @@ pub mod shutdown;
 pub mod upkeep;
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use anyhow::Context;
 use reqwest::Url;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::chat::memory::Rules;
+use crate::chat::route::{Destination, Routes};
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::forwarder::{Forwarder, Options};
+use crate::forwarder::pace::Pace;
+use crate::forwarder::{BoardOptions, Forwarder, Options};
 use crate::http::secret::Secrets;
 use crate::http::{self, Door};
-use crate::journal::{Journal, Limits};
-use crate::sheets::Client;
+use crate::journal::{BookId, Journal, Limits};
 use crate::sheets::token::Token;
+use crate::sheets::{Client, Shading};
 use crate::status::Status;
 
 const DAY_MS: i64 = 86_400_000;
@@ -41,7 +44,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 pub struct App {
     address: SocketAddr,
     server: Server,
-    forwarder: Forwarder,
+    forwarders: Vec<Forwarder>,
     directory: Option<Directory>,
     journal: Journal,
 }
@@ -59,18 +62,9 @@ impl App {
     /// # Errors
     /// A chain whose first sentence says what cannot be used.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        let journal = Journal::open(&config.data_dir, limits(&config))?;
+        let journal = Journal::open(&config.data_dir, limits(&config), routes(&config))?;
         let status = Arc::new(Status::default());
-        let sheets = Arc::new(client(&config, Arc::clone(&status)).await?);
-        let options = Options {
-            name: "default".to_owned(),
-            sheet_name: config.sheet_name.clone(),
-            time_zone: config.time_zone.clone(),
-            writes_per_minute_max: config.writes_per_minute_max,
-            now: clock::now,
-        };
-        let forwarder =
-            Forwarder::new(journal.clone(), sheets, Arc::clone(&status), options).await?;
+        let forwarders = forwarders(&config, &journal, &status).await?;
         let directory = directory(&config, &journal, &status)?;
         let socket = SocketAddr::new(config.host, config.port);
         let listener = TcpListener::bind(socket).with_context(|| {
@@ -82,7 +76,7 @@ impl App {
         let server = http::serve(listener, door).context("cannot serve HTTP")?;
         // The tests and the demo read the address from this line.
         log::info!(pending_rows = journal.tally().pending(); "listening on http://{address}");
-        Ok(Self { address, server, forwarder, directory, journal })
+        Ok(Self { address, server, forwarders, directory, journal })
     }
 
     /// Where it listens.
@@ -95,14 +89,11 @@ impl App {
     /// # Errors
     /// When a part ended that should not have.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, forwarder, directory, journal, .. } = self;
+        let Self { server, forwarders, directory, journal, .. } = self;
         let handle = server.handle();
-        let (stop_forwarder, forwarder_stopped) = oneshot::channel::<()>();
+        let (stop_forwarders, stopped) = watch::channel(());
         let sweeper = sweep(&journal);
-        let forwarding = forwarder.run(async {
-            // A dropped sender means the same as a sent word.
-            _ = forwarder_stopped.await;
-        });
+        let forwarding = forward(forwarders, &stopped);
         let naming = look_names_up(directory, &journal);
         tokio::pin!(server, forwarding, sweeper, naming, stop);
         tokio::select! {
@@ -110,22 +101,100 @@ impl App {
                 ended.context("the HTTP server failed")?;
                 anyhow::bail!("the HTTP server ended by itself");
             }
-            () = &mut forwarding => anyhow::bail!("the forwarder ended by itself"),
+            () = &mut forwarding => anyhow::bail!("a forwarder ended by itself"),
             () = &mut sweeper => anyhow::bail!("the sweeper ended by itself"),
             () = &mut naming => anyhow::bail!("the directory ended by itself"),
             () = &mut stop => {}
         }
         log::info!("stopping: no new events, finishing what is under way");
         tokio::select! {
-            // The forwarder goes on writing while requests in flight are answered.
+            // The forwarders go on writing while requests in flight are answered.
             () = async { tokio::join!(handle.stop(true), &mut server).1.unwrap_or_default() } => {}
             () = &mut forwarding => {}
         }
-        drop(stop_forwarder);
+        drop(stop_forwarders);
         forwarding.await;
         log::info!(pending_rows = journal.tally().pending(); "stopped");
         Ok(())
     }
+}
+
+/// Runs all forwarders until the sender of `stop` is dropped and each has finished what it is at.
+async fn forward(forwarders: Vec<Forwarder>, stop: &watch::Receiver<()>) {
+    let mut running = JoinSet::new();
+    for forwarder in forwarders {
+        let mut stop = stop.clone();
+        running.spawn(forwarder.run(async move {
+            // Nothing is ever sent: that the sender is gone is the word.
+            _ = stop.changed().await;
+        }));
+    }
+    // The first that ends by itself ends the service; at the stop all end.
+    while let Some(ended) = running.join_next().await {
+        if let Err(error) = ended {
+            log::error!("a forwarder failed: {error}");
+        }
+        if stop.has_changed().is_ok() {
+            return;
+        }
+    }
+}
+
+/// One forwarder for each spreadsheet; all of them share the quota.
+async fn forwarders(
+    config: &Config,
+    journal: &Journal,
+    status: &Arc<Status>,
+) -> anyhow::Result<Vec<Forwarder>> {
+    let sent = journal.sent().await?;
+    let writes = Arc::new(Mutex::new(Pace::new(config.writes_per_minute_max, sent)));
+    let mut forwarders = Vec::new();
+    for (number, (spreadsheet_id, book)) in (1..).zip(journal.books()) {
+        let sheets = client(config, &spreadsheet_id, Arc::clone(status)).await?;
+        let name = match number {
+            1 => "default".to_owned(),
+            number => format!("spreadsheet {number}"),
+        };
+        let options = options(config, name, &spreadsheet_id, book);
+        let (sheets, status) = (Arc::new(sheets), Arc::clone(status));
+        let writes = Arc::clone(&writes);
+        forwarders.push(Forwarder::new(journal.clone(), sheets, status, writes, options).await?);
+    }
+    Ok(forwarders)
+}
+
+fn options(config: &Config, name: String, spreadsheet_id: &str, book: BookId) -> Options {
+    let routes = routes(config);
+    let here = routes.destinations().into_iter().filter(|to| to.spreadsheet == spreadsheet_id);
+    Options {
+        name,
+        book,
+        log_titles: here.map(|to| to.title.clone()).collect(),
+        board: BoardOptions {
+            title: config.board_name.clone(),
+            hours_max: config.board_hours,
+            shading: shading(config),
+        },
+        time_zone: config.time_zone.clone(),
+        writes_per_minute_max: config.writes_per_minute_max,
+        now: clock::now,
+    }
+}
+
+fn shading(config: &Config) -> Shading {
+    Shading { warn_minutes: config.board_warn_minutes, alert_minutes: config.board_alert_minutes }
+}
+
+fn routes(config: &Config) -> Routes {
+    let to = |spreadsheet: &str, title: &str| Destination {
+        spreadsheet: spreadsheet.to_owned(),
+        title: title.to_owned(),
+    };
+    let by_number = config
+        .routes
+        .iter()
+        .map(|route| (route.waba_digits.clone(), to(&route.spreadsheet_id, &route.title)));
+    Routes::new(to(&config.spreadsheet_id, &config.sheet_name), by_number.collect())
 }
 
 /// Looks names up as long as the service runs; without a key there is nothing to do.
@@ -168,8 +237,12 @@ fn directory(
     made.map(Some).context("DOUBLETICK_API_KEY cannot be used")
 }
 
-/// A client of the configured spreadsheet; asks Google nothing yet.
-async fn client(config: &Config, status: Arc<Status>) -> anyhow::Result<Client> {
+/// A client of a spreadsheet; asks Google nothing yet.
+async fn client(
+    config: &Config,
+    spreadsheet_id: &str,
+    status: Arc<Status>,
+) -> anyhow::Result<Client> {
     // One crypto provider for the whole process; a second call finds it installed already.
     _ = rustls::crypto::ring::default_provider().install_default();
     let token = Token::new(&config.google_key).await.map_err(|fault| {
@@ -178,6 +251,6 @@ async fn client(config: &Config, status: Arc<Status>) -> anyhow::Result<Client> 
         )
     })?;
     let api = Url::parse(&config.sheets_api_url).context("SHEETS_API_URL cannot be used")?;
-    Client::new(&api, &config.spreadsheet_id, token, status)
+    Client::new(&api, spreadsheet_id, token, status)
         .context("cannot set up TLS; install the system's CA certificates (ca-certificates)")
 }

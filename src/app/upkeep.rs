@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Context;
 
-use crate::app::limits;
+use crate::app::{limits, routes};
 use crate::chat::recognise::{Recognised, recognise};
 use crate::config::Config;
 use crate::journal::{Journal, Refusal, Standing};
@@ -14,7 +14,7 @@ use crate::journal::{Journal, Refusal, Standing};
 /// # Errors
 /// When the journal cannot be used; what was replayed so far stays so, and nothing is fed twice.
 pub async fn replay(config: &Config) -> anyhow::Result<()> {
-    let journal = Journal::open_beside(&config.data_dir, limits(config))?;
+    let journal = Journal::open_beside(&config.data_dir, limits(config), routes(config))?;
     let (mut taken, mut resent, mut ignored, mut unrecognised) = (0, 0, 0, 0);
     for kept in journal.kept().await? {
         let Ok(body) = serde_json::from_slice::<serde_json::Value>(&kept.body) else {
@@ -52,7 +52,7 @@ pub async fn replay(config: &Config) -> anyhow::Result<()> {
 pub async fn forget(config: &Config, phone: &str) -> anyhow::Result<()> {
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
     anyhow::ensure!(digits.len() >= 5, "that is no phone number: give it with its country code");
-    let journal = Journal::open_beside(&config.data_dir, limits(config))?;
+    let journal = Journal::open_beside(&config.data_dir, limits(config), routes(config))?;
     let forgotten = journal.forget(&digits).await?;
     say(&format!(
         "deleted: {} records of the customer and their chats, {} unrecognised bodies, the content of \

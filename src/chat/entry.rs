@@ -1,4 +1,6 @@
 //! An [`Entry`]: one row to be written, complete and final from the moment it is accepted.
+//!
+//! A row of the log, or of the handovers where it says how the wait ended.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +26,7 @@ impl fmt::Display for EventId {
 }
 
 /// One unassignment, with all that was known of it when it was received.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Of the event it stands for; entries are written in the order of its number.
     #[serde(skip)]
@@ -50,9 +52,42 @@ pub struct Entry {
     /// DoubleTick's id of the chat.
     #[serde(rename = "ci", default, skip_serializing_if = "Personal::is_blank")]
     pub chat_id: Personal,
+    /// How the wait ended: then this is a row of the handovers and not of the log.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub handover: Option<Handover>,
+}
+
+/// How a wait ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handover {
+    /// When.
+    #[serde(rename = "t")]
+    pub taken_at: UnixMs,
+    /// Who took the chat; blank where nobody did or no name was told.
+    #[serde(rename = "an", default, skip_serializing_if = "Personal::is_blank")]
+    pub agent: Personal,
+    /// The conversation was closed without anyone taking it.
+    #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_closed: bool,
 }
 
 impl Entry {
+    /// The same, with what was blank filled in from the other one.
+    #[must_use]
+    pub fn completed_by(&self, other: &Self) -> Self {
+        Self {
+            event_id: self.event_id.clone(),
+            unassigned_at: self.unassigned_at,
+            customer_name: self.customer_name.or(&other.customer_name),
+            customer_phone: self.customer_phone.or(&other.customer_phone),
+            previous_agent: self.previous_agent.or(&other.previous_agent),
+            agent_phone: self.agent_phone.or(&other.agent_phone),
+            waba_number: self.waba_number.or(&other.waba_number),
+            chat_id: self.chat_id.or(&other.chat_id),
+            handover: self.handover.clone(),
+        }
+    }
+
     /// The address that opens the chat; `None` unless both numbers are known.
     ///
     /// The form is used by public programs, not documented by DoubleTick.

@@ -30,6 +30,7 @@ use crate::chat::entry::{Entry, EventId};
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
+use crate::chat::waiting::Wait;
 
 /// How long a body that carries its own time or id can only be the same event.
 pub const OWN_IDENTITY_MS: i64 = 24 * 3_600_000;
@@ -95,6 +96,13 @@ struct Line {
     closed: u64,
 }
 
+impl Line {
+    /// Whether it may be that number's: where either is unknown it may.
+    fn may_be(&self, digits: &str) -> bool {
+        digits.is_empty() || self.waba_digits.is_empty() || self.waba_digits == digits
+    }
+}
+
 impl std::fmt::Debug for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Line(heard: {}, closed: {})", self.heard, self.closed)
@@ -112,6 +120,9 @@ pub struct Known {
     pub last: Option<Told>,
     /// The event that had this very body, where the body has an identity of its own.
     pub same_body: Option<Told>,
+    /// Who waits, with the number under which it began: of the event's chat, ended or not; for a
+    /// conversation that closes, all of the customer's.
+    pub waits: Vec<(u64, Wait)>,
 }
 
 /// What the event is.
@@ -134,6 +145,10 @@ pub struct News {
     pub same_body: Option<Told>,
     /// The row it becomes.
     pub entry: Option<Entry>,
+    /// The chat waits from now on, or still.
+    pub wait: Option<Wait>,
+    /// The waits that it ends, by number, each with the row of its handover.
+    pub ended: Vec<(u64, Entry)>,
 }
 
 /// Decides what an event is and what becomes of it. `id` is the one it gets if it is new.
@@ -155,16 +170,51 @@ pub fn judge(
     }
     match event.happening {
         Happening::Unassigned => {
-            news.entry = Some(completed(event, known, id, now, rules));
+            let entry = completed(event, known, id, now, rules);
+            // Of an event that comes late, somebody may have taken or closed the chat long since.
+            if !known.chat.is_newer_than(now)
+                && !known.customer.is_closed_after(now, &entry.waba_number)
+            {
+                let before = known.waits.first().map(|(_, wait)| wait);
+                news.wait = Some(Wait::dropped(before, &entry, now));
+            }
+            news.entry = Some(entry);
         }
         Happening::Assigned if known.chat.is_newer_than(now) => {}
         Happening::Opened | Happening::Closed if known.customer.is_newer_than(now) => {}
-        Happening::Assigned => news.chat = Some(assigned(event, &known.chat, id.number, now)),
-        Happening::Opened | Happening::Closed => {
+        Happening::Assigned => {
+            news.chat = Some(assigned(event, &known.chat, id.number, now));
+            news.ended = ended(event, known, id, now);
+        }
+        Happening::Opened => {
             news.customer = Some(heard_of(event, &known.customer, id.number, now));
+        }
+        Happening::Closed => {
+            news.customer = Some(heard_of(event, &known.customer, id.number, now));
+            news.ended = ended(event, known, id, now);
         }
     }
     Judgement::News(Box::new(news))
+}
+
+/// The waits that an assignment or a closing ends. Each handover is a row of its own: the first bears
+/// the event's number, further ones those after it.
+fn ended(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs) -> Vec<(u64, Entry)> {
+    let waba_digits = event.waba_number.digits();
+    // What is told of late ends nothing that began after it.
+    let is_meant = |wait: &Wait| {
+        !wait.is_over
+            && wait.heard_at.since_ms(now) <= CLOCK_SLACK_MS
+            && (event.happening == Happening::Assigned || wait.is_on_line(&waba_digits))
+    };
+    let waits = known.waits.iter().filter(|(_, wait)| is_meant(wait));
+    (id.number..)
+        .zip(waits)
+        .map(|(number, (began, wait))| {
+            let id = EventId { tag: id.tag.clone(), number };
+            (*began, wait.handed_over(event, &id, now))
+        })
+        .collect()
 }
 
 fn resend_of(
@@ -257,6 +307,7 @@ fn completed(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs, rules:
         agent_phone: phone,
         waba_number,
         chat_id: event.chat_id.clone(),
+        handover: None,
     }
 }
 
@@ -274,6 +325,15 @@ impl CustomerMemory {
         self.lines.iter().any(|line| line.heard_at.since_ms(now) > CLOCK_SLACK_MS)
     }
 
+    /// Whether the last that was heard on that number is that the conversation closed, after `now`.
+    fn is_closed_after(&self, now: UnixMs, waba_number: &Personal) -> bool {
+        let digits = waba_number.digits();
+        let is_late = |line: &&Line| {
+            line.closed == line.heard && line.heard_at.since_ms(now) > CLOCK_SLACK_MS
+        };
+        self.lines.iter().filter(|line| line.may_be(&digits)).any(|line| is_late(&line))
+    }
+
     /// The same customer, by this name unless an event told another.
     #[must_use]
     pub fn named(self, name: &Personal) -> Self {
@@ -284,9 +344,6 @@ impl CustomerMemory {
     /// the same one, and counts.
     fn latest(&self, waba_number: &Personal, of: fn(&Line) -> u64) -> u64 {
         let digits = waba_number.digits();
-        let may_be_it = |line: &&Line| {
-            digits.is_empty() || line.waba_digits.is_empty() || line.waba_digits == digits
-        };
-        self.lines.iter().filter(may_be_it).map(of).max().unwrap_or(0)
+        self.lines.iter().filter(|line| line.may_be(&digits)).map(of).max().unwrap_or(0)
     }
 }

@@ -10,6 +10,9 @@ pub mod fields;
 pub mod event;
 pub mod recognise;
 pub mod entry;
+pub mod waiting;
+pub mod board;
+pub mod route;
 pub mod memory;
 #[cfg(test)]
 mod tests;

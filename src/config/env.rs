@@ -17,6 +17,16 @@ pub(super) struct RawEnv {
     pub(super) webhook_secret: Option<String>,
     /// Default `Unassigned chats`.
     pub(super) sheet_name: Option<String>,
+    /// Title of the tab of who waits now. Default `Unattended now`.
+    pub(super) board_name: Option<String>,
+    /// Default 24.
+    pub(super) board_hours: Option<String>,
+    /// Default 15.
+    pub(super) board_warn_minutes: Option<String>,
+    /// Default 60.
+    pub(super) board_alert_minutes: Option<String>,
+    /// Optional: other spreadsheets or tabs for some of the clinic's numbers.
+    pub(super) routes: Option<String>,
     /// Default 8080.
     pub(super) port: Option<String>,
     /// Default 0.0.0.0.

@@ -4,6 +4,7 @@
 //! value is never echoed. Only [`crate::app`] reads this; each part gets its own small options.
 
 mod env;
+mod routes;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::config::env::RawEnv;
+pub use crate::config::routes::Route;
 
 /// Google's address.
 const SHEETS_API: &str = "https://sheets.googleapis.com/";
@@ -23,6 +25,10 @@ const SHEETS_API: &str = "https://sheets.googleapis.com/";
 const DOUBLETICK_API: &str = "https://public.doubletick.io/";
 /// Shortest secret: 16 random letters and digits are beyond guessing.
 const SECRET_CHARS_MIN: usize = 16;
+const SHEET_NAME: &str = "Unassigned chats";
+const BOARD_NAME: &str = "Unattended now";
+/// Google's limit of a tab's title, in characters.
+const TITLE_CHARS_MAX: usize = 100;
 /// Google allows a service account 60 writes a minute.
 const WRITES_PER_MINUTE_MAX: u32 = 60;
 
@@ -35,8 +41,18 @@ pub struct Config {
     pub google_key: SecretString,
     /// What opens the webhook: one, or two while one replaces the other.
     pub webhook_secrets: Vec<SecretString>,
-    /// Title of the log tab.
+    /// Title of the log tab; `{month}` in it stands for a tab each month.
     pub sheet_name: String,
+    /// Title of the tab of who waits now.
+    pub board_name: String,
+    /// When a line leaves the board where no assignment is ever heard of, in hours.
+    pub board_hours: u32,
+    /// From how many minutes of waiting on a line is amber.
+    pub board_warn_minutes: u32,
+    /// From how many minutes of waiting on a line is red.
+    pub board_alert_minutes: u32,
+    /// Where the rows of some of the clinic's numbers go; all others go to the spreadsheet above.
+    pub routes: Vec<Route>,
     /// Where to listen; port 0 takes any free one.
     pub host: IpAddr,
     /// Where to listen.
@@ -118,11 +134,11 @@ impl Config {
         if time_zone.as_ref().is_some_and(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
             problems.add("TIMEZONE", "must be an IANA name such as Asia/Kolkata");
         }
-        let sheet_name = raw.sheet_name.unwrap_or_else(|| "Unassigned chats".to_owned());
-        let sheet_name = sheet_name.trim().to_owned();
-        if sheet_name.chars().count() > 100 {
-            problems.add("SHEET_NAME", "must be at most 100 characters, as Google limits a title");
-        }
+        let sheet_name = title("SHEET_NAME", raw.sheet_name, SHEET_NAME, &mut problems);
+        let board_name = title("BOARD_NAME", raw.board_name, BOARD_NAME, &mut problems);
+        let routes =
+            routes::read(raw.routes.as_deref(), &spreadsheet_id, &sheet_name, &mut problems);
+        routes::refuse_clashes(&routes, &spreadsheet_id, &sheet_name, &board_name, &mut problems);
         let sheets_api_url =
             web_address("SHEETS_API_URL", raw.sheets_api_url, SHEETS_API, &mut problems);
         let doubletick_api_url = web_address(
@@ -145,6 +161,11 @@ impl Config {
         let dedupe_window_s =
             numbers.read("DEDUPE_WINDOW_SECONDS", raw.dedupe_window_seconds, 120, 0, 86_400);
         let retention_days = numbers.read("RETENTION_DAYS", raw.retention_days, 30, 1, 3_650);
+        let board_hours = numbers.read("BOARD_HOURS", raw.board_hours, 24, 1, 720);
+        let board_warn_minutes =
+            numbers.read("BOARD_WARN_MINUTES", raw.board_warn_minutes, 15, 1, 10_000);
+        let board_alert_minutes =
+            numbers.read("BOARD_ALERT_MINUTES", raw.board_alert_minutes, 60, 1, 10_000);
         let host = raw.host.unwrap_or_else(|| "0.0.0.0".to_owned());
         let host = host.trim().parse().unwrap_or_else(|_| {
             problems.add("HOST", "must be an IP address such as 0.0.0.0 or 127.0.0.1");
@@ -158,6 +179,11 @@ impl Config {
             google_key,
             webhook_secrets,
             sheet_name,
+            board_name,
+            board_hours,
+            board_warn_minutes,
+            board_alert_minutes,
+            routes,
             host,
             port,
             data_dir: PathBuf::from(raw.data_dir.unwrap_or_else(|| "./data".to_owned())),
@@ -171,6 +197,15 @@ impl Config {
             doubletick_api_url,
         })
     }
+}
+
+/// A tab's title. In place of a month stand seven characters, as its name has.
+fn title(name: &str, text: Option<String>, default: &str, problems: &mut Problems) -> String {
+    let title = text.map_or_else(|| default.to_owned(), |text| text.trim().to_owned());
+    if title.chars().count() > TITLE_CHARS_MAX {
+        problems.add(name, "must be at most 100 characters, as Google limits a title");
+    }
+    title
 }
 
 struct Numbers<'a>(&'a mut Problems);
@@ -254,12 +289,19 @@ fn webhook_secrets(text: Option<&str>, problems: &mut Problems) -> Vec<SecretStr
     secrets.into_iter().map(SecretString::from).collect()
 }
 
-/// The id, also out of the address that the browser shows.
 fn spreadsheet_id(text: Option<&str>, problems: &mut Problems) -> String {
     let Some(text) = text else {
         problems.add("SPREADSHEET_ID", "is missing: the spreadsheet's address or the id in it");
         return String::new();
     };
+    id_of(text).unwrap_or_else(|| {
+        problems.add("SPREADSHEET_ID", "must be the spreadsheet's address or the id in it");
+        String::new()
+    })
+}
+
+/// The id, also out of the address that the browser shows.
+fn id_of(text: &str) -> Option<String> {
     let text = text.trim();
     let id = match text.split_once("/d/") {
         Some((_, rest)) => rest.split(['/', '?', '#']).next().unwrap_or_default(),
@@ -267,10 +309,8 @@ fn spreadsheet_id(text: Option<&str>, problems: &mut Problems) -> String {
     };
     let is_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     // A published page's address has `/d/e/` and names no spreadsheet that can be written.
-    if id.is_empty() || id == "e" || !id.chars().all(is_id) {
-        problems.add("SPREADSHEET_ID", "must be the spreadsheet's address or the id in it");
-    }
-    id.to_owned()
+    let is_fine = !id.is_empty() && id != "e" && id.chars().all(is_id);
+    is_fine.then(|| id.to_owned())
 }
 
 fn web_address(name: &str, text: Option<String>, default: &str, problems: &mut Problems) -> String {

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use crate::causes::Causes;
 use crate::forwarder::{Forwarder, Next, Suspect};
 use crate::journal::{Batch, Error};
-use crate::sheets::{Delivery, Later, Layout, Marker, Plan, Refused, Survey};
+use crate::sheets::{
+    Content, Delivery, Landing, Later, Layout, Marker, Plan, Purpose, Refused, Survey, TabLayout,
+    Trouble,
+};
 
 /// Google answers or gives up within 180 s; a send older than this cannot be applied any more.
 const DOUBT: Duration = Duration::from_secs(185);
@@ -23,6 +26,10 @@ pub(super) struct Held {
     is_undecided: bool,
     /// Whether the last send was refused for its access token.
     was_unauthorised: bool,
+    /// It was applied, and is looked at: whether its rows stand where they belong.
+    pub(super) has_landed: Option<Landing>,
+    /// How often its rows were put right.
+    pub(super) repairs: u32,
     /// Known to be over, but not yet written down.
     ending: Option<Ending>,
 }
@@ -44,6 +51,8 @@ impl Held {
             was_sent: false,
             is_undecided: false,
             was_unauthorised: false,
+            has_landed: None,
+            repairs: 0,
             ending: None,
         }
     }
@@ -68,8 +77,13 @@ impl Held {
         Marker::new(batch.marker_id(), batch.digest(), batch.sealed_at().0 / 1_000)
     }
 
-    fn last(&self) -> u64 {
-        self.batch.entries().last().map_or(0, |entry| entry.event_id.number)
+    pub(super) fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    fn content(&self) -> Content<'_> {
+        let batch = &self.batch;
+        Content { log: batch.entries(), handovers: batch.handovers(), board: batch.board() }
     }
 
     /// How long an earlier send may still be applied; `None` when none may.
@@ -88,10 +102,13 @@ impl Forwarder {
             log::warn!(batch = held.batch.number(); "sealed in words this version does not know");
             return self.look_for_marker(held).await;
         };
+        if let Some(landing) = held.has_landed {
+            return self.landed(held, &plan, landing).await;
+        }
         if held.is_undecided {
             return self.look_for_marker(held).await;
         }
-        if !held.was_sent || (plan.has_marker() && held.in_doubt_since.is_some()) {
+        if !held.was_sent || (plan.traces().marker && held.in_doubt_since.is_some()) {
             return self.send(held, plan).await;
         }
         if let Some(left) = held.doubt_left() {
@@ -104,11 +121,16 @@ impl Forwarder {
                 self.noted(layout.clone());
                 if held.in_doubt_since.is_some() {
                     self.look_for_rows(held, plan, &layout).await
-                } else if Plan::new(&layout, plan.has_marker()) == plan {
+                } else if plan.holds_in(&layout) {
                     self.send(held, plan).await
                 } else {
                     self.end(held, Ending::Released).await
                 }
+            }
+            // Another tab may be gone, and the rows be there: only a whole survey tells.
+            Ok(Survey::Mend(_)) if held.in_doubt_since.is_some() => {
+                self.held = Some(held);
+                Ok(self.survey().await)
             }
             Ok(Survey::Mend(_)) => self.tab_is_gone(held).await,
             Err(trouble) => {
@@ -126,14 +148,18 @@ impl Forwarder {
         held.was_sent = true;
         let was_unauthorised = std::mem::take(&mut held.was_unauthorised);
         let (batch, marker) = (&held.batch, held.marker());
-        let rows = batch.entries().len();
+        let rows = batch.rows();
         let started = Instant::now();
-        let delivery = self.sheets.deliver(&plan, &marker, batch.entries()).await;
+        let delivery = self.sheets.deliver(&plan, &marker, held.content()).await;
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match delivery {
-            Delivery::Written => {
-                log::info!(batch = batch.number(), rows, elapsed_ms; "wrote a batch");
-                self.end(held, Ending::Written).await
+            Delivery::Written(landing) => {
+                let (number, sheet) = (batch.number(), &self.options.name);
+                match rows {
+                    0 => log::debug!(batch = number, sheet, elapsed_ms; "wrote the board"),
+                    _ => log::info!(batch = number, sheet, rows, elapsed_ms; "wrote a batch"),
+                }
+                self.landed(held, &plan, landing).await
             }
             Delivery::NotApplied(later) => {
                 self.held = Some(held);
@@ -163,17 +189,42 @@ impl Forwarder {
                 self.held = Some(held);
                 Ok(Next::Wait(self.retry(&later)))
             }
-            Delivery::Refused(refused) => self.refused(held, refused).await,
+            Delivery::Refused(refused) => self.refused(held, &plan, refused).await,
         }
     }
 
-    async fn refused(&mut self, held: Held, refused: Refused) -> Result<Next, Arc<Error>> {
+    async fn refused(
+        &mut self,
+        held: Held,
+        plan: &Plan,
+        refused: Refused,
+    ) -> Result<Next, Arc<Error>> {
         match refused {
+            Refused::Part(advice) => match self.leave_out(plan) {
+                // It may be another tab that is to blame; then the next refusal says so.
+                Some(part) => {
+                    log::warn!("a batch is refused, trying without the {part}: {advice}");
+                    self.release_when_safe(held).await
+                }
+                None => {
+                    self.held = Some(held);
+                    Ok(Next::Wait(self.park(advice)))
+                }
+            },
+            Refused::PositionsUntold => {
+                log::warn!("Google does not tell where the columns are: looking after each write");
+                self.positions_untold = true;
+                self.release_when_safe(held).await
+            }
             Refused::Operator(advice) => {
                 self.held = Some(held);
                 Ok(Next::Wait(self.park(advice)))
             }
             Refused::Row(reason) => self.narrow_down(held, reason).await,
+            Refused::TooLarge if plan.has_board() => {
+                self.leave_out(plan);
+                self.release_when_safe(held).await
+            }
             Refused::TooLarge => self.narrow_down(held, "the row is too large for a request").await,
             Refused::TabGone => self.tab_is_gone(held).await,
             Refused::Reshaped => {
@@ -201,24 +252,24 @@ impl Forwarder {
         }
     }
 
-    /// With the tab all that was written to it is gone, and nothing can be applied to it.
+    /// As long as a tab of its plan is gone, nothing of the batch can be applied.
     async fn tab_is_gone(&mut self, held: Held) -> Result<Next, Arc<Error>> {
-        log::warn!("the log tab was deleted; it is made again");
+        log::warn!("a tab of ours was deleted; it is made again");
         self.layout = None;
         self.end(held, Ending::Released).await
     }
 
     /// One of the rows is to blame: half as many go together next time, until it stands alone.
     async fn narrow_down(&mut self, held: Held, reason: &'static str) -> Result<Next, Arc<Error>> {
-        let rows = held.batch.entries().len();
-        if rows == 1 && held.doubt_left().is_none() {
+        let rows = held.batch.rows();
+        if rows <= 1 && held.doubt_left().is_none() {
             log::error!(
                 batch = held.batch.number();
                 "Google refuses a row for its content ({reason}): it is set aside, the rest goes on"
             );
             return self.end(held, Ending::SetAside(reason)).await;
         }
-        let last = held.last();
+        let last = held.batch.last();
         self.suspect = Some(Suspect { last, rows_max: rows.div_ceil(2) });
         self.release_when_safe(held).await
     }
@@ -241,11 +292,11 @@ impl Forwarder {
         plan: Plan,
         layout: &Layout,
     ) -> Result<Next, Arc<Error>> {
-        match self.sheets.holds_any(layout, held.batch.entries()).await {
-            Ok(true) => self.end(held, Ending::Written).await,
+        match self.holds_rows(&held, &plan, layout).await {
+            Ok(true) => self.landed(held, &plan, Landing::Unknown).await,
             Ok(false) => {
                 held.in_doubt_since = None;
-                if Plan::new(layout, false) == plan {
+                if plan.holds_in(layout) {
                     self.send(held, plan).await
                 } else {
                     self.end(held, Ending::Released).await
@@ -258,11 +309,28 @@ impl Forwarder {
         }
     }
 
+    /// Whether any row of the batch is there. A board alone leaves no trace, and is written again.
+    async fn holds_rows(&self, held: &Held, plan: &Plan, layout: &Layout) -> Result<bool, Trouble> {
+        let parts =
+            [(Purpose::Log, held.batch.entries()), (Purpose::Handovers, held.batch.handovers())];
+        for (purpose, entries) in parts {
+            let is_it = |tab: &&TabLayout| plan.sheet_id(purpose) == Some(tab.sheet_id);
+            let tab = layout.tabs.iter().find(is_it);
+            if let Some(tab) = tab.filter(|_| !entries.is_empty()) {
+                return self.sheets.holds_any(tab, entries).await;
+            }
+        }
+        Ok(false)
+    }
+
     /// The marker tells whether the batch was applied. If not, it is sent on; where it cannot be, for
     /// its words are unknown, it is released.
     async fn look_for_marker(&mut self, mut held: Held) -> Result<Next, Arc<Error>> {
         match self.sheets.holds_marker(&held.marker()).await {
-            Ok(true) => self.end(held, Ending::Written).await,
+            Ok(true) => match Plan::parse(held.batch.plan()) {
+                Some(plan) => self.landed(held, &plan, Landing::Unknown).await,
+                None => self.end(held, Ending::Written).await,
+            },
             Ok(false) => match Plan::parse(held.batch.plan()) {
                 Some(plan) => {
                     held.is_undecided = false;
@@ -278,8 +346,8 @@ impl Forwarder {
     }
 
     /// Writes the end down; where that fails, the batch is kept and only this is tried again.
-    async fn end(&mut self, held: Held, ending: Ending) -> Result<Next, Arc<Error>> {
-        let last = held.last();
+    pub(super) async fn end(&mut self, held: Held, ending: Ending) -> Result<Next, Arc<Error>> {
+        let (last, had_board) = (held.batch.last(), held.batch.board().is_some());
         let batch = held.batch;
         let settled = match &ending {
             Ending::Written => self.journal.written(batch).await,
@@ -290,7 +358,7 @@ impl Forwarder {
         };
         match settled {
             Ok(()) => {
-                self.ended(&ending, last);
+                self.ended(&ending, last, had_board);
                 Ok(Next::Step)
             }
             Err(unsettled) => {

@@ -1,4 +1,4 @@
-//! The forwarder: takes what is pending to the sheet, one batch at a time, for as long as it takes.
+//! The forwarder: takes what is pending to one spreadsheet, one batch at a time, for as long as it takes.
 //!
 //! Seal, send, settle, wait. Under load the next batch is all that came while the last one was under
 //! way; an event that arrives while nothing is under way is sent at once. One write is in flight at a
@@ -10,30 +10,32 @@
 pub mod backoff;
 pub mod pace;
 mod held;
+mod landing;
+mod seal;
 mod tab;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+
+pub use crate::forwarder::tab::{HANDOVERS, tab_name, tabs_of};
 
 use crate::causes::Causes;
 use crate::chat::time::UnixMs;
 use crate::forwarder::held::{Ending, Held};
 use crate::forwarder::pace::{Pace, WINDOW_MS};
-use crate::journal::{Error, Journal, Measure, Tally};
-use crate::sheets::rows::bytes_of;
-use crate::sheets::{Client, Later, Layout, Plan, Trouble};
+use crate::forwarder::seal::BoardDrawn;
+use crate::journal::{BookId, Counters, Error, Journal};
+use crate::sheets::{Client, Later, Layout, Shading, Trouble};
 use crate::status::{SheetState, Status};
 
 /// Most rows and bytes of one batch: Google recommends 2 MB a request.
 pub const BATCH_ROWS_MAX: usize = 5_000;
 /// Leaves room for the marker and the envelope.
 pub const BATCH_BYTES_MAX: usize = 2_000_000 - 1_000;
-/// How old the layout may be when a batch is planned by it; under load nobody has looked meanwhile.
-const LAYOUT_AGE_MAX: Duration = Duration::from_secs(10);
 /// How long the write under way may still take when the service stops.
 pub const STOP_BUDGET: Duration = Duration::from_secs(10);
 
@@ -43,15 +45,33 @@ pub struct Options {
     /// What the spreadsheet is called in logs and on the health pages; not its id, which opens it
     /// where it is shared by link.
     pub name: String,
-    /// Title of the log tab.
-    pub sheet_name: String,
+    /// Which of the journal's spreadsheets it is.
+    pub book: BookId,
+    /// Titles of its log tabs as configured.
+    pub log_titles: Vec<String>,
+    /// How the board is kept.
+    pub board: BoardOptions,
     /// Zone of the times written; `None` is the spreadsheet's own.
     pub time_zone: Option<String>,
-    /// Ceiling over any 60 s.
+    /// Ceiling over any 60 s, of all spreadsheets together.
     pub writes_per_minute_max: u32,
     /// The clock.
     pub now: fn() -> UnixMs,
 }
+
+/// How a board is kept.
+#[derive(Clone, Debug)]
+pub struct BoardOptions {
+    /// Title of its tab.
+    pub title: String,
+    /// Lines older than this leave it where no assignment is ever heard of, in hours.
+    pub hours_max: u32,
+    /// From when on its lines are coloured.
+    pub shading: Shading,
+}
+
+/// The writes of all spreadsheets: one service account has one quota.
+pub type SharedPace = Arc<Mutex<Pace>>;
 
 /// The loop and what it holds.
 #[derive(Debug)]
@@ -60,13 +80,21 @@ pub struct Forwarder {
     sheets: Arc<Client>,
     status: Arc<Status>,
     options: Options,
-    pending: watch::Receiver<Tally>,
-    pace: Pace,
+    changes: watch::Receiver<Counters>,
+    all_writes: SharedPace,
+    own_writes: Pace,
     layout: Option<(Layout, Instant)>,
+    /// A log tab that rows are waiting for, beside those of the moment: last month's.
+    late_title: Option<String>,
     held: Option<Held>,
     failures: u32,
     suspect: Option<Suspect>,
     markers_full: bool,
+    positions_untold: bool,
+    drawn: BoardDrawn,
+    handovers_barred_until: Option<Instant>,
+    /// The log goes on without the other tabs, which cannot be made.
+    does_without_until: Option<Instant>,
     batches_unpruned: u32,
     pruned_at: Instant,
     /// Whether delivered rows may still linger on the disk.
@@ -100,22 +128,29 @@ impl Forwarder {
         journal: Journal,
         sheets: Arc<Client>,
         status: Arc<Status>,
+        all_writes: SharedPace,
         options: Options,
     ) -> Result<Self, Arc<Error>> {
-        let pace = Pace::new(options.writes_per_minute_max, journal.sent().await?);
-        let held = journal.open_batch().await?.map(Held::recovered);
+        let held = journal.open_batch(options.book).await?.map(Held::recovered);
+        let own_writes = locked(&all_writes).clone();
         Ok(Self {
-            pending: journal.watch(),
+            changes: journal.watch(),
             journal,
             sheets,
             status,
+            own_writes,
+            all_writes,
             options,
-            pace,
             layout: None,
+            late_title: None,
             held,
             failures: 0,
             suspect: None,
             markers_full: false,
+            positions_untold: false,
+            drawn: BoardDrawn::default(),
+            handovers_barred_until: None,
+            does_without_until: None,
             batches_unpruned: 0,
             pruned_at: Instant::now(),
             is_unpurged: true,
@@ -176,7 +211,7 @@ impl Forwarder {
     fn succeeded(&mut self) {
         self.failures = 0;
         if self.status.set_sheet(&self.options.name, SheetState::Delivering) {
-            log::info!("the spreadsheet is reached");
+            log::info!(sheet = self.options.name; "the spreadsheet is reached");
         }
     }
 
@@ -197,7 +232,10 @@ impl Forwarder {
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         let sentence = format!("{}; trying again by itself", later.why);
         if self.status.set_sheet(&self.options.name, SheetState::Retrying(sentence)) {
-            log::warn!(failures = self.failures, wait_ms; "{}, trying again", later.why);
+            log::warn!(
+                sheet = self.options.name, failures = self.failures, wait_ms;
+                "{}, trying again", later.why
+            );
         }
         wait
     }
@@ -206,7 +244,7 @@ impl Forwarder {
         self.failures = self.failures.saturating_add(1);
         let wait = backoff::probe(self.failures);
         if self.status.set_sheet(&self.options.name, SheetState::Parked(advice.clone())) {
-            log::error!(pending_rows = self.journal.tally().pending(); "{advice}");
+            log::error!(sheet = self.options.name, pending_rows = self.journal.work(self.options.book).pending; "{advice}");
         }
         wait
     }
@@ -215,52 +253,35 @@ impl Forwarder {
     async fn turn(&mut self) -> Result<(), Duration> {
         let now = (self.options.now)();
         // A full batch waits, or something that is not a batch: only the ceiling counts.
-        let wait_ms = self.pace.wait_ms(now, true);
+        let wait_ms = self.wait_ms(now, true);
         if wait_ms > 0 {
             return Err(Duration::from_millis(wait_ms.unsigned_abs()));
         }
+        locked(&self.all_writes).note(now);
+        self.own_writes.note(now);
         // On disk before it leaves: killed and started again, we still keep the ceiling.
         self.journal.note_sent(now, WINDOW_MS).await.map_err(|error| {
             log::error!("cannot note a write before it leaves: {}", Causes(&*error));
             Duration::from_secs(1)
-        })?;
-        self.pace.note(now);
-        Ok(())
+        })
     }
 
-    async fn seal(&mut self) -> Result<Next, Arc<Error>> {
-        let Some((layout, read_at)) = &self.layout else { return Ok(Next::Step) };
-        let pending = self.journal.tally().pending();
-        if pending == 0 {
-            if std::mem::take(&mut self.is_unpurged) {
-                self.journal.purge().await?;
-            }
-            return Ok(if self.prune_is_due() { self.prune().await } else { Next::Idle });
-        }
-        if read_at.elapsed() > LAYOUT_AGE_MAX {
-            return Ok(self.survey().await);
-        }
-        let now = (self.options.now)();
-        let is_full = pending >= BATCH_ROWS_MAX as u64;
-        let wait_ms = self.pace.wait_ms(now, is_full);
-        if wait_ms > 0 {
-            return Ok(Next::Wait(Duration::from_millis(wait_ms.unsigned_abs())));
-        }
-        let trusts_markers = self.journal.fact("marker_fences").await? != Some(false)
-            && self.journal.fact("marker_readable").await? != Some(false);
-        let plan = Plan::new(layout, trusts_markers && !self.markers_full);
-        let rows_max = self.suspect.map_or(BATCH_ROWS_MAX, |suspect| suspect.rows_max);
-        let measure = Measure { rows_max, bytes_max: BATCH_BYTES_MAX, bytes_of };
-        let Some(batch) = self.journal.seal(measure, plan.to_text(), now).await? else {
-            return Ok(self.journal.awaits_name(now).map_or(Next::Idle, Next::WaitForName));
-        };
-        self.advance(Held::sealed(batch)).await
+    /// Milliseconds until the next write of this spreadsheet may leave: by its share, and by what all
+    /// have written.
+    fn wait_ms(&mut self, now: UnixMs, is_full: bool) -> i64 {
+        let writes_max = self.options.writes_per_minute_max;
+        self.own_writes.share(writes_max, self.journal.busy_books(self.options.book));
+        let all_ms = locked(&self.all_writes).wait_ms(now, true);
+        self.own_writes.wait_ms(now, is_full).max(all_ms)
     }
 
     /// Notes the end of a batch whose last row had this number.
-    fn ended(&mut self, ending: &Ending, last: u64) {
+    fn ended(&mut self, ending: &Ending, last: u64, had_board: bool) {
         match ending {
             Ending::Written => {
+                if had_board {
+                    self.drawn.is_written((self.options.now)());
+                }
                 self.batches_unpruned += 1;
                 self.is_unpurged = true;
                 self.suspect = self.suspect.filter(|suspect| suspect.last > last);
@@ -270,4 +291,9 @@ impl Forwarder {
             Ending::Released => {}
         }
     }
+}
+
+/// A panic elsewhere leaves the times as they were; they still count.
+fn locked(pace: &SharedPace) -> MutexGuard<'_, Pace> {
+    pace.lock().unwrap_or_else(PoisonError::into_inner)
 }

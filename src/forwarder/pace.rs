@@ -3,7 +3,8 @@
 //! Two rules. The ceiling is hard: at most so many writes in any 60 s. Below it, the first half of
 //! the minute's writes leave at once, so that a quiet inbox is written event by event; the other half
 //! is spread over the minute unless a full batch waits, so that a busy inbox never stands still until
-//! the minute is over.
+//! the minute is over. Several spreadsheets share the ceiling: each keeps to its share of it as long as
+//! others have something to write.
 
 use crate::chat::time::UnixMs;
 
@@ -21,6 +22,18 @@ impl Pace {
     /// At most `writes_max` (at least 1) in any minute; `sent` are those of before a restart.
     pub fn new(writes_max: u32, sent: Vec<UnixMs>) -> Self {
         Self { writes_max: writes_max.max(1) as usize, sent }
+    }
+
+    /// The same, kept to a share of what all may write: so many spreadsheets have something to write.
+    pub fn share(&mut self, writes_max: u32, among: usize) {
+        let among = u32::try_from(among).unwrap_or(u32::MAX).max(1);
+        self.writes_max = writes_max.div_ceil(among).max(1) as usize;
+    }
+
+    /// Whether less than half of what may leave in a minute has left: there is room for what can wait.
+    pub fn has_room(&self, now: UnixMs) -> bool {
+        let recent = self.sent.iter().filter(|at| counts(**at, now)).count();
+        2 * recent < self.writes_max
     }
 
     /// Notes a write that leaves now.

@@ -1,11 +1,18 @@
-//! Keeping an eye on the sheet: finding our tab, having it made, and looking again while idle.
+//! Keeping an eye on the sheet: finding our tabs, having them made, and looking again while idle.
 
 use std::time::{Duration, Instant};
 
+use jiff::tz::TimeZone;
+
 use crate::causes::Causes;
+use crate::chat::route::{MONTH, title_at};
+use crate::forwarder::seal::fullness;
 use crate::forwarder::{Forwarder, Next, Options};
-use crate::journal::Journal;
-use crate::sheets::{Later, Layout, Survey, Trouble, Wanted};
+use crate::sheets::rows::time_zone;
+use crate::sheets::{Later, Layout, Purpose, Survey, Trouble, Wanted, WantedTab};
+
+/// Title of the tab of the handovers.
+pub const HANDOVERS: &str = "Handovers";
 
 /// How often the layout is looked at while nothing is written, so that a row need not wait for it.
 /// Two reads each, of Google's 60 a minute.
@@ -13,25 +20,27 @@ const LOOK_EVERY: Duration = Duration::from_secs(8);
 /// Batches between two prunings of markers, and the longest time between them.
 const PRUNE_EVERY_BATCHES: u32 = 200;
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
+/// How long the log goes on without tabs that cannot be made.
+const DO_WITHOUT: Duration = Duration::from_secs(60);
 
 impl Forwarder {
     /// Waits for something to write, and keeps an eye on the layout meanwhile.
     pub(super) async fn idle(&mut self) {
         // Marked as seen before looking, so that an event in between is not missed.
-        if self.pending.borrow_and_update().pending() > 0 {
+        if self.changes.borrow_and_update().work(self.options.book).pending > 0 {
             return;
         }
         let age = self.layout.as_ref().map_or(LOOK_EVERY, |(_, read_at)| read_at.elapsed());
-        let (journal, sheets, options) = (&self.journal, &self.sheets, &self.options);
         let look = async {
             tokio::time::sleep(LOOK_EVERY.saturating_sub(age)).await;
             // Another process may have added rows: the watchers are told then.
-            drop(journal.refresh().await);
-            sheets.survey(&wanted(journal, options).await?).await
+            drop(self.journal.refresh().await);
+            self.look().await
         };
         // A row does not wait for the look: it is dropped half-way, it only reads.
+        let mut changes = self.changes.clone();
         let found = tokio::select! {
-            changed = self.pending.changed() => {
+            changed = changes.changed() => {
                 if changed.is_err() {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
@@ -49,14 +58,41 @@ impl Forwarder {
                 let wait = self.troubled(trouble);
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
-                    _ = self.pending.changed() => {}
+                    _ = self.changes.changed() => {}
                 }
             }
         }
     }
 
     pub(super) async fn look(&self) -> Result<Survey, Trouble> {
-        self.sheets.survey(&wanted(&self.journal, &self.options).await?).await
+        self.sheets.survey(&self.wanted().await?, self.options.board.shading).await
+    }
+
+    /// The tabs that there should be now.
+    async fn wanted(&self) -> Result<Wanted, Trouble> {
+        let options = &self.options;
+        let zone = options.time_zone.as_deref();
+        // Without a look at the spreadsheet its zone is not known, and so neither is the month.
+        let zone = zone.or(self.layout.as_ref().map(|(layout, _)| layout.time_zone.as_str()));
+        let zone = zone.map(time_zone);
+        let late = self.late_title.clone().map(|title| (Purpose::Log, title));
+        let mut tabs: Vec<WantedTab> = Vec::new();
+        let does_without = self.does_without_until.is_some_and(|until| Instant::now() < until);
+        for (purpose, title) in late.into_iter().chain(tabs_of(options, zone.as_ref())) {
+            if does_without && purpose != Purpose::Log {
+                continue;
+            }
+            if tabs.iter().any(|tab| (tab.purpose, &tab.title) == (purpose, &title)) {
+                continue;
+            }
+            let tab_id = self.journal.tab_id(options.book, &tab_name(purpose, &title)).await;
+            let tab_id = tab_id.map_err(|error| {
+                log::error!("the journal does not answer, trying again: {}", Causes(&*error));
+                Trouble::Passing(Later { why: "the journal does not answer".into(), after: None })
+            })?;
+            tabs.push(WantedTab { purpose, title, tab_id });
+        }
+        Ok(Wanted { tabs, time_zone: options.time_zone.clone() })
     }
 
     /// Finds our tab, making or binding it where needed.
@@ -70,13 +106,13 @@ impl Forwarder {
             Ok(Survey::Mend(mend)) => match self.turn().await {
                 Err(wait) => Next::Wait(wait),
                 Ok(()) => {
-                    let what = mend.what;
+                    let (what, tabs) = (mend.what.clone(), mend.tabs.clone());
                     match self.sheets.mend(mend).await {
                         Ok(()) => {
-                            log::info!("{what}");
+                            log::info!(sheet = self.options.name; "{what}");
                             Next::Step
                         }
-                        Err(trouble) => self.mend_failed(trouble).await,
+                        Err(trouble) => self.mend_failed(&tabs, trouble).await,
                     }
                 }
             },
@@ -86,29 +122,58 @@ impl Forwarder {
 
     /// An id of ours in use means either that an earlier send was applied, which the next look
     /// tells, or that it is someone else's; then another id serves.
-    async fn mend_failed(&mut self, trouble: Trouble) -> Next {
-        if trouble == Trouble::Taken
-            && self.failures > 0
-            && let Err(error) = self.journal.redraw_tab_id().await
-        {
-            log::error!("cannot draw another tab id: {}", Causes(&*error));
+    async fn mend_failed(&mut self, tabs: &[WantedTab], trouble: Trouble) -> Next {
+        let is_passing = matches!(trouble, Trouble::Passing(_));
+        if !is_passing && self.failures > 0 && tabs.iter().all(|tab| tab.purpose != Purpose::Log) {
+            log::warn!(
+                "the board or the handovers tab cannot be made now; the log goes on without"
+            );
+            self.does_without_until = Some(Instant::now() + DO_WITHOUT);
+            self.failures = 0;
+            return Next::Step;
+        }
+        if trouble == Trouble::Taken && self.failures > 0 {
+            for tab in tabs {
+                let name = tab_name(tab.purpose, &tab.title);
+                if let Err(error) = self.journal.redraw_tab_id(self.options.book, &name).await {
+                    log::error!("cannot draw another tab id: {}", Causes(&*error));
+                }
+            }
         }
         Next::Wait(self.troubled(trouble))
     }
 
     pub(super) fn noted(&mut self, layout: Layout) {
-        let before = self.layout.take().map(|(before, _)| before);
-        if before.as_ref() != Some(&layout) {
-            log::info!(columns = layout.columns.len(); "found the log tab and its columns");
-            let missing = layout.missing();
-            if !missing.is_empty() {
-                log::warn!("columns that were deleted are not written: {}", missing.join(", "));
-            }
-            if jiff::tz::TimeZone::get(&layout.time_zone).is_err() {
-                log::warn!("the spreadsheet's time zone is not known here: times are in UTC");
-            }
+        let before = self.layout.take().map(|(before, _)| before.without_sizes());
+        if before.as_ref() != Some(&layout.without_sizes()) {
+            self.tell_of(&layout);
+        }
+        let warning = fullness(layout.cells);
+        if self.status.set_warning(&self.options.name, warning.clone())
+            && let Some(warning) = warning
+        {
+            log::warn!(sheet = self.options.name; "{warning}");
         }
         self.layout = Some((layout, Instant::now()));
+    }
+
+    /// Says what was found, once as long as it stays so.
+    fn tell_of(&self, layout: &Layout) {
+        for tab in &layout.tabs {
+            let columns = tab.columns.len();
+            log::info!(sheet = self.options.name, columns; "found the {:?} tab", tab.purpose);
+            let missing = tab.missing();
+            if !missing.is_empty() {
+                let missing = missing.join(", ");
+                log::warn!("columns that were deleted are not written: {missing}");
+            }
+        }
+        for sentence in &layout.left_out {
+            log::warn!("{sentence}; until then it is left out");
+        }
+        if TimeZone::get(&layout.time_zone).is_err() {
+            log::warn!("the spreadsheet's time zone is not known here: times are in UTC");
+        }
     }
 
     pub(super) fn prune_is_due(&self) -> bool {
@@ -145,10 +210,24 @@ impl Forwarder {
     }
 }
 
-async fn wanted(journal: &Journal, options: &Options) -> Result<Wanted, Trouble> {
-    let tab_id = journal.tab_id().await.map_err(|error| {
-        log::error!("the journal does not answer, trying again: {}", Causes(&*error));
-        Trouble::Passing(Later { why: "the journal does not answer".into(), after: None })
-    })?;
-    Ok(Wanted { title: options.sheet_name.clone(), tab_id, time_zone: options.time_zone.clone() })
+/// The tabs of a spreadsheet at this moment, the most important first. Those of a month only where the
+/// zone is known that says which month it is.
+pub fn tabs_of(options: &Options, zone: Option<&TimeZone>) -> Vec<(Purpose, String)> {
+    let now = (options.now)();
+    let titles = options.log_titles.iter().filter_map(|title| match zone {
+        Some(zone) => Some(title_at(title, now, zone)),
+        None => Some(title.clone()).filter(|title| !title.contains(MONTH)),
+    });
+    let others =
+        [(Purpose::Handovers, HANDOVERS.to_owned()), (Purpose::Board, options.board.title.clone())];
+    titles.map(|title| (Purpose::Log, title)).chain(others).collect()
+}
+
+/// What a tab's id is kept under.
+pub fn tab_name(purpose: Purpose, title: &str) -> String {
+    match purpose {
+        Purpose::Log => format!("log {title}"),
+        Purpose::Handovers => format!("handovers {title}"),
+        Purpose::Board => format!("board {title}"),
+    }
 }

@@ -24,7 +24,12 @@ pub(super) async fn readyz(door: Data<Door>) -> HttpResponse {
         .sheets()
         .iter()
         .map(|(name, state)| {
-            json!({ "name": name, "sheet": state.word(), "detail": state.sentence() })
+            json!({
+                "name": name,
+                "sheet": state.word(),
+                "detail": state.sentence(),
+                "warning": door.status.warning(name),
+            })
         })
         .collect();
     let ready = oldest.is_some() && !door.journal.is_full();
@@ -63,6 +68,22 @@ pub(super) async fn metrics(door: Data<Door>) -> HttpResponse {
     page.one("written_total", "counter", "Rows known to be in the sheet.", tally.written);
     page.one("pending", "gauge", "Rows still to be written.", tally.pending());
     page.one("set_aside", "gauge", "Rows refused for their content.", tally.set_aside);
+    page.one("handovers_total", "counter", "Waits that ended.", tally.handovers);
+    page.one(
+        "handovers_written_total",
+        "counter",
+        "Handovers known to be in the sheet.",
+        tally.handovers_written,
+    );
+    let pending = tally.handovers_pending();
+    page.one("handovers_pending", "gauge", "Handovers still to be written.", pending);
+    page.one(
+        "handovers_set_aside",
+        "gauge",
+        "Handovers refused for their content.",
+        tally.handovers_set_aside,
+    );
+    page.one("waiting", "gauge", "Chats that wait for an agent.", door.journal.waiting());
     let oldest = oldest_pending_s(&door).await.unwrap_or(-1);
     page.one("oldest_pending_seconds", "gauge", "Age of the oldest pending row.", oldest);
     page.head("ignored_total", "counter", "Events not acted on, by family.");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::chat::entry::EventId;
 use crate::chat::event::{ChatEvent, Happening};
-use crate::chat::memory::{Judgement, Known, judge};
+use crate::chat::memory::{Judgement, Known, News, judge};
 use crate::chat::time::UnixMs;
 use crate::journal::digest::Digest;
 use crate::journal::page::Page;
@@ -88,11 +88,16 @@ fn accept(
             true => page.recall(&[lookup.body])?,
             false => None,
         },
+        waits: match event.happening {
+            Happening::Unassigned | Happening::Assigned => page.wait_of(&lookup.chat)?,
+            Happening::Closed => page.waits_of(&lookup.customer)?,
+            Happening::Opened => Vec::new(),
+        },
     };
-    let id = EventId { tag: Arc::clone(tag), number: page.tally.next_number };
+    let id = EventId { tag: Arc::clone(tag), number: page.tally().next_number };
     let news = match judge(event, &lookup.body.to_string(), &known, &id, now, limits.rules) {
         Judgement::Resend(number) => {
-            page.tally.duplicate += 1;
+            page.tally().duplicate += 1;
             return Ok((Some((number, Standing::Duplicate)), false));
         }
         Judgement::News(news) => news,
@@ -102,13 +107,13 @@ fn accept(
     }
     let mut is_unnamed = false;
     if let Some(entry) = &news.entry {
-        if page.tally.pending() >= limits.pending_rows_max {
+        if page.tally().pending() >= limits.pending_rows_max {
             return Ok((None, false));
         }
         page.add_entry(entry, now)?;
         is_unnamed = entry.customer_name.is_blank() && !event.customer_id.is_blank();
     } else {
-        page.tally.remembered += 1;
+        page.tally().remembered += 1;
     }
     if let Some(chat) = &news.chat {
         page.remember(&lookup.chat, chat, now)?;
@@ -123,7 +128,31 @@ fn accept(
         let window_ms = limits.rules.resend_window_ms;
         page.note_last(id.number, chat, &lookup.body, now, window_ms)?;
     }
-    page.tally.next_number += 1;
-    debug_assert!(news.entry.is_some() == (event.happening == Happening::Unassigned));
+    note_waits(page, &news, &known, lookup, id.number, now)?;
+    if event.happening == Happening::Assigned {
+        page.tally().assigned_at = now.0.max(1);
+    }
+    // Every handover but the first has a number of its own.
+    page.tally().next_number += (news.ended.len() as u64).max(1);
     Ok((Some((id.number, Standing::Accepted)), is_unnamed))
+}
+
+/// Stores who waits now and who does not any more, the handovers among the rows.
+fn note_waits(
+    page: &mut Page<'_>,
+    news: &News,
+    known: &Known,
+    lookup: &Lookup,
+    number: u64,
+    now: UnixMs,
+) -> Result<(), Error> {
+    if let (Some(wait), Some(chat)) = (&news.wait, lookup.chat.first()) {
+        let keys = (chat, lookup.customer.as_slice());
+        page.put_wait(number, known.waits.first(), keys, wait, now)?;
+    }
+    for (began, handover) in &news.ended {
+        let book = page.end_wait(*began, now)?;
+        page.add_handover(book, handover, now)?;
+    }
+    Ok(())
 }

@@ -1,10 +1,40 @@
 //! A [`Batch`]: rows that go to the sheet together, sealed before the first send.
 
+use crate::chat::board::Board;
 use crate::chat::entry::Entry;
 use crate::chat::time::UnixMs;
 use crate::journal::Error;
+use crate::journal::outbox::Range;
+use crate::journal::tally::BookId;
 
-/// Some pending rows, fixed for ever: its members, its marker and its plan never change.
+/// Pending rows that could go together, as they were found: nothing is fixed yet.
+#[derive(Debug)]
+pub struct Draft {
+    pub(super) book: BookId,
+    pub(super) title: Option<String>,
+    pub(super) log: (Range, Vec<Entry>),
+    pub(super) handovers: (Range, Vec<Entry>),
+}
+
+impl Draft {
+    /// The title of the log tab that its rows are for; `None` without rows of the log.
+    pub fn title(&self) -> Option<&str> {
+        self.title.as_deref()
+    }
+
+    /// How many rows it has.
+    pub fn rows(&self) -> usize {
+        self.log.1.len() + self.handovers.1.len()
+    }
+
+    /// Whether there are rows of handovers.
+    pub fn has_handovers(&self) -> bool {
+        !self.handovers.1.is_empty()
+    }
+}
+
+/// Some pending rows and perhaps a board, fixed for ever: its members, its marker and its plan never
+/// change.
 ///
 /// It is finished once, by value: written, set aside or released. Dropping it unfinished leaves it
 /// sealed in the journal, to be taken up again.
@@ -17,6 +47,8 @@ pub struct Batch {
     pub(super) plan: String,
     pub(super) sealed_at: UnixMs,
     pub(super) entries: Vec<Entry>,
+    pub(super) handovers: Vec<Entry>,
+    pub(super) board: Option<Board>,
 }
 
 impl Batch {
@@ -30,7 +62,7 @@ impl Batch {
         self.marker_id
     }
 
-    /// Hash of the plan and the members.
+    /// Hash of the plan, the members and the board.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -50,9 +82,30 @@ impl Batch {
         self.sealed_at
     }
 
-    /// The rows, in the order of acceptance.
+    /// The rows of the log, in the order of acceptance.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The rows of the handovers, in the order in which they came about.
+    pub fn handovers(&self) -> &[Entry] {
+        &self.handovers
+    }
+
+    /// How many rows it has.
+    pub fn rows(&self) -> usize {
+        self.entries.len() + self.handovers.len()
+    }
+
+    /// The highest number among its rows; 0 without rows.
+    pub fn last(&self) -> u64 {
+        let rows = self.entries.last().into_iter().chain(self.handovers.last());
+        rows.map(|entry| entry.event_id.number).max().unwrap_or(0)
+    }
+
+    /// The picture of the board that goes along.
+    pub fn board(&self) -> Option<&Board> {
+        self.board.as_ref()
     }
 }
 

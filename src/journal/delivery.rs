@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use crate::chat::entry::Entry;
 use crate::chat::time::UnixMs;
-use crate::journal::batch::{Batch, Unsettled};
-use crate::journal::page::{Page, Sealed};
+use crate::journal::batch::{Batch, Draft, Unsettled};
+use crate::journal::digest::Digest;
+use crate::journal::outbox::Sealed;
+use crate::journal::page::Page;
 use crate::journal::reader::Reader;
-use crate::journal::{Error, Journal, database};
+use crate::journal::tally::BookId;
+use crate::journal::{Error, Journal, Look, database};
 
-/// How many rows go into a batch at most.
+/// How much goes into a batch at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Measure {
     /// Most rows.
@@ -19,53 +22,82 @@ pub struct Measure {
     pub bytes_max: usize,
     /// An upper bound of what one row takes on the wire.
     pub bytes_of: fn(&Entry) -> usize,
+    /// Whether handovers go along.
+    pub with_handovers: bool,
 }
 
+/// What a log tab is called at a moment: its title as configured may stand for one tab a month.
+pub type TitleAt = Box<dyn Fn(&str, UnixMs) -> String + Send>;
+
 impl Journal {
-    /// The batch that was sealed and not finished, if any: after a crash, the one under way.
+    /// The batch of this spreadsheet that was sealed and not finished, if any: after a crash, the one
+    /// under way.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn open_batch(&self) -> Result<Option<Batch>, Arc<Error>> {
+    pub async fn open_batch(&self, book: BookId) -> Result<Option<Batch>, Arc<Error>> {
         let tag = Arc::clone(&self.0.tag);
-        self.read(move |reader| reader.open_batch(&tag)).await
+        self.read(move |reader| reader.open_batch(&tag, book)).await
     }
 
-    /// Seals the oldest pending rows into a batch; `None` when nothing is pending, or when the oldest
-    /// row still waits for a name ([`Journal::awaits_name`]).
+    /// The oldest pending rows of a spreadsheet that fit the measure and belong to one log tab, and
+    /// the handovers. Empty when nothing is pending, or when the oldest row still waits for a name
+    /// ([`Journal::awaits_name`]).
     ///
-    /// Only one batch may be open, so call it only after [`Journal::open_batch`] gave none or the
-    /// last batch was finished.
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn draft(
+        &self,
+        book: BookId,
+        measure: Measure,
+        title_at: TitleAt,
+        now: UnixMs,
+    ) -> Result<Draft, Arc<Error>> {
+        let tag = Arc::clone(&self.0.tag);
+        let register = Arc::clone(&self.0.register);
+        // A row whose name is being looked up waits, and so do those behind it: order is kept.
+        let before = self.0.names.first_awaited(now).map_or(u64::MAX >> 1, |(number, _)| number);
+        self.read(move |reader| reader.draft(&tag, &register, book, measure, &title_at, before))
+            .await
+    }
+
+    /// Seals a draft into a batch, together with the board as it is now where `look` asks for it.
+    ///
+    /// Only one batch of a spreadsheet may be open, so call it only after [`Journal::open_batch`] gave
+    /// none or the last batch was finished. Nothing but the caller may have sealed or settled anything
+    /// of this spreadsheet since the draft.
     ///
     /// # Errors
     /// When the database does not answer; nothing was sealed then.
     pub async fn seal(
         &self,
-        measure: Measure,
+        draft: Draft,
         plan: String,
+        look: Option<Look>,
         now: UnixMs,
-    ) -> Result<Option<Batch>, Arc<Error>> {
-        let tag = Arc::clone(&self.0.tag);
+    ) -> Result<Batch, Arc<Error>> {
         let base = self.meta("marker_base").await?.unwrap_or_default();
-        // A row whose name is being looked up waits, and so do those behind it: order is kept.
-        let before = self.0.names.first_awaited(now).map_or(u64::MAX >> 1, |(number, _)| number);
-        let entries = self.read(move |reader| reader.pending(&tag, measure, before)).await?;
-        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(None) };
-        let (first, last) = (first.event_id.number, last.event_id.number);
-        let digest = self.digest_of_members(&plan, &entries)?;
-        let rows = entries.len() as u64;
+        let Draft { book, log: (log, entries), handovers: (handed, handovers), .. } = draft;
+        let key = self.0.hash_key.clone();
+        let members = members_of(&entries, &handovers)?;
         let work = move |page: &mut Page<'_>| {
-            let number = page.tally.next_batch;
+            let number = page.tally().next_batch;
+            let board = look.map(|look| page.board(&look, now)).transpose()?;
+            let picture = serde_json::to_vec(&board)?;
+            let parts = [b"batch", plan.as_bytes(), &members, &picture];
+            let mut digest = Digest::of(&key, &parts).to_string();
+            digest.truncate(16);
             // 31 bits, and positive, for 147 million batches of one base.
             let marker_id = i32::try_from(base + number.cast_signed()).unwrap_or(i32::MAX);
+            let (handovers, sealed_at) = (handed, now);
             let sealed =
-                Sealed { number, first, last, rows, marker_id, digest, plan, sealed_at: now };
+                Sealed { number, book, log, handovers, marker_id, digest, plan, board, sealed_at };
             page.add_batch(&sealed)?;
             Ok(sealed)
         };
-        let Sealed { number, marker_id, digest, plan, sealed_at, .. } =
+        let Sealed { number, marker_id, digest, plan, board, sealed_at, .. } =
             self.0.writer.commit(work).await?;
-        Ok(Some(Batch { number, marker_id, digest, plan, sealed_at, entries }))
+        Ok(Batch { number, marker_id, digest, plan, sealed_at, entries, handovers, board })
     }
 
     /// The batch's rows are in the sheet: they are deleted here and counted.
@@ -118,12 +150,17 @@ impl Journal {
         self.read(Reader::sent).await
     }
 
-    /// The id under which the log tab is to be made.
+    /// The id under which a tab of this spreadsheet is to be made, drawn when first asked for. `name`
+    /// is what the tab is for.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn tab_id(&self) -> Result<i32, Arc<Error>> {
-        let id = self.meta("tab_id").await?.unwrap_or_default();
+    pub async fn tab_id(&self, book: BookId, name: &str) -> Result<i32, Arc<Error>> {
+        let name = format!("tab.{}.{name}", book.0);
+        let id = match self.meta(&name).await? {
+            Some(id) => id,
+            None => self.0.writer.commit(move |page| page.give_tab_id(&name)).await?,
+        };
         Ok(i32::try_from(id).unwrap_or_default())
     }
 
@@ -131,9 +168,9 @@ impl Journal {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn redraw_tab_id(&self) -> Result<(), Arc<Error>> {
-        let id = database::random_tab_id();
-        self.0.writer.commit(move |page| page.set_meta("tab_id", id)).await
+    pub async fn redraw_tab_id(&self, book: BookId, name: &str) -> Result<(), Arc<Error>> {
+        let (name, id) = (format!("tab.{}.{name}", book.0), database::random_tab_id());
+        self.0.writer.commit(move |page| page.set_meta(&name, id)).await
     }
 
     /// Draws another range of marker ids, when someone else's marker is found at one of ours.
@@ -164,14 +201,11 @@ impl Journal {
             Err(source) => Err(Unsettled { batch, source }),
         }
     }
+}
 
-    /// Sixteen hex digits over the plan and every member, in order.
-    fn digest_of_members(&self, plan: &str, entries: &[Entry]) -> Result<String, Arc<Error>> {
-        let members: Vec<(u64, &Entry)> =
-            entries.iter().map(|entry| (entry.event_id.number, entry)).collect();
-        let members = serde_json::to_vec(&members).map_err(Error::from)?;
-        let mut digest = self.digest(&[b"batch", plan.as_bytes(), &members]).to_string();
-        digest.truncate(16);
-        Ok(digest)
-    }
+/// What a batch's hash is over: every member, in order.
+fn members_of(entries: &[Entry], handovers: &[Entry]) -> Result<Vec<u8>, Arc<Error>> {
+    let all = entries.iter().chain(handovers);
+    let members: Vec<(u64, &Entry)> = all.map(|entry| (entry.event_id.number, entry)).collect();
+    Ok(serde_json::to_vec(&members).map_err(Error::from)?)
 }

@@ -13,7 +13,7 @@ use crate::journal::{Error, Journal};
 /// What was deleted, and what is still on its way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
-    /// Records of chats and of the customer.
+    /// Records of chats and of the customer; who waits leaves the board too.
     pub records: u64,
     /// Bodies that nothing had recognised.
     pub unrecognised: u64,
@@ -38,13 +38,16 @@ impl Journal {
         let work = move |page: &mut Page<'_>| {
             let find = |table| page.matching(table, |json| is_of(json, &number));
             let (bodies, aside) = (find(Table::Unrecognised)?, find(Table::SetAside)?);
+            let pending = find(Table::Entry)?.len() as u64;
+            let waits = find(Table::Waiting)?;
+            waits.iter().try_for_each(|number| page.drop_wait(number.cast_unsigned()))?;
             bodies.iter().try_for_each(|id| page.drop_unrecognised(*id))?;
             aside.iter().try_for_each(|number| page.blank_set_aside(*number))?;
             Ok(Forgotten {
-                records: 0,
+                records: waits.len() as u64,
                 unrecognised: bodies.len() as u64,
                 set_aside: aside.len() as u64,
-                pending: find(Table::Entry)?.len() as u64,
+                pending,
             })
         };
         let mut forgotten = self.0.writer.commit(work).await?;

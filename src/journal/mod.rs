@@ -25,12 +25,15 @@ mod forget;
 mod guard;
 mod kept;
 mod names;
+mod outbox;
 mod page;
 mod reader;
 mod receipt;
+mod register;
 mod reserve;
 mod tally;
 mod upkeep;
+mod waiting;
 mod writer;
 #[cfg(test)]
 mod tests;
@@ -42,22 +45,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ring::hmac;
 use tokio::sync::watch;
 
-pub use crate::journal::batch::{Batch, Unsettled};
+pub use crate::journal::batch::{Batch, Draft, Unsettled};
 pub use crate::journal::database::OpenError;
-pub use crate::journal::delivery::Measure;
+pub use crate::journal::delivery::{Measure, TitleAt};
 pub use crate::journal::forget::Forgotten;
 pub use crate::journal::kept::Kept;
 pub use crate::journal::names::Unnamed;
 pub use crate::journal::receipt::{Receipt, Refusal, Standing};
-pub use crate::journal::tally::Tally;
+pub use crate::journal::tally::{BookId, Counters, Tally, Work};
+pub use crate::journal::waiting::Look;
 
 use crate::chat::entry::EventId;
 use crate::chat::memory::Rules;
+use crate::chat::route::Routes;
 use crate::chat::time::UnixMs;
 use crate::journal::database::Hold;
 use crate::journal::digest::Digest;
 use crate::journal::names::Names;
 use crate::journal::reader::Reader;
+use crate::journal::register::Register;
 use crate::journal::reserve::Reserve;
 use crate::journal::writer::Writer;
 
@@ -112,7 +118,8 @@ struct Inner {
     // behind the database, and only then the directory is let go.
     reader: Reader,
     writer: Writer,
-    tally: watch::Receiver<Tally>,
+    counters: watch::Receiver<Counters>,
+    register: Arc<Register>,
     tag: Arc<str>,
     hash_key: hmac::Key,
     limits: Limits,
@@ -128,9 +135,9 @@ impl Journal {
     ///
     /// # Errors
     /// An [`OpenError`] whose sentence says what to do.
-    pub fn open(dir: &Path, limits: Limits) -> Result<Self, OpenError> {
+    pub fn open(dir: &Path, limits: Limits, routes: Routes) -> Result<Self, OpenError> {
         let hold = database::hold(dir)?;
-        Self::opened(dir, limits, Some(hold))
+        Self::opened(dir, limits, routes, Some(hold))
     }
 
     /// Opens the journal in `dir`, beside the service if it is running there. For what takes a
@@ -138,29 +145,42 @@ impl Journal {
     ///
     /// # Errors
     /// An [`OpenError`] whose sentence says what to do.
-    pub fn open_beside(dir: &Path, limits: Limits) -> Result<Self, OpenError> {
+    pub fn open_beside(dir: &Path, limits: Limits, routes: Routes) -> Result<Self, OpenError> {
         match database::hold(dir) {
-            Ok(hold) => Self::opened(dir, limits, Some(hold)),
-            Err(OpenError::InUse { .. }) => Self::opened(dir, limits, None),
+            Ok(hold) => Self::opened(dir, limits, routes, Some(hold)),
+            Err(OpenError::InUse { .. }) => Self::opened(dir, limits, routes, None),
             Err(error) => Err(error),
         }
     }
 
-    fn opened(dir: &Path, limits: Limits, hold: Option<Hold>) -> Result<Self, OpenError> {
+    fn opened(
+        dir: &Path,
+        limits: Limits,
+        routes: Routes,
+        hold: Option<Hold>,
+    ) -> Result<Self, OpenError> {
         let damaged = |source| OpenError::Damaged { dir: dir.to_owned(), source };
-        let connection = database::open(dir)?;
+        let unregistered = |error| match error {
+            Error::Storage(source) => damaged(source),
+            error => damaged(rusqlite::Error::ToSqlConversionFailure(Box::new(error))),
+        };
+        let mut connection = database::open(dir)?;
         let (hash_key, tag) = reader::origin(&connection).map_err(damaged)?;
-        let tally = Tally::load(&connection).map_err(damaged)?;
+        let register = Register::open(&mut connection, routes, hold.is_some());
+        let register = Arc::new(register.map_err(unregistered)?);
+        let counters = Counters::load(&connection).map_err(damaged)?;
         let reader = Reader::new(database::open_reader(dir)?);
-        let (published, watched) = watch::channel(tally);
+        let (published, watched) = watch::channel(counters);
         let room = Arc::new(AtomicBool::new(true));
         let reserve = hold.is_some().then(|| Reserve::new(dir));
-        let writer = Writer::start(connection, tally, published, reserve, Arc::clone(&room))
+        let registered = Arc::clone(&register);
+        let writer = Writer::start(connection, registered, published, reserve, Arc::clone(&room))
             .map_err(|source| OpenError::Unwritable { dir: dir.to_owned(), source })?;
         Ok(Self(Arc::new(Inner {
             writer,
             reader,
-            tally: watched,
+            counters: watched,
+            register,
             tag,
             hash_key: hmac::Key::new(hmac::HMAC_SHA256, &hash_key),
             limits,
@@ -183,12 +203,32 @@ impl Journal {
 
     /// The counters after the last commit.
     pub fn tally(&self) -> Tally {
-        *self.0.tally.borrow()
+        self.0.counters.borrow().tally
+    }
+
+    /// What there is to do for a spreadsheet, after the last commit.
+    pub fn work(&self, book: BookId) -> Work {
+        self.0.counters.borrow().work(book)
+    }
+
+    /// How many chats wait for an agent, on all boards.
+    pub fn waiting(&self) -> u64 {
+        self.0.counters.borrow().waiting()
+    }
+
+    /// How many spreadsheets have something to write, this one included.
+    pub fn busy_books(&self, own: BookId) -> usize {
+        self.0.counters.borrow().busy(own)
+    }
+
+    /// The spreadsheets that rows go to, by Google's id, the default one first.
+    pub fn books(&self) -> Vec<(String, BookId)> {
+        self.0.register.books()
     }
 
     /// Tells of every commit that changed the counters.
-    pub fn watch(&self) -> watch::Receiver<Tally> {
-        self.0.tally.clone()
+    pub fn watch(&self) -> watch::Receiver<Counters> {
+        self.0.counters.clone()
     }
 
     /// Whether no event can be taken: as many rows are pending as may be, or the disk is full.
@@ -202,7 +242,19 @@ impl Journal {
     /// # Errors
     /// When the database does not answer.
     pub async fn oldest_pending(&self) -> Result<Option<UnixMs>, Arc<Error>> {
-        self.read(Reader::oldest_pending).await
+        let queues: Vec<i64> = self.0.register.queues().collect();
+        self.read(move |reader| reader.oldest_pending(&queues)).await
+    }
+
+    /// The same of one spreadsheet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn oldest_pending_of(&self, book: BookId) -> Result<Option<UnixMs>, Arc<Error>> {
+        let register = &self.0.register;
+        let logs = register.logs_of(book).map(|(queue, _)| queue);
+        let queues: Vec<i64> = logs.chain([register.handovers_of(book)]).collect();
+        self.read(move |reader| reader.oldest_pending(&queues)).await
     }
 
     async fn meta(&self, name: &str) -> Result<Option<i64>, Arc<Error>> {

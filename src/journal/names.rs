@@ -97,6 +97,7 @@ impl Journal {
             Some(name) => {
                 let work = move |page: &mut Page<'_>| {
                     page.name_entry(number, &name)?;
+                    page.name_wait(number, &name)?;
                     let known: CustomerMemory = page.recall(&unnamed.keys)?;
                     page.remember(&unnamed.keys, &known.named(&name), now)
                 };

@@ -1,4 +1,6 @@
-//! One transaction of the writer, in domain words: all SQL that changes anything.
+//! One transaction of the writer, in domain words: what changes on the way in.
+//!
+//! The way out is in `outbox`, who waits in `waiting`.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -8,10 +10,12 @@ use crate::chat::entry::Entry;
 use crate::chat::memory::Told;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
-use crate::journal::Error;
 use crate::journal::digest::Digest;
 use crate::journal::guard::Guard;
-use crate::journal::tally::Tally;
+use crate::journal::register::{QueueId, Register};
+use crate::journal::tally::{BookId, Counters, Tally};
+use crate::journal::waiting::Waiting;
+use crate::journal::{Error, database};
 
 /// Unrecognised bodies kept at most; the oldest go first.
 pub(super) const UNRECOGNISED_MAX: i64 = 1_000;
@@ -44,9 +48,11 @@ impl Record {
 
 /// The transaction under way and the counters as they will be after it.
 pub(super) struct Page<'a> {
-    connection: &'a Connection,
-    pub(super) tally: Tally,
+    pub(super) connection: &'a Connection,
+    pub(super) counters: Counters,
+    pub(super) register: &'a Register,
     guard: &'a mut Guard,
+    pub(super) waiting: &'a mut Waiting,
     /// Whether the disk has room for more events.
     pub(super) has_room: bool,
     /// Whether the log behind the database is to be emptied after the commit.
@@ -59,28 +65,24 @@ pub(super) enum Table {
     Entry,
     SetAside,
     Unrecognised,
-}
-
-/// What is stored of a sealed batch.
-pub(super) struct Sealed {
-    pub(super) number: u64,
-    pub(super) first: u64,
-    pub(super) last: u64,
-    pub(super) rows: u64,
-    pub(super) marker_id: i32,
-    pub(super) digest: String,
-    pub(super) plan: String,
-    pub(super) sealed_at: UnixMs,
+    Waiting,
 }
 
 impl<'a> Page<'a> {
     pub(super) fn new(
         connection: &'a Connection,
-        tally: Tally,
-        guard: &'a mut Guard,
+        counters: Counters,
+        register: &'a Register,
+        (guard, waiting): (&'a mut Guard, &'a mut Waiting),
         has_room: bool,
     ) -> Self {
-        Self { connection, tally, guard, has_room, is_to_be_purged: false }
+        let is_to_be_purged = false;
+        Self { connection, counters, register, guard, waiting, has_room, is_to_be_purged }
+    }
+
+    /// The counters of the whole journal.
+    pub(super) fn tally(&mut self) -> &mut Tally {
+        &mut self.counters.tally
     }
 
     /// The last event of this chat, if it was heard of within the window.
@@ -164,15 +166,40 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
+    /// Adds a row of the log to the queue of its clinic's number.
     pub(super) fn add_entry(&mut self, entry: &Entry, now: UnixMs) -> Result<(), Error> {
-        self.connection
-            .prepare_cached("INSERT INTO entry (number, received_at, payload) VALUES (?1, ?2, ?3)")?
-            .execute(params![
-                entry.event_id.number.cast_signed(),
-                now.0,
-                serde_json::to_vec(entry)?
-            ])?;
-        self.tally.accepted += 1;
+        let (queue, book) = self.register.of(&entry.waba_number);
+        self.counters.tally.accepted += 1;
+        self.enqueue(queue, book, entry, now)
+    }
+
+    /// Adds a row of a book's handovers.
+    pub(super) fn add_handover(
+        &mut self,
+        book: BookId,
+        entry: &Entry,
+        now: UnixMs,
+    ) -> Result<(), Error> {
+        self.counters.tally.handovers += 1;
+        self.enqueue(self.register.handovers_of(book), book, entry, now)
+    }
+
+    fn enqueue(
+        &mut self,
+        queue: QueueId,
+        book: BookId,
+        entry: &Entry,
+        now: UnixMs,
+    ) -> Result<(), Error> {
+        let sql = "INSERT INTO entry (queue, number, received_at, payload) VALUES (?1, ?2, ?3, ?4)";
+        let number = entry.event_id.number.cast_signed();
+        self.connection.prepare_cached(sql)?.execute(params![
+            queue,
+            number,
+            now.0,
+            serde_json::to_vec(entry)?
+        ])?;
+        self.counters.work_mut(book).pending += 1;
         Ok(())
     }
 
@@ -192,7 +219,7 @@ impl<'a> Page<'a> {
                 "DELETE FROM unrecognised WHERE id <= (SELECT max(id) FROM unrecognised) - ?1",
             )?
             .execute([UNRECOGNISED_MAX])?;
-        self.tally.unrecognised += 1;
+        self.counters.tally.unrecognised += 1;
         Ok(())
     }
 
@@ -203,96 +230,32 @@ impl<'a> Page<'a> {
 
     /// Names the customer of a row that is in no batch yet.
     pub(super) fn name_entry(&self, number: u64, name: &Personal) -> Result<(), Error> {
-        let payload: Option<Vec<u8>> = self
-            .connection
-            .prepare_cached(
-                "SELECT payload FROM entry
-                 WHERE number = ?1 AND number > coalesce((SELECT max(last) FROM batch), 0)",
-            )?
-            .query_row([number.cast_signed()], |row| row.get(0))
-            .optional()?;
-        let Some(payload) = payload else { return Ok(()) };
-        let mut entry: Entry = serde_json::from_slice(&payload)?;
-        entry.customer_name = entry.customer_name.or(name);
-        self.connection
-            .prepare_cached("UPDATE entry SET payload = ?2 WHERE number = ?1")?
-            .execute(params![number.cast_signed(), serde_json::to_vec(&entry)?])?;
+        let sql = "SELECT payload FROM entry WHERE queue = ?1 AND number = ?2 AND NOT EXISTS (
+                       SELECT 1 FROM batch
+                       WHERE batch.queue = ?1 AND ?2 BETWEEN batch.first AND batch.last)";
+        for queue in self.register.queues() {
+            let key = [queue, number.cast_signed()];
+            let payload: Option<Vec<u8>> =
+                self.connection.prepare_cached(sql)?.query_row(key, |row| row.get(0)).optional()?;
+            let Some(payload) = payload else { continue };
+            let mut entry: Entry = serde_json::from_slice(&payload)?;
+            entry.customer_name = entry.customer_name.or(name);
+            self.connection
+                .prepare_cached("UPDATE entry SET payload = ?3 WHERE queue = ?1 AND number = ?2")?
+                .execute(params![queue, number.cast_signed(), serde_json::to_vec(&entry)?])?;
+        }
         Ok(())
     }
 
-    pub(super) fn add_batch(&mut self, batch: &Sealed) -> Result<(), Error> {
-        self.connection.execute(
-            "INSERT INTO batch (number, first, last, rows, marker_id, digest, plan, sealed_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![
-                batch.number.cast_signed(),
-                batch.first.cast_signed(),
-                batch.last.cast_signed(),
-                batch.rows.cast_signed(),
-                batch.marker_id,
-                batch.digest,
-                batch.plan,
-                batch.sealed_at.0
-            ],
-        )?;
-        self.tally.next_batch = batch.number + 1;
-        Ok(())
-    }
-
-    /// The batch's rows are in the sheet: nothing of them stays here.
-    pub(super) fn finish_written(&mut self, number: u64) -> Result<(), Error> {
-        let (first, last) = self.take_batch(number)?;
-        let rows = self
-            .connection
-            .prepare_cached("DELETE FROM entry WHERE number BETWEEN ?1 AND ?2")?
-            .execute([first, last])?;
-        self.tally.written += rows as u64;
-        Ok(())
-    }
-
-    /// The batch's rows are refused for what they contain: kept apart, with the reason.
-    pub(super) fn finish_set_aside(
-        &mut self,
-        number: u64,
-        reason: &str,
-        now: UnixMs,
-    ) -> Result<(), Error> {
-        let (first, last) = self.take_batch(number)?;
-        self.connection.execute(
-            "INSERT INTO set_aside (number, received_at, payload, reason, at)
-             SELECT number, received_at, payload, ?3, ?4 FROM entry
-             WHERE number BETWEEN ?1 AND ?2",
-            params![first, last, reason, now.0],
-        )?;
-        let rows = self
-            .connection
-            .execute("DELETE FROM entry WHERE number BETWEEN ?1 AND ?2", [first, last])?;
-        self.tally.set_aside += rows as u64;
-        Ok(())
-    }
-
-    /// The batch is undone; its rows are pending as before.
-    pub(super) fn finish_released(&mut self, number: u64) -> Result<(), Error> {
-        self.take_batch(number).map(drop)
-    }
-
-    /// The range of a batch that ends now; an empty one where it had ended already.
-    fn take_batch(&self, number: u64) -> Result<(i64, i64), Error> {
-        let range = self.connection.query_row(
-            "DELETE FROM batch WHERE number = ?1 RETURNING first, last",
-            [number.cast_signed()],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        );
-        Ok(range.optional()?.unwrap_or((1, 0)))
-    }
-
-    /// Notes that a write leaves now and forgets those older than `since`.
-    pub(super) fn note_sent(&self, now: UnixMs, since: UnixMs) -> Result<(), Error> {
-        self.connection
-            .prepare_cached("DELETE FROM sent WHERE at < ?1 OR at > ?2")?
-            .execute([since.0, now.0])?;
-        self.connection.prepare_cached("INSERT INTO sent (at) VALUES (?1)")?.execute([now.0])?;
-        Ok(())
+    /// The id under this name, drawn now if there is none. The one that was drawn when there was but one
+    /// tab goes to the first log that asks.
+    pub(super) fn give_tab_id(&self, name: &str) -> Result<i64, Error> {
+        let sql =
+            "UPDATE meta SET name = ?1 WHERE name = 'tab_id' AND ?1 LIKE '%.log %' RETURNING value";
+        let first = self.connection.query_row(sql, [name], |row| row.get(0)).optional()?;
+        let id = first.unwrap_or_else(database::random_tab_id);
+        self.set_meta(name, id)?;
+        Ok(id)
     }
 
     pub(super) fn set_meta(&self, name: &str, value: i64) -> Result<(), Error> {
@@ -340,6 +303,7 @@ impl<'a> Page<'a> {
             Table::Entry => "SELECT number, payload FROM entry",
             Table::SetAside => "SELECT number, payload FROM set_aside",
             Table::Unrecognised => "SELECT id, body FROM unrecognised",
+            Table::Waiting => "SELECT number, record FROM waiting",
         };
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query(())?;

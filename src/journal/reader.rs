@@ -6,9 +6,15 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::chat::entry::{Entry, EventId};
 use crate::chat::time::UnixMs;
-use crate::journal::batch::Batch;
-use crate::journal::tally::count;
+use crate::journal::batch::{Batch, Draft};
+use crate::journal::delivery::TitleAt;
+use crate::journal::outbox::Range;
+use crate::journal::register::{QueueId, Register};
+use crate::journal::tally::{BookId, count};
 use crate::journal::{Error, Kept, Measure};
+
+/// Most handovers of one batch.
+const HANDOVERS_MAX: usize = 500;
 
 /// A read-only connection. Never held while anything is awaited.
 #[derive(Debug)]
@@ -19,25 +25,74 @@ impl Reader {
         Self(Mutex::new(connection))
     }
 
-    pub(super) fn oldest_pending(&self) -> Result<Option<UnixMs>, Error> {
-        let sql = "SELECT received_at FROM entry ORDER BY number LIMIT 1";
-        Ok(self
-            .with(|db| db.prepare_cached(sql)?.query_row((), |row| row.get(0)).optional())?
-            .map(UnixMs))
+    /// When the oldest row of these queues was received.
+    pub(super) fn oldest_pending(&self, queues: &[QueueId]) -> Result<Option<UnixMs>, Error> {
+        let sql = "SELECT received_at FROM entry WHERE queue = ?1 ORDER BY number LIMIT 1";
+        Ok(self.with(|db| {
+            let mut statement = db.prepare_cached(sql)?;
+            let mut oldest: Option<i64> = None;
+            for queue in queues {
+                let head: Option<i64> =
+                    statement.query_row([queue], |row| row.get(0)).optional()?;
+                oldest = oldest.into_iter().chain(head).min();
+            }
+            Ok(oldest.map(UnixMs))
+        })?)
     }
 
-    /// The oldest pending rows that fit the measure; a single row always fits. None from `before` on.
-    pub(super) fn pending(
+    /// The oldest rows of a book that fit the measure and go to one log tab, and its handovers; a
+    /// single row always fits. None from `before` on.
+    pub(super) fn draft(
         &self,
         tag: &Arc<str>,
+        register: &Register,
+        book: BookId,
         measure: Measure,
+        title_at: &TitleAt,
         before: u64,
-    ) -> Result<Vec<Entry>, Error> {
+    ) -> Result<Draft, Error> {
         let mut bytes = 0;
-        self.entries(tag, 0, before.saturating_sub(1), |taken, entry| {
+        let mut fits = |taken: usize, rows_max: usize, entry: &Entry| {
             bytes += (measure.bytes_of)(entry);
-            taken == 0 || (taken < measure.rows_max && bytes <= measure.bytes_max)
-        })
+            taken < rows_max && (taken == 0 || bytes <= measure.bytes_max)
+        };
+        let end = before.saturating_sub(1);
+        let (mut title, mut log) = (None, (Range::NONE, Vec::new()));
+        if let Some((queue, template)) = self.oldest_log(register, book)? {
+            log = self.entries(tag, Range { queue, first: 0, last: end }, |taken, entry| {
+                let tab = title_at(template, entry.unassigned_at);
+                let is_same = title.as_ref().is_none_or(|title| *title == tab);
+                title = title.take().or(Some(tab));
+                is_same && fits(taken, measure.rows_max, entry)
+            })?;
+        }
+        let room = measure.rows_max - log.1.len().min(measure.rows_max);
+        let queue = register.handovers_of(book);
+        let rows_max = if measure.with_handovers { room.min(HANDOVERS_MAX) } else { 0 };
+        let range = Range { queue, first: 0, last: end };
+        let handovers = self.entries(tag, range, |taken, entry| fits(taken, rows_max, entry))?;
+        let title = title.filter(|_| !log.1.is_empty());
+        Ok(Draft { book, title, log, handovers })
+    }
+
+    /// The log queue of a book whose first row is the oldest, and the title of its tab.
+    fn oldest_log<'r>(
+        &self,
+        register: &'r Register,
+        book: BookId,
+    ) -> Result<Option<(QueueId, &'r str)>, Error> {
+        let sql = "SELECT number FROM entry WHERE queue = ?1 ORDER BY number LIMIT 1";
+        Ok(self.with(|db| {
+            let mut statement = db.prepare_cached(sql)?;
+            let mut oldest: Option<(i64, (QueueId, &str))> = None;
+            for (queue, title) in register.logs_of(book) {
+                let head: Option<i64> =
+                    statement.query_row([queue], |row| row.get(0)).optional()?;
+                let found = head.map(|number| (number, (queue, title)));
+                oldest = oldest.into_iter().chain(found).min();
+            }
+            Ok(oldest.map(|(_, log)| log))
+        })?)
     }
 
     pub(super) fn kept(&self) -> Result<Vec<Kept>, Error> {
@@ -56,10 +111,12 @@ impl Reader {
         })?)
     }
 
-    pub(super) fn open_batch(&self, tag: &Arc<str>) -> Result<Option<Batch>, Error> {
-        let sql = "SELECT number, marker_id, digest, plan, sealed_at, first, last FROM batch";
+    pub(super) fn open_batch(&self, tag: &Arc<str>, book: BookId) -> Result<Option<Batch>, Error> {
+        let sql = "SELECT number, marker_id, digest, plan, sealed_at, board, queue, first, last,
+                       handover_queue, handover_first, handover_last
+                   FROM batch WHERE book = ?1 ORDER BY number";
         let found = self.with(|db| {
-            db.query_row(sql, (), |row| {
+            db.query_row(sql, [book.0], |row| {
                 let batch = Batch {
                     number: count(row, 0)?,
                     marker_id: row.get(1)?,
@@ -67,13 +124,18 @@ impl Reader {
                     plan: row.get(3)?,
                     sealed_at: UnixMs(row.get(4)?),
                     entries: Vec::new(),
+                    handovers: Vec::new(),
+                    board: None,
                 };
-                Ok((batch, count(row, 5)?, count(row, 6)?))
+                let board: Option<String> = row.get(5)?;
+                Ok((batch, board, range(row, 6)?, range(row, 9)?))
             })
             .optional()
         })?;
-        let Some((mut batch, first, last)) = found else { return Ok(None) };
-        batch.entries = self.entries(tag, first, last, |_, _| true)?;
+        let Some((mut batch, board, log, handovers)) = found else { return Ok(None) };
+        batch.board = board.map(|board| serde_json::from_str(&board)).transpose()?;
+        batch.entries = self.entries(tag, log, |_, _| true)?.1;
+        batch.handovers = self.entries(tag, handovers, |_, _| true)?.1;
         Ok(Some(batch))
     }
 
@@ -90,19 +152,19 @@ impl Reader {
         Ok(self.with(|db| db.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional())?)
     }
 
-    /// Entries from `first` to `last`, as long as `wanted` says so.
+    /// Entries of a range, as long as `wanted` says so, and the range that they are.
     fn entries(
         &self,
         tag: &Arc<str>,
-        first: u64,
-        last: u64,
+        range: Range,
         mut wanted: impl FnMut(usize, &Entry) -> bool,
-    ) -> Result<Vec<Entry>, Error> {
-        let sql =
-            "SELECT number, payload FROM entry WHERE number BETWEEN ?1 AND ?2 ORDER BY number";
+    ) -> Result<(Range, Vec<Entry>), Error> {
+        let sql = "SELECT number, payload FROM entry
+                   WHERE queue = ?1 AND number BETWEEN ?2 AND ?3 ORDER BY number";
         let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query([first.cast_signed(), last.cast_signed()])?;
+        let ends = [range.queue, range.first.cast_signed(), range.last.cast_signed()];
+        let mut rows = statement.query(ends)?;
         let mut entries = Vec::new();
         while let Some(row) = rows.next()? {
             let entry = entry(row, tag)?;
@@ -111,7 +173,14 @@ impl Reader {
             }
             entries.push(entry);
         }
-        Ok(entries)
+        let number = |entry: &Entry| entry.event_id.number;
+        let range = match (entries.first(), entries.last()) {
+            (Some(first), Some(last)) => {
+                Range { queue: range.queue, first: number(first), last: number(last) }
+            }
+            _ => Range::NONE,
+        };
+        Ok((range, entries))
     }
 
     fn with<T>(
@@ -120,6 +189,11 @@ impl Reader {
     ) -> rusqlite::Result<T> {
         read(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// A range in three columns from `at` on.
+fn range(row: &Row<'_>, at: usize) -> rusqlite::Result<Range> {
+    Ok(Range { queue: row.get(at)?, first: count(row, at + 1)?, last: count(row, at + 2)? })
 }
 
 /// The journal's own key and tag, drawn when it was made.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::chat::time::UnixMs;
+use crate::chat::waiting::DROPS_WINDOW_MS;
 use crate::journal::page::Page;
 use crate::journal::{Error, Journal};
 
@@ -45,7 +46,9 @@ impl Journal {
     pub async fn sweep(&self, now: UnixMs) -> Result<(), Arc<Error>> {
         const KEYS_A_STEP: i64 = 500;
         let before = now.plus_ms(-self.0.limits.rules.retention_ms);
+        let yesterday = now.plus_ms(-DROPS_WINDOW_MS);
         self.0.writer.commit(move |page| page.forget_unrecognised(before)).await?;
+        while self.0.writer.commit(move |page| page.forget_waits(yesterday, before)).await? > 0 {}
         let mut cursor = Some(Vec::new());
         while let Some(from) = cursor {
             let work = move |page: &mut Page<'_>| page.forget_quiet(before, &from, KEYS_A_STEP);

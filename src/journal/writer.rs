@@ -20,8 +20,10 @@ use crate::causes::Causes;
 use crate::journal::Error;
 use crate::journal::guard::Guard;
 use crate::journal::page::Page;
+use crate::journal::register::Register;
 use crate::journal::reserve::Reserve;
-use crate::journal::tally::Tally;
+use crate::journal::tally::Counters;
+use crate::journal::waiting::Waiting;
 
 /// Most requests in one transaction: keeps the slowest answer of a group near the fastest.
 const GROUP_MAX: usize = 1_024;
@@ -83,11 +85,12 @@ impl std::fmt::Debug for dyn Job {
 }
 
 impl Writer {
-    /// Starts the thread. After every commit the new tally is published, then the waiting are told.
+    /// Starts the thread. After every commit the new counters are published, then the waiting are
+    /// told.
     pub(super) fn start(
         connection: Connection,
-        tally: Tally,
-        published: watch::Sender<Tally>,
+        register: Arc<Register>,
+        published: watch::Sender<Counters>,
         reserve: Option<Reserve>,
         room: Arc<AtomicBool>,
     ) -> std::io::Result<Self> {
@@ -96,9 +99,11 @@ impl Writer {
         room.store(!is_full, Ordering::Relaxed);
         let desk = Desk {
             connection,
-            tally,
+            counters: published.borrow().clone(),
             version: None,
+            register,
             guard: Guard::default(),
+            waiting: Waiting::default(),
             reserve,
             room,
             tried_at: Instant::now(),
@@ -146,17 +151,19 @@ impl Drop for Writer {
 /// What the thread holds between two groups.
 struct Desk {
     connection: Connection,
-    tally: Tally,
+    counters: Counters,
     /// SQLite's word on who committed last, as far as we have read.
     version: Option<i64>,
+    register: Arc<Register>,
     guard: Guard,
+    waiting: Waiting,
     reserve: Option<Reserve>,
     room: Arc<AtomicBool>,
     tried_at: Instant,
     complaints: Complaints,
 }
 
-fn serve(mut desk: Desk, inbox: &Receiver<Box<dyn Job>>, published: &watch::Sender<Tally>) {
+fn serve(mut desk: Desk, inbox: &Receiver<Box<dyn Job>>, published: &watch::Sender<Counters>) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while let Ok(first) = inbox.recv() {
         group.push(first);
@@ -168,13 +175,18 @@ fn serve(mut desk: Desk, inbox: &Receiver<Box<dyn Job>>, published: &watch::Send
         match desk.commit(&mut group) {
             Ok(()) => {
                 // Only a change wakes those who watch.
-                published
-                    .send_if_modified(|told| std::mem::replace(told, desk.tally) != desk.tally);
+                published.send_if_modified(|told| {
+                    let changed = *told != desk.counters;
+                    told.clone_from(&desk.counters);
+                    changed
+                });
                 group.drain(..).for_each(Job::committed);
                 desk.make_room();
             }
             Err(error) => {
                 desk.guard.failed();
+                // Read anew with the next transaction.
+                desk.version = None;
                 desk.complaints.note(&error, group.len());
                 if matches!(error, Error::DiskFull) {
                     desk.give_way();
@@ -194,26 +206,26 @@ impl Desk {
     fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Error> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut before = self.tally;
+        let mut before = self.counters.clone();
         let version = transaction
             .prepare_cached("PRAGMA data_version")?
             .query_row((), |row| row.get(0))
             .map(Some)?;
         if self.version != version {
-            before = Tally::load(&transaction)?;
+            before = self.counters.reloaded(&transaction)?;
             self.guard.catch_up(&transaction)?;
+            self.waiting = Waiting::load(&transaction)?;
         }
         let has_room = self.room.load(Ordering::Relaxed);
-        let mut page = Page::new(&transaction, before, &mut self.guard, has_room);
+        let memory = (&mut self.guard, &mut self.waiting);
+        let mut page = Page::new(&transaction, before.clone(), &self.register, memory, has_room);
         for job in group.iter_mut() {
             job.run(&mut page)?;
         }
-        let (after, is_to_be_purged) = (page.tally, page.is_to_be_purged);
-        if after != before {
-            after.store(&transaction)?;
-        }
+        let (after, is_to_be_purged) = (page.counters, page.is_to_be_purged);
+        after.store(&before, &transaction)?;
         transaction.commit()?;
-        (self.tally, self.version) = (after, version);
+        (self.counters, self.version) = (after, version);
         self.guard.committed();
         if is_to_be_purged {
             self.empty_log();
@@ -245,7 +257,7 @@ impl Desk {
             return;
         }
         self.tried_at = Instant::now();
-        if self.tally.pending() == 0 {
+        if self.counters.tally.pending() == 0 {
             // What was delivered left free pages inside the file; the disk gets them back.
             drop(self.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);"));
         }

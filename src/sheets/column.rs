@@ -1,13 +1,93 @@
-//! The log's columns: their labels, their keys in the sheet's metadata, and how each is dressed.
+//! The columns of our tabs: their labels, their keys in the sheet's metadata, and how each is dressed.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// One column of the log tab.
+/// A tab of ours, by what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// One row an unassignment, for ever.
+    Log,
+    /// One row for each wait that ended.
+    Handovers,
+    /// Who waits now: written as a whole.
+    Board,
+}
+
+impl Purpose {
+    /// Its columns, in the order in which a new tab gets them.
+    pub fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Log => &[
+                Column::UnassignedAt,
+                Column::CustomerName,
+                Column::CustomerPhone,
+                Column::PreviousAgent,
+                Column::AgentPhone,
+                Column::WabaNumber,
+                Column::Status,
+                Column::Chat,
+                Column::ChatId,
+                Column::EventId,
+            ],
+            Self::Handovers => &[
+                Column::CustomerName,
+                Column::CustomerPhone,
+                Column::PreviousAgent,
+                Column::TakenBy,
+                Column::UnassignedAt,
+                Column::TakenAt,
+                Column::Waited,
+                Column::WabaNumber,
+                Column::EventId,
+            ],
+            Self::Board => &[
+                Column::Waiting,
+                Column::UnassignedAt,
+                Column::CustomerName,
+                Column::CustomerPhone,
+                Column::PreviousAgent,
+                Column::AgentPhone,
+                Column::WabaNumber,
+                Column::Drops,
+                Column::Chat,
+            ],
+        }
+    }
+
+    /// How the tab's metadata begins: what it is for, and the version of its columns.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Log => "log.2",
+            Self::Handovers => "handovers.1",
+            Self::Board => "board.1",
+        }
+    }
+
+    /// What it is called in a log line.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Log => "log tab",
+            Self::Handovers => "handovers tab",
+            Self::Board => "board",
+        }
+    }
+
+    /// The row of the labels, from 0: above those of the board stands its sentence.
+    pub(super) const fn header_row(self) -> u32 {
+        match self {
+            Self::Board => 1,
+            Self::Log | Self::Handovers => 0,
+        }
+    }
+}
+
+/// One column of a tab of ours. The order is that of their metadata ids: only ever add at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Column {
-    /// When the chat lost its agent: the only cell that is not text.
+    /// When the chat lost its agent.
     UnassignedAt,
     /// Who waits.
     CustomerName,
@@ -25,14 +105,27 @@ pub enum Column {
     ChatId,
     /// Ours: for audit, and to find a row again where markers cannot be trusted.
     EventId,
+    /// People's: a dropdown that we set once, with the row.
+    Status,
+    /// How long so far, by a formula.
+    Waiting,
+    /// How often the chat was dropped in the last day.
+    Drops,
+    /// Who took the chat.
+    TakenBy,
+    /// When.
+    TakenAt,
+    /// How long the patient had waited by then, in minutes.
+    Waited,
 }
 
-/// The pattern under which people see the time.
+/// The pattern under which people see a time.
 pub const TIME_PATTERN: &str = "yyyy-mm-dd hh:mm:ss";
+/// What the Status column offers; a new row has the first.
+pub const STATUSES: [&str; 4] = ["Waiting", "Called back", "Reassigned", "Done"];
 
 impl Column {
-    /// All of them, in the order in which a new tab gets them.
-    pub const ALL: [Self; 9] = [
+    const ALL: [Self; 15] = [
         Self::UnassignedAt,
         Self::CustomerName,
         Self::CustomerPhone,
@@ -42,9 +135,15 @@ impl Column {
         Self::Chat,
         Self::ChatId,
         Self::EventId,
+        Self::Status,
+        Self::Waiting,
+        Self::Drops,
+        Self::TakenBy,
+        Self::TakenAt,
+        Self::Waited,
     ];
 
-    /// What the header row says when we make it. People may rename it.
+    /// What the header says when we make it. People may rename it.
     pub fn label(self) -> &'static str {
         match self {
             Self::UnassignedAt => "Unassigned at",
@@ -56,6 +155,12 @@ impl Column {
             Self::Chat => "Chat",
             Self::ChatId => "Chat ID",
             Self::EventId => "Event ID",
+            Self::Status => "Status",
+            Self::Waiting => "Waiting",
+            Self::Drops => "Dropped in 24 h",
+            Self::TakenBy => "Taken by",
+            Self::TakenAt => "Taken at",
+            Self::Waited => "Waited (minutes)",
         }
     }
 
@@ -71,6 +176,12 @@ impl Column {
             Self::Chat => "chat",
             Self::ChatId => "chat_id",
             Self::EventId => "event_id",
+            Self::Status => "status",
+            Self::Waiting => "waiting",
+            Self::Drops => "drops",
+            Self::TakenBy => "taken_by",
+            Self::TakenAt => "taken_at",
+            Self::Waited => "waited",
         }
     }
 
@@ -79,16 +190,26 @@ impl Column {
         Self::ALL.into_iter().find(|column| column.key() == key)
     }
 
-    /// The column that a header cell of this text stands for, whatever its capitals.
-    pub fn of_label(label: &str) -> Option<Self> {
+    /// The column of such a tab that a header cell of this text stands for, whatever its capitals.
+    pub fn of_label(purpose: Purpose, label: &str) -> Option<Self> {
         let label = label.trim();
-        Self::ALL.into_iter().find(|column| column.label().eq_ignore_ascii_case(label))
+        let mut columns = purpose.columns().iter().copied();
+        columns.find(|column| column.label().eq_ignore_ascii_case(label))
     }
 
-    /// The number format of the column's cells: whatever is not a time is text, whatever it contains.
+    /// How far its metadata's id is from its tab's.
+    pub(super) fn id_offset(self) -> i32 {
+        self as i32 + 1
+    }
+
+    /// The number format of the column's cells: whatever is not a number is text, whatever it contains.
     pub fn number_format(self) -> Value {
         match self {
-            Self::UnassignedAt => json!({ "type": "DATE_TIME", "pattern": TIME_PATTERN }),
+            Self::UnassignedAt | Self::TakenAt => {
+                json!({ "type": "DATE_TIME", "pattern": TIME_PATTERN })
+            }
+            Self::Waiting => json!({ "type": "TIME", "pattern": "[h]:mm" }),
+            Self::Drops | Self::Waited => json!({ "type": "NUMBER", "pattern": "0" }),
             _ => json!({ "type": "TEXT" }),
         }
     }
@@ -96,9 +217,14 @@ impl Column {
     /// Width of a new column, in pixels.
     pub fn width_px(self) -> u32 {
         match self {
-            Self::UnassignedAt | Self::CustomerName | Self::PreviousAgent => 160,
-            Self::CustomerPhone | Self::AgentPhone | Self::WabaNumber => 135,
-            Self::Chat => 90,
+            Self::UnassignedAt
+            | Self::TakenAt
+            | Self::CustomerName
+            | Self::PreviousAgent
+            | Self::TakenBy => 160,
+            Self::CustomerPhone | Self::AgentPhone | Self::WabaNumber | Self::Waited => 135,
+            Self::Drops | Self::Status => 120,
+            Self::Chat | Self::Waiting => 90,
             Self::ChatId | Self::EventId => 150,
         }
     }

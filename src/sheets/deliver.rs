@@ -1,12 +1,12 @@
 //! Sending one batch once, and finding out what became of it.
 
-use serde_json::Value;
+use serde::Deserialize;
 
-use crate::chat::entry::Entry;
 use crate::sheets::client::{Client, NoAnswer};
 use crate::sheets::layout::Binding;
-use crate::sheets::outcome::{Delivery, Later, Refused, Trouble, later, refused, settled};
-use crate::sheets::rows::{self, MARKER_KEY, Marker, Plan};
+use crate::sheets::outcome::{Delivery, Landing, Later, Refused, Trouble, later, refused, settled};
+use crate::sheets::plan::{Content, MARKER_KEY, Marker, Plan};
+use crate::sheets::rows;
 use crate::sheets::token::TokenTrouble;
 use crate::sheets::verdict::{Answer, Fault, Verdict};
 
@@ -21,8 +21,8 @@ enum MarkerState {
 
 impl Client {
     /// Sends a batch once and finds out what became of it.
-    pub async fn deliver(&self, plan: &Plan, marker: &Marker, entries: &[Entry]) -> Delivery {
-        let answer = match self.write("append", rows::body(plan, marker, entries)).await {
+    pub async fn deliver(&self, plan: &Plan, marker: &Marker, content: Content<'_>) -> Delivery {
+        let answer = match self.write("append", rows::body(plan, marker, content)).await {
             Ok(answer) => answer,
             Err(NoAnswer::Perhaps(why)) => return Delivery::PerhapsApplied(later(why)),
             Err(NoAnswer::NotSent(TokenTrouble::Temporary(why))) => {
@@ -33,14 +33,16 @@ impl Client {
             }
         };
         match answer.verdict(self.account()) {
-            Verdict::Fine if confirms(&answer, plan, marker) => Delivery::Written,
-            Verdict::Fine => {
-                Delivery::PerhapsApplied(later("Google's answer cannot be read".to_owned()))
-            }
+            Verdict::Fine => match landing(&answer, plan, marker) {
+                Some(landing) => Delivery::Written(landing),
+                None => {
+                    Delivery::PerhapsApplied(later("Google's answer cannot be read".to_owned()))
+                }
+            },
             Verdict::ComeAgain { why, after } => Delivery::PerhapsApplied(Later { why, after }),
             Verdict::Unauthorised => Delivery::Unauthorised,
             Verdict::Operator(advice) => Delivery::Refused(Refused::Operator(advice)),
-            Verdict::Refused(fault) if plan.has_marker() => self.after_400(marker, fault).await,
+            Verdict::Refused(fault) if plan.traces.marker => self.after_400(marker, fault).await,
             Verdict::Refused(fault) => Delivery::Refused(refused(fault)),
         }
     }
@@ -48,7 +50,7 @@ impl Client {
     /// A 400 may mean that an earlier send was applied. The marker knows; the text is not trusted.
     async fn after_400(&self, marker: &Marker, fault: Fault) -> Delivery {
         match self.marker_state(marker).await {
-            MarkerState::Ours => Delivery::Written,
+            MarkerState::Ours => Delivery::Written(Landing::Unknown),
             MarkerState::Foreign => Delivery::Refused(Refused::MarkerForeign),
             // Nothing is known of the batch, so it stays as it is; what to mend is known.
             MarkerState::Barred(advice) => Delivery::Refused(Refused::Operator(advice)),
@@ -101,12 +103,47 @@ impl Client {
     }
 }
 
-/// Whether a 2xx is about this batch: it must show our marker.
-fn confirms(answer: &Answer, plan: &Plan, marker: &Marker) -> bool {
-    let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else { return false };
-    let id = body.pointer("/replies/0/createDeveloperMetadata/developerMetadata/metadataId");
-    match plan.has_marker() {
-        true => id.and_then(Value::as_i64) == Some(i64::from(marker.id)),
-        false => body.is_object(),
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Confirmation {
+    #[serde(default)]
+    replies: Vec<Reply>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Reply {
+    create_developer_metadata: Option<Created>,
+    update_developer_metadata: Option<Updated>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Created {
+    developer_metadata: Binding,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Updated {
+    developer_metadata: Vec<Binding>,
+}
+
+/// Where a 2xx says that this batch landed; `None` where it is not about this batch, which it is when it
+/// shows our marker.
+fn landing(answer: &Answer, plan: &Plan, marker: &Marker) -> Option<Landing> {
+    let confirmation: Confirmation = serde_json::from_slice(&answer.body).ok()?;
+    let replies = &confirmation.replies;
+    if plan.traces.marker {
+        let created = replies.first()?.create_developer_metadata.as_ref()?;
+        if created.developer_metadata.metadata_id != marker.id {
+            return None;
+        }
     }
+    let told = replies.iter().find_map(|reply| reply.update_developer_metadata.as_ref());
+    Some(match told {
+        Some(told) if plan.agrees_with(&told.developer_metadata) => Landing::InPlace,
+        Some(_) => Landing::Elsewhere,
+        None => Landing::Unknown,
+    })
 }

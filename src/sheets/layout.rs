@@ -1,13 +1,14 @@
-//! Where our tab and its columns are now, and what to do where they are not.
+//! Where our tabs and their columns are now, and what to do where they are not.
 //!
-//! The tab and every column are bound by developer metadata, which follows them when people rename,
+//! Each tab and every column is bound by developer metadata, which follows them when people rename,
 //! move or insert. Titles and positions are read only once: to find a tab of the configured title
 //! that nobody bound yet. [`decide`] is pure; what it asks for is one atomic request whose ids are
 //! all chosen by us, so that an answer lost on the way cannot make two of anything.
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::sheets::column::Column;
+use crate::sheets::column::{Column, Purpose};
 
 /// Metadata key that binds the tab.
 pub const TAB_KEY: &str = "dts.tab";
@@ -17,39 +18,104 @@ pub const COLUMN_KEY: &str = "dts.column";
 /// What a tab's metadata says: its purpose, the version of its columns, and the title under which it
 /// was made or found. So a renamed tab stays the one that is configured, and services configured for
 /// different titles share a spreadsheet without meeting.
-pub(super) fn tab_value(configured_title: &str) -> String {
-    format!("log.1 {configured_title}")
+pub(super) fn tab_value(tab: &WantedTab) -> String {
+    format!("{} {}", tab.purpose.words(), tab.title)
+}
+
+/// What a log tab's said before it had a Status column.
+fn old_tab_value(tab: &WantedTab) -> Option<String> {
+    (tab.purpose == Purpose::Log).then(|| format!("log.1 {}", tab.title))
 }
 
 /// What we look for in the spreadsheet.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// Title under which the tab is made or first found.
-    pub title: String,
-    /// Id under which it is made; also the id of the metadata that binds it.
-    pub tab_id: i32,
+    /// The tabs, the most important first.
+    pub tabs: Vec<WantedTab>,
     /// The zone of the times written; `None` takes the spreadsheet's own.
     pub time_zone: Option<String>,
 }
 
-/// Our tab as it is now.
+/// One tab that we look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedTab {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Title under which the tab is made or first found.
+    pub title: String,
+    /// Id under which it is made; also the id of the metadata that binds it.
+    pub tab_id: i32,
+}
+
+/// Our tabs as they are now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
+    /// IANA name of the zone of the times written.
+    pub time_zone: String,
+    /// The spreadsheet's own zone: that of its `NOW()`.
+    pub own_zone: String,
+    /// Cells that there are in the whole workbook, used or not.
+    pub cells: u64,
+    /// Our tabs.
+    pub tabs: Vec<TabLayout>,
+    /// Tabs that we do without, and why: a sentence each.
+    pub left_out: Vec<String>,
+}
+
+/// One tab of ours as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TabLayout {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The title under which it was looked for.
+    pub wanted_title: String,
     /// Its id.
     pub sheet_id: i32,
     /// Its title at the moment; for people.
     pub title: String,
-    /// IANA name of the zone of the times written.
-    pub time_zone: String,
+    /// Rows and columns that there are, used or not.
+    pub grid: Grid,
     /// Each column that there is, with its position from 0.
     pub columns: Vec<(Column, u32)>,
+    /// What people prepared in columns of theirs between ours: the dropdown and format that a new row's
+    /// cell is to have, with the position.
+    pub prepared: Vec<(u32, Value)>,
 }
 
 impl Layout {
+    /// The log tab that was looked for under this title.
+    pub fn log(&self, wanted_title: &str) -> Option<&TabLayout> {
+        let mut tabs = self.tabs.iter().filter(|tab| tab.purpose == Purpose::Log);
+        tabs.find(|tab| tab.wanted_title == wanted_title)
+    }
+
+    /// The one tab of another purpose.
+    pub fn tab(&self, purpose: Purpose) -> Option<&TabLayout> {
+        self.tabs.iter().find(|tab| tab.purpose == purpose)
+    }
+
+    /// The same but for what changes with every row: sizes.
+    #[must_use]
+    pub fn without_sizes(&self) -> Self {
+        let mut same = Self { cells: 0, ..self.clone() };
+        same.tabs.iter_mut().for_each(|tab| tab.grid = Grid::default());
+        same
+    }
+}
+
+impl TabLayout {
+    /// Positions that are not ours, left of the last that is.
+    pub fn between(&self) -> Vec<u32> {
+        let end = self.columns.last().map_or(0, |(_, index)| *index);
+        let is_ours = |index: &u32| self.columns.iter().any(|(_, own)| own == index);
+        (0..end).filter(|index| !is_ours(index)).collect()
+    }
+
     /// The labels of the columns that are not there, because people deleted them.
     pub fn missing(&self) -> Vec<&'static str> {
         let is_there = |column: &Column| self.columns.iter().any(|(there, _)| there == column);
-        Column::ALL.into_iter().filter(|column| !is_there(column)).map(Column::label).collect()
+        let columns = self.purpose.columns().iter().copied();
+        columns.filter(|column| !is_there(column)).map(Column::label).collect()
     }
 }
 
@@ -61,6 +127,14 @@ pub struct Spreadsheet {
     pub properties: SpreadsheetProperties,
     /// Its tabs.
     pub sheets: Vec<Tab>,
+}
+
+impl Spreadsheet {
+    /// Cells that there are in all tabs, used or not: what Google's limit counts.
+    pub fn cells(&self) -> u64 {
+        let grids = self.sheets.iter().map(|tab| tab.properties.grid_properties);
+        grids.map(|grid| u64::from(grid.row_count) * u64::from(grid.column_count)).sum()
+    }
 }
 
 /// Of the whole spreadsheet.
@@ -96,9 +170,11 @@ pub struct TabProperties {
 }
 
 /// The size of a tab.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Grid {
+    /// Rows there are, used or not.
+    pub row_count: u32,
     /// Columns there are, used or not.
     pub column_count: u32,
 }
@@ -137,18 +213,20 @@ pub struct DimensionRange {
     pub start_index: u32,
 }
 
-/// What follows from what was found.
+/// What follows from what was found of one tab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// All is there.
-    Ready(Layout),
+    Ready(TabLayout),
     /// No tab of ours and none of the title: make one.
     Make,
-    /// A tab that nobody bound: its first row must be read to go on.
+    /// A tab that nobody bound: its labels must be read to go on.
     ReadHeader(TabAt),
+    /// A log tab of before it had a Status column: it gets one, to the right of all there is.
+    Upgrade(TabAt, Vec<(Column, u32)>),
 }
 
-/// A tab to be bound.
+/// A tab to be bound or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TabAt {
     /// Its id.
@@ -157,8 +235,8 @@ pub struct TabAt {
     pub title: String,
     /// Columns there are.
     pub column_count: u32,
-    /// Whether the tab itself is bound already and only its columns are missing.
-    pub is_bound: bool,
+    /// The id of the metadata that binds it already, where only columns are missing.
+    pub bound_by: Option<i32>,
     /// Whether it has cells at all; a chart on a tab of its own has none.
     pub has_cells: bool,
 }
@@ -172,54 +250,69 @@ pub struct Binder {
     pub added: Vec<(Column, u32)>,
 }
 
-/// Decides from the tabs and the metadata there are.
-pub fn decide(spreadsheet: &Spreadsheet, bindings: &[Binding], wanted: &Wanted) -> Decision {
-    let value = tab_value(&wanted.title);
-    let bound = |tab: &&Tab| {
-        bindings.iter().any(|binding| {
+/// Decides about one tab from the tabs and the metadata there are.
+pub fn decide(spreadsheet: &Spreadsheet, bindings: &[Binding], wanted: &WantedTab) -> Decision {
+    let (value, old_value) = (tab_value(wanted), old_tab_value(wanted));
+    let binding_of = |tab: &Tab| {
+        bindings.iter().find(|binding| {
             binding.metadata_key == TAB_KEY
-                && binding.metadata_value == value
+                && (binding.metadata_value == value
+                    || Some(&binding.metadata_value) == old_value.as_ref())
                 && binding.location.sheet_id == tab.properties.sheet_id
         })
     };
-    let tabs = || spreadsheet.sheets.iter().filter(|tab| bound(tab));
+    let tabs =
+        || spreadsheet.sheets.iter().filter_map(|tab| Some((&tab.properties, binding_of(tab)?)));
     // A copy of the tab may carry the same metadata, but not the same metadata id.
-    let first = bindings.iter().find(|binding| binding.metadata_id == wanted.tab_id);
-    let ours = tabs()
-        .find(|tab| first.is_some_and(|first| first.location.sheet_id == tab.properties.sheet_id))
-        .or_else(|| tabs().next());
-    let Some(tab) = ours.map(|tab| &tab.properties) else {
-        let titled = spreadsheet.sheets.iter().find(|tab| tab.properties.title == wanted.title);
-        return titled.map_or(Decision::Make, |tab| Decision::ReadHeader(at(tab, false)));
+    let first = tabs().find(|(_, binding)| binding.metadata_id == wanted.tab_id);
+    let Some((tab, binding)) = first.or_else(|| tabs().next()) else {
+        // To Google, capitals make no other title.
+        let title = wanted.title.to_lowercase();
+        let mut sheets = spreadsheet.sheets.iter();
+        let titled = sheets.find(|tab| tab.properties.title.to_lowercase() == title);
+        let at = |tab: &Tab| Decision::ReadHeader(at(&tab.properties, None));
+        return titled.map_or(Decision::Make, at);
     };
-    let columns = columns_of(tab.sheet_id, bindings);
+    let columns = columns_of(tab.sheet_id, wanted.purpose, bindings);
     if columns.is_empty() {
-        let tab = Tab { properties: tab.clone() };
-        return Decision::ReadHeader(at(&tab, true));
+        return Decision::ReadHeader(at(tab, Some(binding.metadata_id)));
     }
-    let time_zone = match &wanted.time_zone {
-        Some(zone) => zone.clone(),
-        None => spreadsheet.properties.time_zone.clone(),
-    };
-    Decision::Ready(Layout { sheet_id: tab.sheet_id, title: tab.title.clone(), time_zone, columns })
+    if binding.metadata_value != value {
+        return Decision::Upgrade(at(tab, Some(binding.metadata_id)), columns);
+    }
+    Decision::Ready(TabLayout {
+        purpose: wanted.purpose,
+        wanted_title: wanted.title.clone(),
+        sheet_id: tab.sheet_id,
+        title: tab.title.clone(),
+        grid: tab.grid_properties,
+        columns,
+        prepared: Vec::new(),
+    })
 }
 
-fn at(tab: &Tab, is_bound: bool) -> TabAt {
+fn at(tab: &TabProperties, bound_by: Option<i32>) -> TabAt {
     TabAt {
-        sheet_id: tab.properties.sheet_id,
-        title: tab.properties.title.clone(),
-        column_count: tab.properties.grid_properties.column_count,
-        is_bound,
-        has_cells: matches!(tab.properties.sheet_type.as_str(), "" | "GRID"),
+        sheet_id: tab.sheet_id,
+        title: tab.title.clone(),
+        column_count: tab.grid_properties.column_count,
+        bound_by,
+        has_cells: matches!(tab.sheet_type.as_str(), "" | "GRID"),
     }
 }
 
-fn columns_of(sheet_id: i32, bindings: &[Binding]) -> Vec<(Column, u32)> {
+/// The columns of a tab by the metadata on them, from the left.
+pub(super) fn columns_of(
+    sheet_id: i32,
+    purpose: Purpose,
+    bindings: &[Binding],
+) -> Vec<(Column, u32)> {
     let mut columns: Vec<(Column, u32)> = Vec::new();
     for binding in bindings.iter().filter(|binding| binding.metadata_key == COLUMN_KEY) {
         let Some(range) = &binding.location.dimension_range else { continue };
         let Some(column) = Column::of_key(&binding.metadata_value) else { continue };
-        if range.sheet_id == sheet_id && columns.iter().all(|(known, _)| *known != column) {
+        let is_new = columns.iter().all(|(known, _)| *known != column);
+        if range.sheet_id == sheet_id && is_new && purpose.columns().contains(&column) {
             columns.push((column, range.start_index));
         }
     }
@@ -231,10 +324,10 @@ fn columns_of(sheet_id: i32, bindings: &[Binding]) -> Vec<(Column, u32)> {
 ///
 /// An empty header takes all our columns from the left. One that bears labels of ours keeps them
 /// where they are and gets the missing ones after its last label. One that bears none is foreign.
-pub fn bind(header: &[String]) -> Option<Binder> {
+pub fn bind(purpose: Purpose, header: &[String]) -> Option<Binder> {
     let mut found: Vec<(Column, u32)> = Vec::new();
     for (index, label) in (0_u32..).zip(header) {
-        if let Some(column) = Column::of_label(label)
+        if let Some(column) = Column::of_label(purpose, label)
             && found.iter().all(|(known, _)| *known != column)
         {
             found.push((column, index));
@@ -244,22 +337,22 @@ pub fn bind(header: &[String]) -> Option<Binder> {
     if found.is_empty() && end > 0 {
         return None;
     }
-    let missing =
-        Column::ALL.into_iter().filter(|column| found.iter().all(|(known, _)| known != column));
+    let columns = purpose.columns().iter().copied();
+    let missing = columns.filter(|column| found.iter().all(|(known, _)| known != column));
     let added = missing.zip(end..).collect();
     Some(Binder { found, added })
 }
 
 impl Binder {
     /// All our columns to the right of what the header has.
-    pub(super) fn beside(header: &[String]) -> Self {
-        let added = Column::ALL.into_iter().zip(end_of(header)..).collect();
+    pub(super) fn beside(purpose: Purpose, header: &[String]) -> Self {
+        let added = purpose.columns().iter().copied().zip(end_of(header)..).collect();
         Self { found: Vec::new(), added }
     }
 }
 
 /// The position after the last label.
-fn end_of(header: &[String]) -> u32 {
+pub(super) fn end_of(header: &[String]) -> u32 {
     let labelled = (1_u32..).zip(header).filter(|(_, label)| !label.trim().is_empty());
     labelled.map(|(end, _)| end).last().unwrap_or(0)
 }

@@ -1,50 +1,82 @@
-//! The requests that make or bind our tab: each one atomic, each with ids that we chose.
+//! The requests that make, bind or change a tab of ours: each one atomic, each with ids that we chose.
 
 use serde_json::{Value, json};
 
-use crate::sheets::column::Column;
-use crate::sheets::layout::{Binder, COLUMN_KEY, TAB_KEY, TabAt, Wanted, tab_value};
+use crate::chat::board::LINES_MAX;
+use crate::sheets::column::{Column, Purpose};
+use crate::sheets::layout::{Binder, COLUMN_KEY, TAB_KEY, TabAt, WantedTab, tab_value};
 
-/// Rows of a new tab; appending grows it.
+/// Rows of a new log; appending grows it.
 const ROWS: u32 = 1_000;
+/// What people read when they are about to change the board.
+const BOARD_NOTICE: &str = "Kept by doubletick-sheets: what is changed here is overwritten";
+/// From how many minutes of waiting on a line is coloured, and how: amber, then red.
+type Shade = (u32, [f64; 3]);
+const AMBER: [f64; 3] = [1.0, 0.90, 0.60];
+const RED: [f64; 3] = [0.96, 0.70, 0.68];
 
-/// One atomic request that brings the tab into shape.
+/// From how many minutes of waiting on the board's lines are coloured.
+#[derive(Clone, Copy, Debug)]
+pub struct Shading {
+    /// Amber.
+    pub warn_minutes: u32,
+    /// Red.
+    pub alert_minutes: u32,
+}
+
+/// One atomic request that brings a tab into shape.
 #[derive(Clone, Debug)]
 pub struct Mend {
     /// What it does, for the log.
-    pub what: &'static str,
+    pub what: String,
+    /// Which of the wanted tabs it is about.
+    pub tabs: Vec<WantedTab>,
     pub(super) body: Vec<u8>,
 }
 
-/// Makes the tab with all its columns.
-pub(super) fn make(wanted: &Wanted) -> Mend {
-    let id = wanted.tab_id;
-    let columns: Vec<(Column, u32)> = Column::ALL.into_iter().zip(0..).collect();
-    let mut requests = vec![json!({ "addSheet": { "properties": {
+/// Makes these tabs with all their columns and nothing beside them, all or none.
+pub(super) fn make(wanted: &[&WantedTab], shading: Shading) -> Mend {
+    let requests = wanted.iter().flat_map(|tab| new_tab(tab, shading)).collect();
+    let names: Vec<&str> = wanted.iter().map(|tab| tab.purpose.name()).collect();
+    finished(format!("made the {}", names.join(", the ")), wanted, requests)
+}
+
+fn new_tab(wanted: &WantedTab, shading: Shading) -> Vec<Value> {
+    let (id, purpose) = (wanted.tab_id, wanted.purpose);
+    let columns: Vec<(Column, u32)> = purpose.columns().iter().copied().zip(0..).collect();
+    let lines = u32::try_from(LINES_MAX).unwrap_or(u32::MAX);
+    let rows = if purpose == Purpose::Board { lines + 2 } else { ROWS };
+    let mut properties = json!({
         "sheetId": id,
         "title": wanted.title,
         "gridProperties": {
-            "rowCount": ROWS, "columnCount": columns.len(), "frozenRowCount": 1
+            "rowCount": rows,
+            "columnCount": columns.len(),
+            "frozenRowCount": purpose.header_row() + 1,
         },
-    } } })];
-    requests.push(bind_tab(wanted, id));
+    });
+    if purpose == Purpose::Board {
+        // What a supervisor opens the spreadsheet for stands first.
+        properties["index"] = 0.into();
+    }
+    let mut requests =
+        vec![json!({ "addSheet": { "properties": properties } }), bind_tab(wanted, id)];
     for (column, index) in &columns {
         requests.extend(new_column(wanted, id, *column, *index));
     }
-    finished("made the log tab", requests)
+    if purpose == Purpose::Board {
+        requests.extend(dress_board(id, &columns, shading));
+    }
+    requests
 }
 
 /// Binds a tab that is there, and adds the columns that it lacks to the right of what it has.
-pub(super) fn bind(wanted: &Wanted, tab: &TabAt, binder: &Binder) -> Mend {
+pub(super) fn bind(wanted: &WantedTab, tab: &TabAt, binder: &Binder) -> Mend {
     let id = tab.sheet_id;
     let mut requests = Vec::new();
     let columns_needed = binder.added.iter().map(|(_, index)| index + 1).max().unwrap_or(0);
-    if columns_needed > tab.column_count {
-        requests.push(json!({ "appendDimension": {
-            "sheetId": id, "dimension": "COLUMNS", "length": columns_needed - tab.column_count
-        } }));
-    }
-    if !tab.is_bound {
+    requests.extend(widen(tab, columns_needed));
+    if tab.bound_by.is_none() {
         requests.push(bind_tab(wanted, id));
     }
     for (column, index) in &binder.found {
@@ -55,30 +87,86 @@ pub(super) fn bind(wanted: &Wanted, tab: &TabAt, binder: &Binder) -> Mend {
     }
     if binder.found.is_empty() {
         requests.push(json!({ "updateSheetProperties": {
-            "properties": { "sheetId": id, "gridProperties": { "frozenRowCount": 1 } },
+            "properties": { "sheetId": id, "gridProperties": {
+                "frozenRowCount": wanted.purpose.header_row() + 1
+            } },
             "fields": "gridProperties.frozenRowCount",
         } }));
     }
-    finished("bound the log tab that was there", requests)
+    finished(format!("bound the {} that was there", wanted.purpose.name()), &[wanted], requests)
+}
+
+/// Gives a log tab of before its Status column, at `index`.
+pub(super) fn upgrade(wanted: &WantedTab, tab: &TabAt, index: u32) -> Mend {
+    let mut requests = Vec::from_iter(widen(tab, index + 1));
+    requests.push(json!({ "updateDeveloperMetadata": {
+        "dataFilters": [{ "developerMetadataLookup": { "metadataId": tab.bound_by } }],
+        "developerMetadata": { "metadataValue": tab_value(wanted) },
+        "fields": "metadataValue",
+    } }));
+    requests.extend(new_column(wanted, tab.sheet_id, Column::Status, index));
+    finished("gave the log tab a Status column".to_owned(), &[wanted], requests)
+}
+
+fn widen(tab: &TabAt, columns_needed: u32) -> Option<Value> {
+    let length = columns_needed.checked_sub(tab.column_count).filter(|length| *length > 0)?;
+    Some(json!({ "appendDimension": {
+        "sheetId": tab.sheet_id, "dimension": "COLUMNS", "length": length
+    } }))
+}
+
+/// Colours by waiting time, and the warning that the board is not people's.
+fn dress_board(id: i32, columns: &[(Column, u32)], shading: Shading) -> Vec<Value> {
+    let waiting = columns.iter().find(|(column, _)| *column == Column::Waiting);
+    let index = waiting.map_or(0, |(_, index)| *index);
+    // The first rule that holds counts: the redder one stands first.
+    let shades: [Shade; 2] = [(shading.alert_minutes, RED), (shading.warn_minutes, AMBER)];
+    let mut requests: Vec<Value> = (0..)
+        .zip(shades)
+        .map(|(at, (minutes, [red, green, blue]))| {
+            json!({ "addConditionalFormatRule": { "index": at, "rule": {
+                "ranges": [{
+                    "sheetId": id, "startRowIndex": 2,
+                    "startColumnIndex": index, "endColumnIndex": index + 1,
+                }],
+                "booleanRule": {
+                    // A formula without a decimal point, which not every locale writes as we do.
+                    "condition": { "type": "NUMBER_GREATER", "values": [
+                        { "userEnteredValue": format!("={minutes}/1440") }
+                    ] },
+                    "format": { "backgroundColorStyle": { "rgbColor": {
+                        "red": red, "green": green, "blue": blue
+                    } } },
+                },
+            } } })
+        })
+        .collect();
+    requests.push(json!({ "repeatCell": {
+        "range": { "sheetId": id, "startRowIndex": 0, "endRowIndex": 1 },
+        "cell": { "userEnteredFormat": { "textFormat": { "bold": true, "fontSize": 12 } } },
+        "fields": "userEnteredFormat.textFormat(bold,fontSize)",
+    } }));
+    requests.push(json!({ "addProtectedRange": { "protectedRange": {
+        "range": { "sheetId": id }, "description": BOARD_NOTICE, "warningOnly": true,
+    } } }));
+    requests
 }
 
 /// The id makes binding the same tab twice impossible: Google refuses an id that exists.
-fn bind_tab(wanted: &Wanted, sheet_id: i32) -> Value {
+fn bind_tab(wanted: &WantedTab, sheet_id: i32) -> Value {
     json!({ "createDeveloperMetadata": { "developerMetadata": {
         "metadataId": wanted.tab_id,
         "metadataKey": TAB_KEY,
-        "metadataValue": tab_value(&wanted.title),
+        "metadataValue": tab_value(wanted),
         "location": { "sheetId": sheet_id },
         "visibility": "DOCUMENT",
     } } })
 }
 
 /// The ids after the tab's own; with its column a binding vanishes, and its id is free again.
-fn bind_column(wanted: &Wanted, sheet_id: i32, column: Column, index: u32) -> Value {
-    let ordinal = Column::ALL.into_iter().zip(1..).find(|(known, _)| *known == column);
-    let offset: i32 = ordinal.map_or(0, |(_, ordinal)| ordinal);
+fn bind_column(wanted: &WantedTab, sheet_id: i32, column: Column, index: u32) -> Value {
     json!({ "createDeveloperMetadata": { "developerMetadata": {
-        "metadataId": wanted.tab_id + offset,
+        "metadataId": wanted.tab_id + column.id_offset(),
         "metadataKey": COLUMN_KEY,
         "metadataValue": column.key(),
         "location": { "dimensionRange": columns(sheet_id, index) },
@@ -87,9 +175,10 @@ fn bind_column(wanted: &Wanted, sheet_id: i32, column: Column, index: u32) -> Va
 }
 
 /// Header, format, width and binding of one column.
-fn new_column(wanted: &Wanted, sheet_id: i32, column: Column, index: u32) -> Vec<Value> {
+fn new_column(wanted: &WantedTab, sheet_id: i32, column: Column, index: u32) -> Vec<Value> {
+    let header_row = wanted.purpose.header_row();
     let mut requests = vec![json!({ "updateCells": {
-        "start": { "sheetId": sheet_id, "rowIndex": 0, "columnIndex": index },
+        "start": { "sheetId": sheet_id, "rowIndex": header_row, "columnIndex": index },
         "rows": [{ "values": [{
             "userEnteredValue": { "stringValue": column.label() },
             "userEnteredFormat": { "textFormat": { "bold": true } },
@@ -98,7 +187,7 @@ fn new_column(wanted: &Wanted, sheet_id: i32, column: Column, index: u32) -> Vec
     } })];
     requests.push(json!({ "repeatCell": {
         "range": {
-            "sheetId": sheet_id, "startRowIndex": 1,
+            "sheetId": sheet_id, "startRowIndex": header_row + 1,
             "startColumnIndex": index, "endColumnIndex": index + 1,
         },
         "cell": { "userEnteredFormat": { "numberFormat": column.number_format() } },
@@ -120,6 +209,7 @@ fn columns(sheet_id: i32, index: u32) -> Value {
     })
 }
 
-fn finished(what: &'static str, requests: Vec<Value>) -> Mend {
-    Mend { what, body: json!({ "requests": requests }).to_string().into_bytes() }
+fn finished(what: String, wanted: &[&WantedTab], requests: Vec<Value>) -> Mend {
+    let body = json!({ "requests": requests }).to_string().into_bytes();
+    Mend { what, tabs: wanted.iter().copied().cloned().collect(), body }
 }

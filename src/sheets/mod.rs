@@ -1,7 +1,7 @@
 //! Google Sheets: one spreadsheet, spoken to so that what was done can always be found out.
 //!
-//! A batch is one atomic `batchUpdate`: a marker whose id may exist only once, then the rows. Google
-//! applies all of it or nothing and refuses an id in use, so of any number of sends at most one is
+//! A batch is one atomic `batchUpdate`: a marker whose id may exist only once, then the rows, then the
+//! board. Google applies all of it or nothing and refuses an id in use, so of any number of sends at most one is
 //! applied; and the marker can be read to learn whether one was. `appendCells` is used and never
 //! `values.append`, which loses rows under a filter while answering 200.
 //!
@@ -20,6 +20,10 @@ mod client;
 mod deliver;
 mod mend;
 mod outcome;
+mod picture;
+mod plan;
+mod repair;
+mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -30,19 +34,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 pub use crate::sheets::client::Client;
-pub use crate::sheets::layout::{Layout, Wanted};
-pub use crate::sheets::mend::Mend;
-pub use crate::sheets::outcome::{Delivery, Later, Refused, Survey, Trouble};
-pub use crate::sheets::rows::{Marker, Plan};
+pub use crate::sheets::column::Purpose;
+pub use crate::sheets::layout::{Layout, TabLayout, Wanted, WantedTab};
+pub use crate::sheets::mend::{Mend, Shading};
+pub use crate::sheets::outcome::{Delivery, Landing, Later, Refused, Survey, Trouble};
+pub use crate::sheets::picture::LINE_BYTES;
+pub use crate::sheets::plan::{Content, Marker, Needs, Plan, Traces};
+pub use crate::sheets::repair::Repaired;
 
 use crate::chat::entry::Entry;
 use crate::sheets::client::NoAnswer;
 use crate::sheets::column::Column;
-use crate::sheets::layout::{
-    Binder, Binding, COLUMN_KEY, Decision, Spreadsheet, TAB_KEY, bind, decide,
-};
+use crate::sheets::layout::{Binding, Spreadsheet};
 use crate::sheets::outcome::{answered, later, settled};
-use crate::sheets::rows::MARKER_KEY;
+use crate::sheets::plan::MARKER_KEY;
 use crate::sheets::verdict::Answer;
 
 #[derive(Deserialize, Default)]
@@ -68,40 +73,6 @@ impl Client {
         Ok(found.properties.title)
     }
 
-    /// Looks where our tab and columns are.
-    ///
-    /// # Errors
-    /// [`Trouble::Operator`] also where a tab of the wanted title holds something else.
-    pub async fn survey(&self, wanted: &Wanted) -> Result<Survey, Trouble> {
-        let fields = [(
-            "fields",
-            "spreadsheetId,properties(title,timeZone),\
-             sheets.properties(sheetId,title,sheetType,gridProperties(rowCount,columnCount))",
-        )];
-        let spreadsheet: Spreadsheet = self.parsed(self.read("spreadsheet", "", &fields).await)?;
-        let bindings = self.search(&[TAB_KEY, COLUMN_KEY]).await?;
-        let tab = match decide(&spreadsheet, &bindings, wanted) {
-            Decision::Ready(layout) => return Ok(Survey::Ready(layout)),
-            Decision::Make => return Ok(Survey::Mend(mend::make(wanted))),
-            Decision::ReadHeader(tab) => tab,
-        };
-        let foreign = || {
-            Trouble::Operator(format!(
-                "the tab `{}` holds something else: rename it, or set SHEET_NAME to another title",
-                tab.title
-            ))
-        };
-        if !tab.has_cells {
-            return Err(foreign());
-        }
-        let header = self.values(&tab.title, "1:1", "ROWS").await?.into_iter().next();
-        let header = header.unwrap_or_default();
-        // A tab that is ours and lost all its columns gets them anew beside what is there.
-        let binder = bind(&header).or_else(|| tab.is_bound.then(|| Binder::beside(&header)));
-        let binder = binder.ok_or_else(foreign)?;
-        Ok(Survey::Mend(mend::bind(wanted, &tab, &binder)))
-    }
-
     /// Sends one mend. Looking again afterwards tells what became of it.
     ///
     /// # Errors
@@ -117,8 +88,8 @@ impl Client {
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn holds_any(&self, layout: &Layout, entries: &[Entry]) -> Result<bool, Trouble> {
-        let Some((_, index)) = layout.columns.iter().find(|(c, _)| *c == Column::EventId) else {
+    pub async fn holds_any(&self, tab: &TabLayout, entries: &[Entry]) -> Result<bool, Trouble> {
+        let Some((_, index)) = tab.columns.iter().find(|(c, _)| *c == Column::EventId) else {
             return Err(Trouble::Operator(
                 "the Event ID column was deleted, and without it or trustworthy markers rows could \
                  be doubled: undo its deletion"
@@ -126,7 +97,7 @@ impl Client {
             ));
         };
         let letters = column_letters(*index);
-        let column = self.values(&layout.title, &format!("{letters}:{letters}"), "COLUMNS").await?;
+        let column = self.values(&tab.title, &format!("{letters}:{letters}"), "COLUMNS").await?;
         let ids: HashSet<&str> = column.iter().flatten().map(String::as_str).collect();
         Ok(entries.iter().any(|entry| ids.contains(entry.event_id.to_string().as_str())))
     }
@@ -189,6 +160,22 @@ impl Client {
         range: &str,
         dimension: &str,
     ) -> Result<Vec<Vec<String>>, Trouble> {
+        let text = |value: Value| match value {
+            Value::String(text) => text,
+            Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        let values = self.values_of(title, range, dimension).await?;
+        Ok(values.into_iter().map(|line| line.into_iter().map(text).collect()).collect())
+    }
+
+    /// The cells of a range of a tab, numbers as numbers. Blank ends are left out.
+    async fn values_of(
+        &self,
+        title: &str,
+        range: &str,
+        dimension: &str,
+    ) -> Result<Vec<Vec<Value>>, Trouble> {
         #[derive(Deserialize, Default)]
         #[serde(default)]
         struct Range {
@@ -197,12 +184,7 @@ impl Client {
         let suffix = format!("/values/'{}'!{range}", title.replace('\'', "''"));
         let query = [("majorDimension", dimension), ("valueRenderOption", "UNFORMATTED_VALUE")];
         let found: Range = self.parsed(self.read("values", &suffix, &query).await)?;
-        let text = |value: &Value| match value {
-            Value::String(text) => text.clone(),
-            Value::Null => String::new(),
-            other => other.to_string(),
-        };
-        Ok(found.values.iter().map(|line| line.iter().map(text).collect()).collect())
+        Ok(found.values)
     }
 
     fn parsed<T: for<'de> Deserialize<'de>>(

@@ -12,7 +12,7 @@ use crate::sheets::verdict::{Answer, Fault, Verdict};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// It is in the sheet, by this send or an earlier one.
-    Written,
+    Written(Landing),
     /// This send did nothing, for a cause that passes.
     NotApplied(Later),
     /// This send may have been or may yet be applied.
@@ -24,6 +24,17 @@ pub enum Delivery {
     Undecided(Later),
     /// This send did nothing, and the same again would do nothing.
     Refused(Refused),
+}
+
+/// Whether a batch's cells stand in the columns that they were sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landing {
+    /// Google's answer says so.
+    InPlace,
+    /// A column was moved before the batch was applied.
+    Elsewhere,
+    /// The answer that would tell was lost, or does not tell.
+    Unknown,
 }
 
 /// Why not now, and what Google asks us to wait.
@@ -50,6 +61,11 @@ pub enum Refused {
     MarkerForeign,
     /// There is no room for its marker.
     MarkersFull,
+    /// Google does not like to be asked where the columns are.
+    PositionsUntold,
+    /// Something in one of its tabs keeps it out; the sentence says what to do. The other tabs may be
+    /// well.
+    Part(String),
     /// A human must act; the sentence says what to do.
     Operator(String),
 }
@@ -68,9 +84,9 @@ pub enum Trouble {
 /// What a look at the spreadsheet found.
 #[derive(Clone, Debug)]
 pub enum Survey {
-    /// Our tab is there.
+    /// Our tabs are there.
     Ready(Layout),
-    /// Our tab is to be made or bound first.
+    /// One of them is to be made or bound first.
     Mend(Mend),
 }
 
@@ -108,7 +124,8 @@ pub(super) fn refused(fault: Fault) -> Refused {
         Fault::TabGone => Refused::TabGone,
         Fault::Narrow => Refused::Reshaped,
         Fault::MarkersFull => Refused::MarkersFull,
-        Fault::Operator(advice) => Refused::Operator(advice),
+        Fault::PositionsUntold => Refused::PositionsUntold,
+        Fault::Operator(advice) => Refused::Part(advice),
         // Without a marker nothing of ours has an id that could be in use.
         Fault::Taken => Refused::MarkerForeign,
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::sheets::client::Client;
 use crate::sheets::outcome::{answered, settled};
-use crate::sheets::rows::MARKER_KEY;
+use crate::sheets::plan::MARKER_KEY;
 use crate::sheets::verdict::Verdict;
 use crate::sheets::{Trouble, delete_metadata};
 

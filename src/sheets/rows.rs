@@ -1,82 +1,25 @@
-//! The bytes of a batch: its marker, then its rows. The same members and plan give the same bytes.
+//! The bytes of a batch: its marker, then its rows, then the board. The same content and plan give the
+//! same bytes.
+
+use std::borrow::Cow;
 
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::chat::entry::Entry;
 use crate::chat::text::Personal;
-use crate::sheets::column::Column;
-use crate::sheets::layout::Layout;
+use crate::sheets::column::{Column, STATUSES};
+use crate::sheets::layout::COLUMN_KEY;
+use crate::sheets::picture;
+use crate::sheets::plan::{Content, Marker, Place, Plan};
 
-/// Metadata key of a batch's marker.
-pub const MARKER_KEY: &str = "dts.batch";
 /// What each appended cell says of itself; nothing else of the row is touched.
-const FIELDS: &str =
+pub(super) const FIELDS: &str = "userEnteredValue,userEnteredFormat.numberFormat,\
+                                 userEnteredFormat.textFormat.link,dataValidation";
+/// The same of the handovers, which have no dropdown.
+const PLAIN_FIELDS: &str =
     "userEnteredValue,userEnteredFormat.numberFormat,userEnteredFormat.textFormat.link";
-
-/// Where a batch's rows go: written down when the batch is sealed, so that it never changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
-    sheet_id: i32,
-    time_zone: String,
-    columns: Vec<(Column, u32)>,
-    /// Whether a marker travels with the rows. Without one, the Event ID column must tell.
-    has_marker: bool,
-}
-
-/// The marker of a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Marker {
-    /// Its id: taken means that the batch was applied.
-    pub id: i32,
-    /// Whose it is: a hash of the batch, and when it was sealed.
-    pub value: String,
-}
-
-impl Marker {
-    /// The marker of the batch of this id and hash, sealed at this time (seconds since 1970).
-    pub fn new(id: i32, digest: &str, sealed_at_s: i64) -> Self {
-        Self { id, value: format!("{digest}@{sealed_at_s}") }
-    }
-
-    /// When the batch of a marker that says this was sealed; `None` if it is not one of ours.
-    pub(super) fn sealed_at_s(value: &str) -> Option<i64> {
-        value.split_once('@')?.1.parse().ok()
-    }
-}
-
-impl Plan {
-    /// The plan for the tab as it is now.
-    pub fn new(layout: &Layout, has_marker: bool) -> Self {
-        Self {
-            sheet_id: layout.sheet_id,
-            time_zone: layout.time_zone.clone(),
-            columns: layout.columns.clone(),
-            has_marker,
-        }
-    }
-
-    /// Reads what [`Plan::to_text`] wrote; `None` if it is not a plan.
-    pub fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-
-    /// The plan in words that a journal can keep.
-    pub fn to_text(&self) -> String {
-        json!(self).to_string()
-    }
-
-    /// The tab that the rows go to.
-    pub fn sheet_id(&self) -> i32 {
-        self.sheet_id
-    }
-
-    /// Whether a marker travels with the rows.
-    pub fn has_marker(&self) -> bool {
-        self.has_marker
-    }
-}
 
 #[derive(Serialize)]
 struct Update<'a> {
@@ -87,32 +30,45 @@ struct Update<'a> {
 #[serde(rename_all = "camelCase")]
 enum Request<'a> {
     CreateDeveloperMetadata(Value),
+    UpdateDeveloperMetadata(Value),
     #[serde(rename_all = "camelCase")]
     AppendCells {
         sheet_id: i32,
         rows: Vec<Row<'a>>,
         fields: &'a str,
     },
+    UpdateCells(Value),
+    AppendDimension(Value),
 }
 
 #[derive(Serialize)]
 struct Row<'a> {
-    values: Vec<Cell<'a>>,
+    values: Vec<Appended<'a>>,
+}
+
+/// A cell of ours, or one of people's that stays as they prepared it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Appended<'a> {
+    Ours(Cell<'a>),
+    Theirs(Value),
 }
 
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Cell<'a> {
+pub(super) struct Cell<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    user_entered_value: Option<Entered<'a>>,
+    pub(super) user_entered_value: Option<Entered<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_entered_format: Option<Format>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_validation: Option<Value>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-enum Entered<'a> {
-    StringValue(std::borrow::Cow<'a, str>),
+pub(super) enum Entered<'a> {
+    StringValue(Cow<'a, str>),
     NumberValue(f64),
 }
 
@@ -125,23 +81,44 @@ struct Format {
 }
 
 /// The whole request of a batch.
-pub(super) fn body(plan: &Plan, marker: &Marker, entries: &[Entry]) -> Vec<u8> {
+pub(super) fn body(plan: &Plan, marker: &Marker, content: Content<'_>) -> Vec<u8> {
     let zone = time_zone(&plan.time_zone);
     let mut requests = Vec::new();
     // First, so that a refusal of the marker names request 0 and stands before all else.
-    if plan.has_marker {
-        requests.push(Request::CreateDeveloperMetadata(json!({ "developerMetadata": {
-            "metadataId": marker.id,
-            "metadataKey": MARKER_KEY,
-            "metadataValue": marker.value,
-            "location": { "sheetId": plan.sheet_id },
-            "visibility": "DOCUMENT",
-        } })));
+    if plan.traces.marker {
+        requests.push(Request::CreateDeveloperMetadata(marker.request()));
     }
-    let rows = entries.iter().map(|entry| row(plan, entry, &zone)).collect();
-    requests.push(Request::AppendCells { sheet_id: plan.sheet_id, rows, fields: FIELDS });
+    if plan.traces.positions {
+        requests.push(Request::UpdateDeveloperMetadata(where_the_columns_are()));
+    }
+    if let Some(place) = plan.log.as_ref().filter(|_| !content.log.is_empty()) {
+        requests.push(append(place, content.log, &zone, FIELDS));
+    }
+    if let Some(place) = plan.handovers.as_ref().filter(|_| !content.handovers.is_empty()) {
+        requests.push(append(place, content.handovers, &zone, PLAIN_FIELDS));
+    }
+    if let (Some(place), Some(board)) = (&plan.board, content.board) {
+        let lines = board.lines.len();
+        if let Some(length) = picture::rows_lacking(plan.board_rows, lines) {
+            requests.push(Request::AppendDimension(json!({
+                "sheetId": place.sheet_id, "dimension": "ROWS", "length": length
+            })));
+        }
+        requests
+            .extend(picture::requests(plan, place, board).into_iter().map(Request::UpdateCells));
+    }
     // Strings, numbers and maps of them always serialise.
     serde_json::to_vec(&Update { requests }).unwrap_or_default()
+}
+
+/// Changes nothing, and is answered with every binding as it is at that very moment of the batch:
+/// "the updated developer metadata" (Google, `UpdateDeveloperMetadataResponse`), locations included.
+pub(super) fn where_the_columns_are() -> Value {
+    json!({
+        "dataFilters": [{ "developerMetadataLookup": { "metadataKey": COLUMN_KEY } }],
+        "developerMetadata": { "visibility": "DOCUMENT" },
+        "fields": "visibility",
+    })
 }
 
 /// The zone of that name. An unknown one is UTC: `check` and the start say so.
@@ -149,23 +126,42 @@ pub fn time_zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 
-fn row<'a>(plan: &Plan, entry: &'a Entry, zone: &TimeZone) -> Row<'a> {
-    let width = plan.columns.iter().map(|(_, index)| *index as usize + 1).max().unwrap_or(0);
+fn append<'a>(
+    place: &Place,
+    entries: &'a [Entry],
+    zone: &TimeZone,
+    fields: &'a str,
+) -> Request<'a> {
+    let rows = entries.iter().map(|entry| row(place, entry, zone)).collect();
+    Request::AppendCells { sheet_id: place.sheet_id, rows, fields }
+}
+
+fn row<'a>(place: &Place, entry: &'a Entry, zone: &TimeZone) -> Row<'a> {
+    let width = place.columns.iter().map(|(_, index)| *index as usize + 1).max().unwrap_or(0);
     let mut values = Vec::new();
-    values.resize_with(width, Cell::default);
-    for (column, index) in &plan.columns {
-        values[*index as usize] = cell(*column, entry, zone);
+    values.resize_with(width, || Appended::Ours(Cell::default()));
+    for (index, prepared) in &place.prepared {
+        if let Some(value) = values.get_mut(*index as usize) {
+            *value = Appended::Theirs(prepared.clone());
+        }
+    }
+    for (column, index) in &place.columns {
+        values[*index as usize] = Appended::Ours(cell(*column, entry, zone));
     }
     Row { values }
 }
 
-fn cell<'a>(column: Column, entry: &'a Entry, zone: &TimeZone) -> Cell<'a> {
+/// What a column's cell of an entry is.
+pub(super) fn cell<'a>(column: Column, entry: &'a Entry, zone: &TimeZone) -> Cell<'a> {
     let text = |text: &'a Personal| {
         if text.is_blank() { None } else { Some(Entered::StringValue(text.reveal().into())) }
     };
+    let time = |at: crate::chat::time::UnixMs| Some(Entered::NumberValue(at.serial_in(zone)));
     let mut format = Format { number_format: column.number_format(), text_format: None };
+    let mut data_validation = None;
+    let handover = entry.handover.as_ref();
     let user_entered_value = match column {
-        Column::UnassignedAt => Some(Entered::NumberValue(entry.unassigned_at.serial_in(zone))),
+        Column::UnassignedAt => time(entry.unassigned_at),
         Column::CustomerName => text(&entry.customer_name),
         Column::CustomerPhone => text(&entry.customer_phone),
         Column::PreviousAgent => text(&entry.previous_agent),
@@ -177,14 +173,40 @@ fn cell<'a>(column: Column, entry: &'a Entry, zone: &TimeZone) -> Cell<'a> {
             format.text_format = Some(json!({ "link": { "uri": url } }));
             Entered::StringValue("Open chat".into())
         }),
+        Column::Status => {
+            let choices: Vec<Value> =
+                STATUSES.iter().map(|status| json!({ "userEnteredValue": status })).collect();
+            data_validation = Some(json!({
+                "condition": { "type": "ONE_OF_LIST", "values": choices }, "showCustomUi": true
+            }));
+            Some(Entered::StringValue(STATUSES[0].into()))
+        }
+        Column::TakenBy => match handover {
+            Some(handover) if handover.is_closed => Some(Entered::StringValue("closed".into())),
+            Some(handover) => text(&handover.agent),
+            None => None,
+        },
+        Column::TakenAt => handover.and_then(|handover| time(handover.taken_at)),
+        Column::Waited => handover.map(|handover| {
+            Entered::NumberValue(minutes(handover.taken_at.since_ms(entry.unassigned_at)))
+        }),
+        // Of the board alone.
+        Column::Waiting | Column::Drops => None,
     };
-    Cell { user_entered_value, user_entered_format: Some(format) }
+    Cell { user_entered_value, user_entered_format: Some(format), data_validation }
+}
+
+/// Minutes to a tenth; none where a clock went backwards.
+fn minutes(milliseconds: i64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "tenths of minutes stay far below 2^52")]
+    let tenths = (milliseconds.max(0) / 6_000) as f64;
+    tenths / 10.0
 }
 
 /// An upper bound of what a row takes on the wire, in bytes.
 ///
-/// Formats, keys and brackets of nine cells are under 1,200 bytes; blank cells of columns that
-/// people inserted between ours are 3 bytes each and not counted.
+/// Formats, keys, brackets and the dropdown of ten cells are under 1,500 bytes; blank cells of columns
+/// that people inserted between ours are 3 bytes each and not counted.
 pub fn bytes_of(entry: &Entry) -> usize {
     let escaped = |text: &Personal| {
         let text = text.reveal();
@@ -198,6 +220,7 @@ pub fn bytes_of(entry: &Entry) -> usize {
         &entry.waba_number,
         &entry.chat_id,
     ];
+    let taken_by = entry.handover.as_ref().map_or(0, |handover| escaped(&handover.agent));
     let link = entry.waba_number.reveal().len() + entry.customer_phone.reveal().len();
-    1_200 + link + texts.into_iter().map(escaped).sum::<usize>()
+    1_500 + link + taken_by + texts.into_iter().map(escaped).sum::<usize>()
 }

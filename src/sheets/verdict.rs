@@ -53,6 +53,8 @@ pub enum Fault {
     Taken,
     /// No room for another marker.
     MarkersFull,
+    /// Asking where the columns are.
+    PositionsUntold,
     /// The tab is not there any more.
     TabGone,
     /// The tab has fewer columns than we thought.
@@ -147,6 +149,8 @@ fn fault(body: &Body) -> Fault {
     let operator = |sentence: &str| Fault::Operator(sentence.to_owned());
     if body.says("already exists") {
         Fault::Taken
+    } else if body.says("].updateDeveloperMetadata") {
+        Fault::PositionsUntold
     } else if body.says("maximum of 50000 characters") {
         Fault::Row("a cell would exceed 50,000 characters")
     } else if body.says("Request payload size exceeds") || body.says("requests in a single batch") {

@@ -6,22 +6,25 @@
 //! and without the quota, and tells the rows a second. `BENCH_ROWS` (default 1,000,000) is how many.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use doubletick_sheets::app::clock::now;
 use doubletick_sheets::chat::memory::Rules;
 use doubletick_sheets::chat::recognise::{Recognised, recognise};
-use doubletick_sheets::forwarder::{Forwarder, Options};
+use doubletick_sheets::chat::route::{Destination, Routes};
+use doubletick_sheets::forwarder::pace::Pace;
+use doubletick_sheets::forwarder::{BoardOptions, Forwarder, Options};
 use doubletick_sheets::journal::{Journal, Limits};
-use doubletick_sheets::sheets::Client;
 use doubletick_sheets::sheets::token::Token;
+use doubletick_sheets::sheets::{Client, Shading};
 use doubletick_sheets::status::Status;
 use fake_google::FakeGoogle;
 use serde_json::json;
 
 use crate::server::{Kind, Running};
 
+const TAB: &str = "Unassigned chats";
 const TOGETHER: u64 = 1_024;
 const STEP: u64 = 100_000;
 
@@ -45,7 +48,10 @@ pub(crate) async fn run(rows: u64) {
 
 fn journal(dir: &Path) -> Journal {
     let rules = Rules { resend_window_ms: 120_000, retention_ms: 30 * 86_400_000 };
-    Journal::open(dir, Limits { pending_rows_max: u64::MAX >> 2, rules }).unwrap()
+    let spreadsheet = "1FakeqX9vT0mYd3LkR7sWc2HnB5gJpZ8uEaKoVtMiQrS".to_owned();
+    let place = Destination { spreadsheet, title: TAB.to_owned() };
+    let limits = Limits { pending_rows_max: u64::MAX >> 2, rules };
+    Journal::open(dir, limits, Routes::new(place, Vec::new())).unwrap()
 }
 
 async fn fill(dir: &Path, rows: u64) {
@@ -90,16 +96,23 @@ async fn drain(dir: &Path, google: &FakeGoogle, rows: u64) {
     let client = Arc::new(Client::new(&url, &id, token, Arc::clone(&status)).unwrap());
     let options = Options {
         name: "default".to_owned(),
-        sheet_name: "Unassigned chats".to_owned(),
+        book: journal.books()[0].1,
+        log_titles: vec![TAB.to_owned()],
+        board: BoardOptions {
+            title: "Unattended now".to_owned(),
+            hours_max: 24,
+            shading: Shading { warn_minutes: 15, alert_minutes: 60 },
+        },
         time_zone: None,
         writes_per_minute_max: u32::MAX,
         now,
     };
-    let forwarder = Forwarder::new(journal.clone(), client, status, options).await.unwrap();
+    let pace = Arc::new(Mutex::new(Pace::new(u32::MAX, Vec::new())));
+    let forwarder = Forwarder::new(journal.clone(), client, status, pace, options).await.unwrap();
     let started = Instant::now();
-    let mut tally = journal.watch();
+    let mut counters = journal.watch();
     let drained = async {
-        tally.wait_for(|tally| tally.pending() == 0).await.unwrap();
+        counters.wait_for(|counters| counters.tally.pending() == 0).await.unwrap();
     };
     forwarder.run(drained).await;
     let seconds = started.elapsed().as_secs_f64();

@@ -180,8 +180,10 @@ async fn the_quota_is_kept_across_a_restart() {
     let clinic = Clinic::new().with("MAX_WRITES_PER_MINUTE", "6");
     let mut service = clinic.open();
     let mut rows = 0;
-    // With the making of the tab, three writes are half of a minute's and leave at once.
-    while rows < 2 {
+    clinic.settled().await;
+    // With the making of the tabs and of the board, three writes are half of a minute's and leave at
+    // once.
+    while rows < 1 {
         rows += 1;
         service.take(&unassigned(&format!("chat_{rows}"))).await;
         clinic.expect_rows(rows);
@@ -220,7 +222,7 @@ async fn token_trouble_delays_and_passes() {
 async fn a_poisoned_row_is_set_aside_and_the_rest_goes_on() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    service.wait_for_sheet("delivering").await;
+    clinic.settled().await;
     // While the first write is under way the other rows gather; then whatever travels with the
     // poisoned one is refused, until it is refused alone.
     clinic.google.fail_next_write(Fault::Slow(Duration::from_secs(1)));
@@ -249,7 +251,7 @@ async fn a_poisoned_row_is_set_aside_and_the_rest_goes_on() {
 async fn an_unreadable_marker_is_asked_again_instead_of_sending_again() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    service.wait_for_sheet("delivering").await;
+    clinic.settled().await;
     clinic.google.fail_next_write(Fault::LoseAnswer);
     for _ in 0..3 {
         clinic.google.fail_next_read(Fault::Refuse(Refusal::Unavailable503));

@@ -5,6 +5,8 @@
 
 mod harness;
 mod accepting;
+mod board;
+mod routes;
 mod exactly_once;
 mod remembering;
 mod sheet;

@@ -72,9 +72,12 @@ async fn a_protected_tab_is_said_and_resumed() {
 async fn a_refusal_nobody_knows_parks_and_drops_nothing() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    service.wait_for_sheet("delivering").await;
+    clinic.settled().await;
     let body = r#"{"error":{"code":400,"message":"Cell says MARKED-PATIENT","status":"X"}}"#;
-    clinic.google.fail_next_write(Fault::Refuse(Refusal::Custom(400, body.to_owned())));
+    // With the board, and without it.
+    for _ in 0..2 {
+        clinic.google.fail_next_write(Fault::Refuse(Refusal::Custom(400, body.to_owned())));
+    }
     service.take(&unassigned("chat_1")).await;
     let advice = service.wait_for_sheet("parked").await;
     assert!(!advice.contains("MARKED") && !service.log().contains("MARKED"));

@@ -66,7 +66,7 @@ async fn nothing_personal_and_no_secret_shows_anywhere() {
 }
 
 #[tokio::test]
-async fn what_is_delivered_is_gone_from_the_disk() {
+async fn what_is_delivered_of_someone_who_does_not_wait_any_more_is_gone_from_the_disk() {
     let clinic = Clinic::new();
     let service = clinic.open();
     service.wait_for_sheet("delivering").await;
@@ -75,6 +75,7 @@ async fn what_is_delivered_is_gone_from_the_disk() {
     service.take(&event).await;
     let on_disk = |clinic: &Clinic| String::from_utf8_lossy(&clinic.files()).contains(NAME);
     assert!(on_disk(&clinic), "acknowledged and not on disk");
+    service.take(&json!({ "chatId": CHAT, "assignedUserName": "Asha Nair" })).await;
     clinic.google.heal();
     clinic.expect_rows(1);
     service.drained().await;

@@ -2,15 +2,16 @@
 
 use serde_json::json;
 
-use crate::harness::{Clinic, LOG_TAB, unassigned};
+use crate::harness::{BOARD_TAB, Clinic, HANDOVERS_TAB, LOG_TAB, unassigned};
 
-const LABELS: [&str; 9] = [
+const LABELS: [&str; 10] = [
     "Unassigned at",
     "Customer name",
     "Customer phone",
     "Previous agent",
     "Agent phone",
     "WABA number",
+    "Status",
     "Chat",
     "Chat ID",
     "Event ID",
@@ -26,14 +27,14 @@ async fn the_log_tab_is_made_with_its_header_and_formats() {
     assert_eq!(clinic.google.rows(LOG_TAB)[0], LABELS);
     let row = &clinic.rows()[0];
     assert_eq!(row[2], "+919111222333");
-    assert_eq!(&row[5..8], ["+919000000000", "Open chat", "chat_1"]);
-    assert_eq!(row[8], first["event_id"].as_str().unwrap());
+    assert_eq!(&row[5..9], ["+919000000000", "Waiting", "Open chat", "chat_1"]);
+    assert_eq!(row[9], first["event_id"].as_str().unwrap());
     let cell = |column| clinic.google.cell(LOG_TAB, 1, column);
     assert_eq!(cell(0)["userEnteredFormat"]["numberFormat"]["type"], "DATE_TIME");
     assert!(cell(0)["userEnteredValue"]["numberValue"].is_number());
     assert_eq!(cell(2)["userEnteredFormat"]["numberFormat"]["type"], "TEXT");
     assert_eq!(
-        cell(6)["userEnteredFormat"]["textFormat"]["link"]["uri"],
+        cell(7)["userEnteredFormat"]["textFormat"]["link"]["uri"],
         "https://web.doubletick.io/conversations/919000000000/919111222333"
     );
     assert_eq!(clinic.google.cell(LOG_TAB, 0, 0)["userEnteredFormat"]["textFormat"]["bold"], true);
@@ -79,8 +80,8 @@ async fn a_renamed_tab_and_moved_columns_are_still_ours() {
     service.kill();
     let staff = clinic.google.staff();
     staff.rename_tab(LOG_TAB, "Wer wartet");
-    staff.rename_header("Wer wartet", 7, "Chat no.");
-    staff.move_column("Wer wartet", 8, 0);
+    staff.rename_header("Wer wartet", 8, "Chat no.");
+    staff.move_column("Wer wartet", 9, 0);
     staff.insert_column("Wer wartet", 2, "Our notes");
     let service = clinic.open();
     service.take(&unassigned("chat_2")).await;
@@ -125,7 +126,7 @@ async fn an_empty_tab_of_that_title_is_taken() {
     let service = clinic.open();
     service.take(&unassigned("chat_1")).await;
     service.drained().await;
-    assert_eq!(clinic.google.tabs(), ["Sheet1"]);
+    assert_eq!(clinic.google.tabs(), [BOARD_TAB, "Sheet1", HANDOVERS_TAB]);
     assert_eq!(clinic.google.rows("Sheet1")[0], LABELS);
     assert_eq!(clinic.google.column("Sheet1", "Chat ID"), ["chat_1"]);
 }
@@ -150,5 +151,5 @@ async fn a_lost_answer_while_the_tab_is_made_does_not_make_two() {
     service.take(&unassigned("chat_1")).await;
     clinic.expect_rows(1);
     service.drained().await;
-    assert_eq!(clinic.google.tabs(), ["Sheet1", LOG_TAB]);
+    assert_eq!(clinic.google.tabs(), [BOARD_TAB, "Sheet1", LOG_TAB, HANDOVERS_TAB]);
 }

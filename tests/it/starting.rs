@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Clinic, LOG_TAB, unassigned};
+use crate::harness::{BOARD_TAB, Clinic, HANDOVERS_TAB, LOG_TAB, unassigned};
 
 #[test]
 fn all_faults_in_the_settings_are_named_at_once() {
@@ -81,7 +81,7 @@ async fn both_signals_stop_it_cleanly() {
 async fn stopping_gives_the_write_under_way_its_chance() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    service.wait_for_sheet("delivering").await;
+    clinic.settled().await;
     clinic.google.fail_next_write(fake_google::Fault::Slow(Duration::from_millis(800)));
     let writes = clinic.google.writes();
     service.take(&unassigned("chat_1")).await;
@@ -160,7 +160,7 @@ async fn check_live_proves_the_facts_beside_a_running_service_and_cleans_up() {
     for fact in ["marker_fences", "marker_readable", "append_under_filter", "prune_absent"] {
         assert!(ended.stdout.contains(fact), "{}", ended.stdout);
     }
-    assert_eq!(clinic.google.tabs(), ["Sheet1", LOG_TAB]);
+    assert_eq!(clinic.google.tabs(), [BOARD_TAB, "Sheet1", LOG_TAB, HANDOVERS_TAB]);
     service.take(&unassigned("chat_1")).await;
     clinic.expect_rows(1);
     service.drained().await;

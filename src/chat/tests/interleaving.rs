@@ -1,4 +1,5 @@
-//! Any order and any repetition of events gives the rows that a plain reading of the rules gives.
+//! Any order and any repetition of events gives the rows that a plain reading of the rules gives, the
+//! same who wait, and the same handovers.
 //!
 //! The model keeps every event it has heard and looks through all of them each time; the code keeps
 //! a summary. They must agree.
@@ -6,7 +7,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::chat::entry::{Entry, EventId};
+use crate::chat::entry::{Entry, EventId, Handover};
 use crate::chat::memory::OWN_IDENTITY_MS;
 use crate::chat::tests::{DAY_MS, Desk, MINUTE_MS, NOW, Outcome, RULES};
 use crate::chat::text::Personal;
@@ -82,7 +83,14 @@ struct Heard {
 struct Model {
     heard: Vec<Heard>,
     numbers: Numbers,
+    /// Every row of an unassignment, and every row of a handover.
+    rows: Vec<Entry>,
+    handovers: Vec<Entry>,
 }
+
+/// Someone who waits, by a plain reading: the number of the drop that began it, what is known of the
+/// chat, and how often it was dropped in a day.
+type Waiting = (u64, Entry, usize);
 
 impl Model {
     fn last(&self, fits: impl Fn(&Heard) -> bool) -> Option<&Heard> {
@@ -135,6 +143,7 @@ impl Model {
         });
         let text = |text: String| Personal::new(&text);
         Entry {
+            handover: None,
             event_id: EventId { tag: "test".into(), number },
             unassigned_at: now,
             customer_name: told.map_or_else(Personal::default, |told| text(name(&told.step))),
@@ -146,19 +155,94 @@ impl Model {
         }
     }
 
-    fn receive(&mut self, step: Step, now: UnixMs) -> Outcome {
+    /// Who waits at `now`: each chat that was dropped and neither taken nor closed since.
+    fn waiting(&self, now: UnixMs) -> Vec<Waiting> {
+        let mut all: Vec<Waiting> = (0..3).filter_map(|chat| self.wait_of(chat, now)).collect();
+        all.sort_by_key(|(began, _, _)| *began);
+        all
+    }
+
+    fn wait_of(&self, chat: usize, now: UnixMs) -> Option<Waiting> {
+        let drop = |heard: &&Heard| heard.step.kind == Kind::Unassigned && heard.step.chat == chat;
+        let ends = |heard: &&Heard| match heard.step.kind {
+            Kind::Assigned => heard.step.chat == chat,
+            Kind::Closed => {
+                CUSTOMER[heard.step.chat] == CUSTOMER[chat]
+                    && self.numbers[heard.step.chat] == self.numbers[chat]
+            }
+            Kind::Unassigned | Kind::Opened => false,
+        };
+        let over = self.heard.iter().rev().find(ends).map_or(0, |heard| heard.number);
+        let mut drops = self.heard.iter().filter(drop).filter(|heard| heard.number > over);
+        let row_of = |heard: &Heard| {
+            self.rows.iter().find(|row| row.event_id.number == heard.number).expect("a row each")
+        };
+        let first = row_of(drops.next()?);
+        let mut entry = first.clone();
+        for other in drops.map(row_of) {
+            for (known, told) in [
+                (&mut entry.customer_name, &other.customer_name),
+                (&mut entry.previous_agent, &other.previous_agent),
+                (&mut entry.agent_phone, &other.agent_phone),
+            ] {
+                if known.is_blank() {
+                    *known = told.clone();
+                }
+            }
+        }
+        let lately = self.heard.iter().filter(drop).filter(|heard| now.since_ms(heard.at) < DAY_MS);
+        Some((first.event_id.number, entry, lately.count().max(1)))
+    }
+
+    /// The handovers that this event makes of those who wait.
+    fn hand_over(&mut self, step: &Step, number: u64, now: UnixMs) -> u64 {
+        let is_meant = |entry: &Entry| {
+            let chat = entry.chat_id.reveal().strip_prefix("chat_");
+            let chat: usize = chat.and_then(|chat| chat.parse().ok()).unwrap();
+            match step.kind {
+                Kind::Assigned => step.chat == chat,
+                Kind::Closed => {
+                    CUSTOMER[step.chat] == CUSTOMER[chat]
+                        && self.numbers[step.chat] == self.numbers[chat]
+                }
+                Kind::Unassigned | Kind::Opened => false,
+            }
+        };
+        let is_closed = step.kind == Kind::Closed;
+        let agent = if is_closed { "" } else { AGENTS[step.variant].0 };
+        let meant = self.waiting(now).into_iter().filter(|(_, entry, _)| is_meant(entry));
+        let ended = (number..).zip(meant).map(|(number, (_, entry, _))| Entry {
+            event_id: EventId { tag: "test".into(), number },
+            handover: Some(Handover { taken_at: now, agent: Personal::new(agent), is_closed }),
+            ..entry
+        });
+        let ended: Vec<Entry> = ended.collect();
+        self.handovers.extend_from_slice(&ended);
+        ended.len() as u64
+    }
+
+    fn receive(&mut self, step: Step, number: u64, now: UnixMs) -> (Outcome, u64) {
         let body = body(&step, self.numbers);
         if let Some(first) = self.first_of(&step, &body, now) {
-            return Outcome::Resend(first);
+            return (Outcome::Resend(first), number);
         }
-        let number = self.heard.len() as u64 + 1;
+        let ended = self.hand_over(&step, number, now);
         let outcome = match step.kind {
-            Kind::Unassigned => Outcome::Row(self.row(&step, number, now)),
+            Kind::Unassigned => {
+                let row = self.row(&step, number, now);
+                self.rows.push(row.clone());
+                Outcome::Row(row)
+            }
             _ => Outcome::Kept(number),
         };
         self.heard.push(Heard { step, body, number, at: now });
-        outcome
+        (outcome, number + ended.max(1))
     }
+}
+
+/// All that is shown of a row; its texts do not show themselves.
+fn columns(entry: &Entry) -> String {
+    format!("{} {}", entry.event_id, serde_json::to_string(entry).unwrap())
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -186,7 +270,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// On one number or on two, in any order, each event any number of times.
+    /// On one number or on two, in any order, each event any number of times: the rows, who waits and
+    /// how each wait ended.
     #[test]
     fn any_order_of_events_gives_the_rows_of_a_plain_reading(
         steps in prop::collection::vec(step(), 1..60),
@@ -194,21 +279,35 @@ proptest! {
     ) {
         let numbers = if two_numbers { [0, 1, 0] } else { [0, 0, 0] };
         let mut desk = Desk::new(RULES);
-        let mut model = Model { heard: Vec::new(), numbers };
-        let mut now = NOW;
+        let (heard, rows, handovers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut model = Model { heard, numbers, rows, handovers };
+        let (mut now, mut next) = (NOW, 1);
         for step in steps {
             now = now.plus_ms(step.wait_ms);
-            let expected = model.receive(step, now);
+            let (expected, following) = model.receive(step, next, now);
+            next = following;
             let outcome = desk.receive(body(&step, numbers), now);
-            if outcome != expected {
-                // The texts do not show themselves.
-                let columns = |outcome: &Outcome| match outcome {
-                    Outcome::Row(row) => serde_json::to_string(row).unwrap(),
-                    other => format!("{other:?}"),
-                };
-                prop_assert_eq!(columns(&outcome), columns(&expected), "at {:?}", step);
-                prop_assert!(false, "same columns, another number: {:?}, {:?}", outcome, expected);
-            }
+            let shown = |outcome: &Outcome| match outcome {
+                Outcome::Row(row) => columns(row),
+                other => format!("{other:?}"),
+            };
+            prop_assert_eq!(shown(&outcome), shown(&expected), "at {:?}", step);
+            prop_assert!(outcome == expected);
+
+            let waiting: Vec<(String, usize)> = desk
+                .waiting()
+                .iter()
+                .map(|wait| (columns(&wait.entry), wait.drops_in_a_day(now)))
+                .collect();
+            let expected: Vec<(String, usize)> = model
+                .waiting(now)
+                .iter()
+                .map(|(_, entry, drops)| (columns(entry), *drops))
+                .collect();
+            prop_assert_eq!(waiting, expected, "who waits after {:?}", step);
+
+            let ends = |rows: &[Entry]| rows.iter().map(columns).collect::<Vec<_>>();
+            prop_assert_eq!(ends(&desk.handovers), ends(&model.handovers), "after {:?}", step);
         }
     }
 }

@@ -1,23 +1,27 @@
 //! The domain's promises: what a body says, how text and time are read, what a row is completed with.
 
+mod board;
 mod interleaving;
 mod memory;
 mod reading;
 mod recognising;
+mod route;
 mod shown;
 mod time;
+mod waiting;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::chat::entry::{Entry, EventId};
-use crate::chat::event::ChatEvent;
-use crate::chat::memory::{Judgement, Known, Rules, Told, judge};
+use crate::chat::event::{ChatEvent, Happening};
+use crate::chat::memory::{Judgement, Known, News, Rules, Told, judge};
 use crate::chat::recognise::{Recognised, recognise};
 use crate::chat::time::UnixMs;
+use crate::chat::waiting::Wait;
 
 /// 2026-07-01, 10:30 UTC.
 const NOW: UnixMs = UnixMs(1_782_901_800_000);
@@ -67,6 +71,7 @@ fn closed(waba: &str) -> Value {
 
 /// What became of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a few of them, in tests")]
 enum Outcome {
     Row(Entry),
     /// Kept under this number, no row.
@@ -79,12 +84,21 @@ enum Outcome {
 struct Desk {
     rules: Rules,
     memory: HashMap<String, Vec<u8>>,
+    /// By the number of the event that began it, with the names of its chat and of its customer.
+    waits: BTreeMap<u64, (Vec<String>, Vec<String>, Wait)>,
+    handovers: Vec<Entry>,
     next: u64,
 }
 
 impl Desk {
     fn new(rules: Rules) -> Self {
-        Self { rules, memory: HashMap::new(), next: 1 }
+        Self {
+            rules,
+            memory: HashMap::new(),
+            waits: BTreeMap::new(),
+            handovers: Vec::new(),
+            next: 1,
+        }
     }
 
     fn recall<T: DeserializeOwned + Default>(&self, keys: &[String]) -> T {
@@ -112,18 +126,62 @@ impl Desk {
             chat: self.recall(&chat),
             customer: self.recall(&keys.customer),
             same_body: self.recall(&body),
+            waits: self.waits_about(&event, &chat, &keys.customer),
         };
         let id = EventId { tag: "test".into(), number: self.next };
         let news = match judge(&event, &digest, &known, &id, now, self.rules) {
             Judgement::Resend(number) => return Outcome::Resend(number),
             Judgement::News(news) => news,
         };
-        self.next += 1;
+        self.next += (news.ended.len() as u64).max(1);
+        self.note_waits(&news, &known, (&chat, &keys.customer), id.number);
         self.remember(&last, Some(Told { digest, number: id.number, at: now }));
         self.remember(&chat, news.chat);
         self.remember(&keys.customer, news.customer);
         self.remember(&body, news.same_body);
         news.entry.map_or(Outcome::Kept(id.number), Outcome::Row)
+    }
+
+    /// Those of the event's chat, or of the customer whose conversation closed.
+    fn waits_about(
+        &self,
+        event: &ChatEvent,
+        chat: &[String],
+        customer: &[String],
+    ) -> Vec<(u64, Wait)> {
+        let meets = |own: &[String], other: &[String]| own.iter().any(|key| other.contains(key));
+        let waits = self.waits.iter().filter(|(_, (of, whose, _))| match event.happening {
+            Happening::Unassigned | Happening::Assigned => meets(of, chat),
+            Happening::Closed => meets(whose, customer),
+            Happening::Opened => false,
+        });
+        waits.map(|(number, (_, _, wait))| (*number, wait.clone())).collect()
+    }
+
+    fn note_waits(
+        &mut self,
+        news: &News,
+        known: &Known,
+        (chat, customer): (&[String], &[String]),
+        number: u64,
+    ) {
+        if let Some(wait) = &news.wait {
+            let before = known.waits.first();
+            before.map(|(number, _)| self.waits.remove(number));
+            let goes_on = before.filter(|(_, wait)| !wait.is_over);
+            let number = goes_on.map_or(number, |(number, _)| *number);
+            self.waits.insert(number, (chat.to_vec(), customer.to_vec(), wait.clone()));
+        }
+        for (number, handover) in &news.ended {
+            let (_, _, wait) = self.waits.get_mut(number).expect("it was told of");
+            wait.is_over = true;
+            self.handovers.push(handover.clone());
+        }
+    }
+
+    /// The waits that are not over, the first to begin first.
+    fn waiting(&self) -> Vec<&Wait> {
+        self.waits.values().map(|(_, _, wait)| wait).filter(|wait| !wait.is_over).collect()
     }
 
     /// The row that this body becomes.

@@ -111,6 +111,57 @@ fn writes_of_before_a_restart_count() {
     assert_eq!(after.wait_ms(later, true), WINDOW_MS - 1_000);
 }
 
+/// How many writes may leave at once in the middle of a minute, of a share of 50.
+#[track_caller]
+fn check_share(among: usize, expected: usize) {
+    let mut pace = Pace::new(50, Vec::new());
+    pace.share(50, among);
+    let mut left = 0;
+    while pace.wait_ms(NOW, true) == 0 {
+        pace.note(NOW);
+        left += 1;
+    }
+    assert_eq!(left, expected, "among {among}");
+}
+
+#[test]
+fn spreadsheets_that_have_something_to_write_share_the_minute() {
+    check_share(0, 50);
+    check_share(1, 50);
+    check_share(2, 25);
+    check_share(3, 17);
+    check_share(50, 1);
+    check_share(1_000, 1);
+}
+
+#[test]
+fn a_share_grows_again_when_the_others_are_done() {
+    let mut pace = Pace::new(50, Vec::new());
+    pace.share(50, 2);
+    for _ in 0..25 {
+        pace.note(NOW);
+    }
+    assert!(pace.wait_ms(NOW, true) > 0);
+    pace.share(50, 1);
+    assert_eq!(pace.wait_ms(NOW, true), 0);
+}
+
+#[test]
+fn what_can_wait_has_room_while_less_than_half_of_a_minutes_writes_have_left() {
+    let mut pace = Pace::new(4, Vec::new());
+    for expected in [true, true, false, false] {
+        assert_eq!(pace.has_room(NOW), expected);
+        pace.note(NOW);
+    }
+    assert!(!pace.has_room(NOW.plus_ms(WINDOW_MS - 1)));
+    assert!(pace.has_room(NOW.plus_ms(WINDOW_MS)));
+    // One write a minute leaves room for one.
+    let mut pace = Pace::new(1, Vec::new());
+    assert!(pace.has_room(NOW));
+    pace.note(NOW);
+    assert!(!pace.has_room(NOW));
+}
+
 /// One try to write: when it comes after the one before, and whether a full batch waits.
 fn attempts() -> impl Strategy<Value = Vec<(i64, bool)>> {
     let gap = prop_oneof![Just(0), 0..50_i64, 0..3_000_i64, 0..90_000_i64];

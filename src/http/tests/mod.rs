@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::chat::memory::Rules;
+use crate::chat::route::{Destination, Routes};
 use crate::chat::time::UnixMs;
 use crate::http::body::BODY_BYTES_MAX;
 use crate::http::secret::Secrets;
@@ -54,7 +55,9 @@ impl House {
     fn with_room_for(pending_rows_max: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let rules = Rules { resend_window_ms: 120_000, retention_ms: 86_400_000 };
-        let journal = Journal::open(dir.path(), Limits { pending_rows_max, rules }).unwrap();
+        let place = Destination { spreadsheet: "1spreadsheet".into(), title: "Log".into() };
+        let limits = Limits { pending_rows_max, rules };
+        let journal = Journal::open(dir.path(), limits, Routes::new(place, Vec::new())).unwrap();
         let secrets = [SecretString::from(SECRET), SecretString::from("with/slash+plus=")];
         let secrets = Secrets::new(&secrets);
         let door = Door::new(journal, Arc::new(Status::default()), secrets, || NOW);

@@ -1,5 +1,6 @@
 //! Accepting: kept before it is said, recognised when it comes again, refused when full.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
@@ -7,10 +8,14 @@ use serde_json::json;
 use crate::chat::event::Happening;
 use crate::chat::text::Personal;
 use crate::journal::tests::{
-    LIMITS, NOW, accept_all, assigned, at_most, chats, check_identity, copied, dir, event, open,
-    rows, unassigned,
+    LIMITS, NOW, accept_all, assigned, chats, check_identity, copied, dir, event, one_tab, open,
+    rows, sealed, unassigned,
 };
 use crate::journal::{Journal, Limits, Refusal, Standing};
+
+fn open_with(dir: &Path, limits: Limits) -> Journal {
+    Journal::open(dir, limits, one_tab()).unwrap()
+}
 
 #[tokio::test]
 async fn an_event_with_a_receipt_survives_a_power_cut() {
@@ -48,7 +53,7 @@ async fn many_who_come_at_once_are_each_kept_once() {
 }
 
 /// Waits for all of them at once.
-async fn joined<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
+pub(super) async fn joined<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
     let mut done: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
     std::future::poll_fn(|context| {
         for (future, done) in futures.iter_mut().zip(&mut done) {
@@ -78,7 +83,7 @@ async fn an_event_whose_sender_went_away_is_kept_all_the_same() {
         let polled = tokio::time::timeout(Duration::ZERO, &mut gone).await;
         drop(polled);
     }
-    watch.wait_for(|tally| tally.accepted == 1).await.unwrap();
+    watch.wait_for(|counters| counters.tally.accepted == 1).await.unwrap();
     assert_eq!(rows(dir.path())["entry"], 1);
 }
 
@@ -104,7 +109,7 @@ async fn a_resend_is_recognised_after_its_row_was_written() {
     let dir = dir();
     let journal = open(dir.path());
     let first = journal.accept(unassigned("a"), NOW).await.unwrap();
-    let batch = journal.seal(at_most(10), "plan".into(), NOW).await.unwrap().unwrap();
+    let batch = sealed(&journal, 10).await;
     journal.written(batch).await.unwrap();
     let again = journal.accept(unassigned("a"), NOW).await.unwrap();
     assert_eq!(again.event_id(), first.event_id());
@@ -116,7 +121,7 @@ async fn event_ids_are_never_given_twice() {
     let dir = dir();
     let journal = open(dir.path());
     accept_all(&journal, &["a", "b"]).await;
-    let batch = journal.seal(at_most(10), "plan".into(), NOW).await.unwrap().unwrap();
+    let batch = sealed(&journal, 10).await;
     journal.written(batch).await.unwrap();
     drop(journal);
     let journal = open(dir.path());
@@ -130,7 +135,7 @@ async fn event_ids_are_never_given_twice() {
 #[tokio::test]
 async fn a_full_journal_refuses_changes_nothing_and_still_knows_resends() {
     let dir = dir();
-    let journal = Journal::open(dir.path(), Limits { pending_rows_max: 2, ..LIMITS }).unwrap();
+    let journal = open_with(dir.path(), Limits { pending_rows_max: 2, ..LIMITS });
     let first = journal.accept(unassigned("a"), NOW).await.unwrap();
     journal.accept(unassigned("b"), NOW).await.map(drop).unwrap();
     assert!(journal.is_full());
@@ -145,7 +150,7 @@ async fn a_full_journal_refuses_changes_nothing_and_still_knows_resends() {
     assert_eq!(again.event_id(), first.event_id());
     // What becomes no row is still learnt.
     journal.accept(assigned("c", "Dr. Meera"), NOW).await.map(drop).unwrap();
-    let batch = journal.seal(at_most(1), "plan".into(), NOW).await.unwrap().unwrap();
+    let batch = sealed(&journal, 1).await;
     journal.written(batch).await.unwrap();
     let taken = journal.accept(unassigned("c"), NOW).await.unwrap();
     assert_eq!(taken.standing(), Standing::Accepted, "its refusal was no first sending");
@@ -162,7 +167,7 @@ async fn a_row_is_completed_from_what_came_before_it_also_after_a_restart() {
     drop(journal);
     let journal = open(dir.path());
     accept_all(&journal, &["a"]).await;
-    let batch = journal.seal(at_most(1), "plan".into(), NOW).await.unwrap().unwrap();
+    let batch = sealed(&journal, 1).await;
     let entry = &batch.entries()[0];
     assert_eq!(entry.previous_agent, Personal::new("Dr. Meera"));
     assert_eq!(entry.customer_name, Personal::new("Asha"));
@@ -212,7 +217,7 @@ async fn what_has_been_quiet_for_longer_than_the_retention_is_forgotten() {
     assert_eq!(rows(dir.path())["memory"], 0);
     // A row waits for as long as it takes.
     assert_eq!(journal.tally().pending(), 1);
-    let batch = journal.seal(at_most(9), "plan".into(), later).await.unwrap().unwrap();
+    let batch = sealed(&journal, 9).await;
     assert_eq!(chats(batch.entries()), ["old"]);
     check_identity(&journal);
 }

@@ -4,21 +4,17 @@ use serde_json::json;
 
 use crate::chat::event::Happening;
 use crate::journal::tests::{
-    NOW, PLAN, accept_all, at_most, chats, check_identity, copied, dir, event, files_with, open,
-    rows,
+    NOW, PLAN, accept_all, assigned, at_most, chats, check_identity, copied, dir, event,
+    files_with, next_batch, open, open_batch, rows, sealed,
 };
-use crate::journal::{Batch, Journal, Measure};
-
-async fn sealed(journal: &Journal, rows_max: usize) -> Batch {
-    journal.seal(at_most(rows_max), PLAN.into(), NOW).await.unwrap().expect("rows are pending")
-}
+use crate::journal::{Batch, Measure};
 
 #[tokio::test]
 async fn nothing_pending_is_no_batch() {
     let dir = dir();
     let journal = open(dir.path());
-    assert!(journal.seal(at_most(10), PLAN.into(), NOW).await.unwrap().is_none());
-    assert!(journal.open_batch().await.unwrap().is_none());
+    assert!(next_batch(&journal, at_most(10), PLAN).await.is_none());
+    assert!(open_batch(&journal).await.is_none());
     assert_eq!(journal.oldest_pending().await.unwrap(), None);
 }
 
@@ -28,7 +24,7 @@ async fn rows_leave_in_the_order_in_which_they_came() {
     let journal = open(dir.path());
     accept_all(&journal, &["c", "a", "b", "d", "e"]).await;
     let mut left = Vec::new();
-    while let Some(batch) = journal.seal(at_most(2), PLAN.into(), NOW).await.unwrap() {
+    while let Some(batch) = next_batch(&journal, at_most(2), PLAN).await {
         left.extend(chats(batch.entries()).into_iter().map(str::to_owned));
         journal.written(batch).await.unwrap();
         check_identity(&journal);
@@ -43,8 +39,8 @@ async fn a_batch_is_no_larger_than_measured_but_never_empty() {
     let journal = open(dir.path());
     accept_all(&journal, &["a", "b", "c", "d"]).await;
     for (bytes_max, expected) in [(0, 1), (9, 1), (20, 2), (39, 3)] {
-        let measure = Measure { rows_max: 10, bytes_max, bytes_of: |_| 10 };
-        let batch = journal.seal(measure, PLAN.into(), NOW).await.unwrap().unwrap();
+        let measure = Measure { bytes_max, bytes_of: |_| 10, ..at_most(10) };
+        let batch = next_batch(&journal, measure, PLAN).await.unwrap();
         assert_eq!(batch.entries().len(), expected, "{bytes_max} bytes");
         journal.release(batch).await.unwrap();
     }
@@ -71,10 +67,10 @@ async fn a_sealed_batch_is_taken_up_again_as_it_was() {
     // What comes later is not in it.
     accept_all(&journal, &["d"]).await;
     let cut = copied(dir.path());
-    check_same(&open(cut.path()).open_batch().await.unwrap().unwrap(), &batch);
+    check_same(&open_batch(&open(cut.path())).await.unwrap(), &batch);
     drop(journal);
     let journal = open(dir.path());
-    let found = journal.open_batch().await.unwrap().unwrap();
+    let found = open_batch(&journal).await.unwrap();
     check_same(&found, &batch);
     assert_eq!(chats(found.entries()), ["a", "b"]);
     journal.written(found).await.unwrap();
@@ -89,7 +85,7 @@ async fn a_released_batch_is_pending_again_and_travels_under_another_marker() {
     let first = sealed(&journal, 9).await;
     let (number, marker_id) = (first.number(), first.marker_id());
     journal.release(first).await.unwrap();
-    assert!(journal.open_batch().await.unwrap().is_none());
+    assert!(open_batch(&journal).await.is_none());
     assert_eq!(journal.tally().pending(), 2);
     let second = sealed(&journal, 9).await;
     assert_eq!(chats(second.entries()), ["a", "b"]);
@@ -105,7 +101,7 @@ async fn the_digest_tells_one_batch_from_another() {
     accept_all(&other, &["a", "b"]).await;
     let mut digests = vec![sealed(&other, 2).await.digest().to_owned()];
     for (rows_max, plan) in [(1, PLAN), (2, PLAN), (2, "another plan")] {
-        let batch = one.seal(at_most(rows_max), plan.into(), NOW).await.unwrap().unwrap();
+        let batch = next_batch(&one, at_most(rows_max), plan).await.unwrap();
         digests.push(batch.digest().to_owned());
         one.release(batch).await.unwrap();
     }
@@ -135,7 +131,7 @@ async fn a_batch_that_is_finished_again_changes_nothing_and_fails_nobody() {
     let journal = open(dir.path());
     accept_all(&journal, &["a"]).await;
     let batch = sealed(&journal, 1).await;
-    let same = journal.open_batch().await.unwrap().unwrap();
+    let same = open_batch(&journal).await.unwrap();
     journal.written(batch).await.unwrap();
     let tally = journal.tally();
     accept_all(&journal, &["b"]).await;
@@ -155,7 +151,13 @@ async fn nothing_of_a_delivered_row_stays_on_the_disk() {
         journal.accept(event(Happening::Unassigned, body), NOW).await.map(drop).unwrap();
     }
     assert!(!files_with(dir.path(), MARKED).is_empty(), "the search finds what is there");
-    let batch = sealed(&journal, 20).await;
+    // As long as they wait, they are on the board.
+    for number in 0..20 {
+        let event = assigned(&number.to_string(), "Dr. Meera");
+        journal.accept(event, NOW).await.map(drop).unwrap();
+    }
+    let batch = sealed(&journal, 40).await;
+    assert_eq!(batch.rows(), 40);
     journal.written(batch).await.unwrap();
     drop(journal);
     assert_eq!(files_with(dir.path(), MARKED), Vec::<String>::new());
@@ -169,7 +171,8 @@ async fn a_purge_removes_the_last_of_a_delivered_row_while_the_service_runs() {
     let journal = open(dir.path());
     let body = json!({ "chatId": "a", "customerName": MARKED });
     journal.accept(event(Happening::Unassigned, body), NOW).await.map(drop).unwrap();
-    let batch = sealed(&journal, 1).await;
+    journal.accept(assigned("a", "Dr. Meera"), NOW).await.map(drop).unwrap();
+    let batch = sealed(&journal, 2).await;
     journal.written(batch).await.unwrap();
     journal.purge().await.unwrap();
     assert_eq!(files_with(dir.path(), MARKED), Vec::<String>::new());

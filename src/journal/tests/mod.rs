@@ -2,8 +2,11 @@
 
 mod accepting;
 mod batches;
+mod migration;
 mod model;
 mod opening;
+mod queues;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,8 +20,9 @@ use crate::chat::entry::Entry;
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::fields::Fields;
 use crate::chat::memory::Rules;
+use crate::chat::route::{Destination, Routes};
 use crate::chat::time::UnixMs;
-use crate::journal::{Journal, Limits, Measure};
+use crate::journal::{Batch, BookId, Draft, Journal, Limits, Look, Measure, TitleAt};
 
 const NOW: UnixMs = UnixMs(1_795_329_000_000);
 const HOUR_MS: i64 = 3_600_000;
@@ -27,14 +31,61 @@ const LIMITS: Limits = Limits {
     rules: Rules { resend_window_ms: 120_000, retention_ms: 30 * 24 * HOUR_MS },
 };
 const PLAN: &str = "a plan";
+const SHEET: &str = "1spreadsheet";
+const LOG: &str = "Unassigned chats";
 
 fn dir() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
+fn to(spreadsheet: &str, title: &str) -> Destination {
+    Destination { spreadsheet: spreadsheet.into(), title: title.into() }
+}
+
+/// Everything goes to one tab.
+fn one_tab() -> Routes {
+    Routes::new(to(SHEET, LOG), Vec::new())
+}
+
 #[track_caller]
 fn open(dir: &Path) -> Journal {
-    Journal::open(dir, LIMITS).unwrap()
+    Journal::open(dir, LIMITS, one_tab()).unwrap()
+}
+
+/// The first spreadsheet.
+fn book(journal: &Journal) -> BookId {
+    journal.books()[0].1
+}
+
+/// Titles stand for themselves.
+fn as_configured() -> TitleAt {
+    Box::new(|title, _| title.to_owned())
+}
+
+async fn drafted(journal: &Journal, book: BookId, measure: Measure) -> Draft {
+    journal.draft(book, measure, as_configured(), NOW).await.unwrap()
+}
+
+/// The next batch of the first spreadsheet, if anything is pending.
+async fn next_batch(journal: &Journal, measure: Measure, plan: &str) -> Option<Batch> {
+    let draft = drafted(journal, book(journal), measure).await;
+    match draft.rows() {
+        0 => None,
+        _ => Some(journal.seal(draft, plan.into(), None, NOW).await.unwrap()),
+    }
+}
+
+async fn sealed(journal: &Journal, rows_max: usize) -> Batch {
+    next_batch(journal, at_most(rows_max), PLAN).await.expect("rows are pending")
+}
+
+async fn open_batch(journal: &Journal) -> Option<Batch> {
+    journal.open_batch(book(journal)).await.unwrap()
+}
+
+/// A look at the board of a spreadsheet, whose lines leave it after a day.
+fn look(book: BookId) -> Look {
+    Look { book, age_max_ms: 24 * HOUR_MS, remarks: Vec::new() }
 }
 
 #[track_caller]
@@ -60,7 +111,7 @@ async fn accept_all(journal: &Journal, chats: &[&str]) {
 }
 
 fn at_most(rows_max: usize) -> Measure {
-    Measure { rows_max, bytes_max: usize::MAX, bytes_of: |_| 1 }
+    Measure { rows_max, bytes_max: usize::MAX, bytes_of: |_| 1, with_handovers: true }
 }
 
 fn chats(entries: &[Entry]) -> Vec<&str> {
@@ -76,15 +127,38 @@ fn rows(dir: &Path) -> BTreeMap<&'static str, u64> {
         let count: i64 = connection.query_row(&sql, (), |row| row.get(0)).unwrap();
         (table, count.cast_unsigned())
     };
-    ["entry", "batch", "set_aside", "unrecognised", "memory", "sent"].map(count).into()
+    ["entry", "batch", "set_aside", "unrecognised", "memory", "sent", "waiting"].map(count).into()
 }
 
-/// accepted = written + pending + set aside, and the tables hold what the counters say.
+/// accepted = written + pending + set aside, of the log and of the handovers; and the tables hold what
+/// the counters say, of the whole and of each spreadsheet.
 #[track_caller]
 fn check_identity(journal: &Journal) {
     let (tally, rows) = (journal.tally(), rows(journal.dir()));
     assert_eq!(tally.accepted, tally.written + tally.pending() + tally.set_aside);
-    assert_eq!((tally.pending(), tally.set_aside), (rows["entry"], rows["set_aside"]));
+    let done = tally.handovers_written + tally.handovers_set_aside;
+    assert_eq!(tally.handovers, done + tally.handovers_pending());
+    assert_eq!(rows["entry"], tally.pending() + tally.handovers_pending());
+    assert_eq!(rows["set_aside"], tally.set_aside + tally.handovers_set_aside);
+    let mut pending = 0;
+    for (_, book) in journal.books() {
+        let work = journal.work(book);
+        let counted = counted(journal.dir(), book);
+        assert_eq!((work.pending, work.waiting), counted, "pending and waiting of {book:?}");
+        pending += work.pending;
+    }
+    assert_eq!(pending, rows["entry"], "every row belongs to a spreadsheet that is served");
+}
+
+/// Rows and waits of a spreadsheet, counted in the tables.
+fn counted(dir: &Path, book: BookId) -> (u64, u64) {
+    let connection = Connection::open(dir.join("journal.sqlite3")).unwrap();
+    let count =
+        |sql: &str| -> i64 { connection.query_row(sql, [book.0], |row| row.get(0)).unwrap() };
+    let pending =
+        "SELECT count(*) FROM entry WHERE queue IN (SELECT id FROM queue WHERE book = ?1)";
+    let waiting = "SELECT count(*) FROM waiting WHERE book = ?1 AND is_over = 0";
+    (count(pending).cast_unsigned(), count(waiting).cast_unsigned())
 }
 
 /// The files of a directory that contain this text.

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::journal::tests::{LIMITS, NOW, accept_all, dir, open};
+use crate::journal::tests::{LIMITS, NOW, accept_all, book, dir, one_tab, open};
 use crate::journal::{Journal, OpenError};
 
 #[track_caller]
 fn refused(dir: &Path) -> OpenError {
-    match Journal::open(dir, LIMITS) {
+    match Journal::open(dir, LIMITS, one_tab()) {
         Ok(_) => panic!("the journal must not be opened"),
         Err(error) => error,
     }
@@ -63,7 +63,7 @@ async fn the_journal_of_a_newer_version_is_refused_and_not_touched() {
     assert_eq!(fs::read(&file).unwrap(), before);
     // Refused, it lets the directory go.
     let connection = Connection::open(&file).unwrap();
-    connection.pragma_update(None, "user_version", 1).unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
     connection.close().unwrap();
     drop(open(dir.path()));
 }
@@ -116,15 +116,21 @@ async fn when_writes_left_survives_a_restart_and_only_the_window_is_kept() {
 async fn the_ids_it_chose_stay_until_others_are_drawn() {
     let dir = dir();
     let journal = open(dir.path());
-    let (tab, markers) = (journal.tab_id().await.unwrap(), journal.marker_ids().await.unwrap());
+    let book = book(&journal);
+    let tab_id = async |journal: &Journal, name| journal.tab_id(book, name).await.unwrap();
+    let tab = tab_id(&journal, "log A").await;
+    let markers = journal.marker_ids().await.unwrap();
     assert!(tab > 0 && markers.start > 0 && markers.contains(&markers.start));
+    let board = tab_id(&journal, "board A").await;
+    assert_ne!(board, tab, "each tab has its own");
     drop(journal);
     let journal = open(dir.path());
-    assert_eq!(journal.tab_id().await.unwrap(), tab);
+    assert_eq!(tab_id(&journal, "log A").await, tab);
     assert_eq!(journal.marker_ids().await.unwrap(), markers);
-    journal.redraw_tab_id().await.unwrap();
+    journal.redraw_tab_id(book, "log A").await.unwrap();
     journal.redraw_marker_base().await.unwrap();
-    assert_ne!(journal.tab_id().await.unwrap(), tab);
+    assert_ne!(tab_id(&journal, "log A").await, tab);
+    assert_eq!(tab_id(&journal, "board A").await, board, "the others stay");
     assert_ne!(journal.marker_ids().await.unwrap(), markers);
 }
 
@@ -134,7 +140,7 @@ async fn what_the_live_check_found_out_is_known_while_the_service_runs() {
     let journal = open(dir.path());
     assert_eq!(journal.fact("marker_fences").await.unwrap(), None);
     for holds in [true, false] {
-        let beside = Journal::open_beside(dir.path(), LIMITS).unwrap();
+        let beside = Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap();
         assert!(beside.is_beside());
         beside.note_fact("marker_fences", holds).await.unwrap();
         assert_eq!(journal.fact("marker_fences").await.unwrap(), Some(holds));

@@ -3,16 +3,30 @@
 use serde_json::{Value, json};
 
 use crate::sheets::column::Column;
+use crate::sheets::column::Purpose;
 use crate::sheets::column_letters;
 use crate::sheets::layout::{
-    Binder, Binding, Decision, Layout, Spreadsheet, TabAt, Wanted, bind, decide,
+    Binder, Binding, Decision, Spreadsheet, TabAt, TabLayout, WantedTab, bind as bind_tab, decide,
 };
 use crate::sheets::mend;
-use crate::sheets::tests::{TAB, wanted};
+use crate::sheets::tests::{BOARD, HANDOVERS, TAB, wanted_tab};
+
+/// The log that is looked for.
+fn wanted() -> WantedTab {
+    wanted_tab(Purpose::Log, TAB, 777)
+}
+
+fn bind(header: &[String]) -> Option<Binder> {
+    bind_tab(Purpose::Log, header)
+}
+
+fn all() -> &'static [Column] {
+    Purpose::Log.columns()
+}
 
 /// Reads a spreadsheet and its metadata as they are on the wire.
 #[track_caller]
-fn decided(sheets: Value, bindings: Value, wanted: &Wanted) -> Decision {
+fn decided(sheets: Value, bindings: Value, wanted: &WantedTab) -> Decision {
     let spreadsheet = json!({
         "properties": { "title": "Clinic", "timeZone": "Asia/Kolkata" }, "sheets": sheets,
     });
@@ -28,7 +42,7 @@ fn tab(id: i32, title: &str) -> Value {
 
 fn tab_binding(metadata_id: i32, sheet_id: i32) -> Value {
     json!({ "metadataId": metadata_id, "metadataKey": "dts.tab",
-        "metadataValue": "log.1 Unassigned chats",
+        "metadataValue": "log.2 Unassigned chats",
         "location": { "locationType": "SHEET", "sheetId": sheet_id }, "visibility": "DOCUMENT" })
 }
 
@@ -41,7 +55,7 @@ fn column_binding(sheet_id: i32, column: Column, index: u32) -> Value {
 }
 
 #[track_caller]
-fn ready(decision: Decision) -> Layout {
+fn ready(decision: Decision) -> TabLayout {
     match decision {
         Decision::Ready(layout) => layout,
         other => panic!("all is there, not {other:?}"),
@@ -57,13 +71,8 @@ fn an_empty_spreadsheet_gets_a_tab() {
 #[test]
 fn a_tab_of_the_title_that_nobody_bound_is_read_first() {
     let decision = decided(json!([tab(5, "Sheet1"), tab(6, TAB)]), json!([]), &wanted());
-    let at = TabAt {
-        sheet_id: 6,
-        title: TAB.into(),
-        column_count: 26,
-        is_bound: false,
-        has_cells: true,
-    };
+    let at =
+        TabAt { sheet_id: 6, title: TAB.into(), column_count: 26, bound_by: None, has_cells: true };
     assert_eq!(decision, Decision::ReadHeader(at));
 }
 
@@ -74,7 +83,7 @@ fn zeros_are_absent_on_the_wire_and_still_zeros() {
         json!([{ "properties": { "title": TAB, "gridProperties": { "columnCount": 9 } } }]);
     let bindings = json!([
         { "metadataId": 777, "metadataKey": "dts.tab",
-          "metadataValue": "log.1 Unassigned chats", "location": { "locationType": "SHEET" } },
+          "metadataValue": "log.2 Unassigned chats", "location": { "locationType": "SHEET" } },
         { "metadataId": 3, "metadataKey": "dts.column", "metadataValue": "unassigned_at",
           "location": { "dimensionRange": { "dimension": "COLUMNS", "endIndex": 1 } } },
     ]);
@@ -105,16 +114,6 @@ fn columns_are_where_people_moved_them() {
 }
 
 #[test]
-fn the_time_zone_is_the_spreadsheets_own_unless_another_is_set() {
-    let bindings = || json!([tab_binding(777, 777), column_binding(777, Column::EventId, 8)]);
-    let own = ready(decided(json!([tab(777, TAB)]), bindings(), &wanted()));
-    assert_eq!(own.time_zone, "Asia/Kolkata");
-    let wanted = Wanted { time_zone: Some("Europe/Paris".into()), ..wanted() };
-    let set = ready(decided(json!([tab(777, TAB)]), bindings(), &wanted));
-    assert_eq!(set.time_zone, "Europe/Paris");
-}
-
-#[test]
 fn the_copy_of_a_tab_that_we_made_is_left_alone() {
     let sheets = json!([tab(12, "Copy of Unassigned chats"), tab(777, TAB)]);
     let bindings = json!([
@@ -130,10 +129,10 @@ fn the_copy_of_a_tab_that_we_made_is_left_alone() {
 #[test]
 fn a_tab_bound_for_another_title_is_someone_elses() {
     let bindings = || json!([tab_binding(777, 777), column_binding(777, Column::EventId, 8)]);
-    let wanted = Wanted { title: "Evening shift".into(), tab_id: 888, time_zone: None };
+    let wanted = wanted_tab(Purpose::Log, "Evening shift", 888);
     assert_eq!(decided(json!([tab(777, TAB)]), bindings(), &wanted), Decision::Make);
     let renamed = decided(json!([tab(777, "Evening shift")]), bindings(), &wanted);
-    assert!(matches!(renamed, Decision::ReadHeader(TabAt { is_bound: false, .. })));
+    assert!(matches!(renamed, Decision::ReadHeader(TabAt { bound_by: None, .. })));
 }
 
 #[test]
@@ -151,7 +150,7 @@ fn a_column_bound_twice_counts_once() {
 #[test]
 fn metadata_that_this_version_does_not_know_is_nobodys_business() {
     let mut future = column_binding(777, Column::EventId, 3);
-    future["metadataValue"] = "status".into();
+    future["metadataValue"] = "mood".into();
     let mut foreign = column_binding(777, Column::EventId, 4);
     foreign["metadataKey"] = "someone.else".into();
     let bindings = json!([
@@ -170,7 +169,7 @@ fn a_tab_whose_columns_were_all_deleted_gets_them_again() {
         sheet_id: 777,
         title: "Waiting".into(),
         column_count: 26,
-        is_bound: true,
+        bound_by: Some(777),
         has_cells: true,
     };
     assert_eq!(decision, Decision::ReadHeader(at));
@@ -191,7 +190,7 @@ fn an_empty_header_takes_all_columns_from_the_left() {
     for blank in [header(&[]), header(&[""]), header(&["", "  ", ""])] {
         let binder = bind(&blank).expect("an empty tab is free");
         assert!(binder.found.is_empty());
-        assert_eq!(binder.added, Column::ALL.into_iter().zip(0..).collect::<Vec<_>>());
+        assert_eq!(binder.added, all().iter().copied().zip(0..).collect::<Vec<_>>());
     }
 }
 
@@ -212,6 +211,7 @@ fn labels_of_ours_stay_where_they_are_and_the_missing_come_after_the_last_label(
         Column::PreviousAgent,
         Column::AgentPhone,
         Column::WabaNumber,
+        Column::Status,
         Column::Chat,
         Column::ChatId,
     ];
@@ -227,15 +227,16 @@ fn of_two_columns_with_one_label_the_left_is_ours() {
 
 #[test]
 fn a_complete_header_needs_nothing_added() {
-    let labels: Vec<&str> = Column::ALL.iter().rev().map(|column| column.label()).collect();
+    let labels: Vec<&str> = all().iter().rev().map(|column| column.label()).collect();
     let binder = bind(&header(&labels)).expect("all labels are ours");
     assert!(binder.added.is_empty());
-    assert_eq!(binder.found.len(), Column::ALL.len());
+    assert_eq!(binder.found.len(), all().len());
 }
 
 /// The requests of a mend that binds a tab of so many columns.
 fn bound(column_count: u32, is_bound: bool, labels: &[&str]) -> Vec<Value> {
-    let tab = TabAt { sheet_id: 6, title: TAB.into(), column_count, is_bound, has_cells: true };
+    let bound_by = is_bound.then_some(777);
+    let tab = TabAt { sheet_id: 6, title: TAB.into(), column_count, bound_by, has_cells: true };
     let binder = bind(&header(labels)).expect("the header is ours or empty");
     let body: Value = serde_json::from_slice(&mend::bind(&wanted(), &tab, &binder).body).unwrap();
     body["requests"].as_array().cloned().unwrap_or_default()
@@ -244,13 +245,13 @@ fn bound(column_count: u32, is_bound: bool, labels: &[&str]) -> Vec<Value> {
 #[test]
 fn a_grid_that_is_too_narrow_is_widened_before_anything_is_written() {
     let widened =
-        json!({ "appendDimension": { "sheetId": 6, "dimension": "COLUMNS", "length": 4 } });
+        json!({ "appendDimension": { "sheetId": 6, "dimension": "COLUMNS", "length": 5 } });
     assert_eq!(bound(5, false, &[])[0], widened);
     let labels = ["Notes", "Chat ID", "Doctor"];
     let widened =
-        json!({ "appendDimension": { "sheetId": 6, "dimension": "COLUMNS", "length": 8 } });
+        json!({ "appendDimension": { "sheetId": 6, "dimension": "COLUMNS", "length": 9 } });
     assert_eq!(bound(3, false, &labels)[0], widened);
-    for wide_enough in [bound(9, false, &[]), bound(11, false, &labels)] {
+    for wide_enough in [bound(10, false, &[]), bound(12, false, &labels)] {
         assert!(wide_enough.iter().all(|request| request.get("appendDimension").is_none()));
     }
 }
@@ -277,17 +278,86 @@ fn a_header_of_peoples_own_is_not_written_over() {
         .iter()
         .filter_map(|request| request.pointer("/updateCells/start/columnIndex")?.as_u64())
         .collect();
-    assert_eq!(written, (3..11).collect::<Vec<_>>());
+    assert_eq!(written, (3..12).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_columns_key_and_label_lead_back_to_it() {
-    for column in Column::ALL {
-        assert_eq!(Column::of_key(column.key()), Some(column));
-        assert_eq!(Column::of_label(&format!(" {} ", column.label().to_uppercase())), Some(column));
+    for purpose in [Purpose::Log, Purpose::Handovers, Purpose::Board] {
+        for column in purpose.columns() {
+            assert_eq!(Column::of_key(column.key()), Some(*column));
+            let label = format!(" {} ", column.label().to_uppercase());
+            assert_eq!(Column::of_label(purpose, &label), Some(*column));
+        }
     }
     assert_eq!(Column::of_key("Chat ID"), None);
-    assert_eq!(Column::of_label("chat_id"), None);
+    assert_eq!(Column::of_label(Purpose::Log, "chat_id"), None);
+    assert_eq!(Column::of_label(Purpose::Log, "Taken by"), None, "that is another tab's");
+}
+
+/// The ids of metadata that is in sheets of people stay what they are.
+#[test]
+fn the_columns_of_before_keep_their_ids() {
+    let offsets = all().iter().map(|column| (column.key(), column.id_offset()));
+    let mut offsets: Vec<(&str, i32)> = offsets.collect();
+    offsets.sort_by_key(|(_, offset)| *offset);
+    let before = [
+        "unassigned_at",
+        "customer_name",
+        "customer_phone",
+        "previous_agent",
+        "agent_phone",
+        "waba_number",
+        "chat",
+        "chat_id",
+        "event_id",
+        "status",
+    ];
+    assert_eq!(offsets, before.into_iter().zip(1..).collect::<Vec<_>>());
+}
+
+#[test]
+fn tabs_of_one_title_but_another_purpose_are_not_mistaken_for_one_another() {
+    let bindings = || json!([tab_binding(777, 777), column_binding(777, Column::EventId, 8)]);
+    let board = wanted_tab(Purpose::Board, TAB, 888);
+    let decision = decided(json!([tab(777, "Renamed")]), bindings(), &board);
+    assert_eq!(decision, Decision::Make);
+}
+
+#[test]
+fn a_log_of_before_the_status_column_is_to_be_upgraded() {
+    let mut binding = tab_binding(777, 777);
+    binding["metadataValue"] = "log.1 Unassigned chats".into();
+    let bindings = json!([binding, column_binding(777, Column::EventId, 8)]);
+    let decision = decided(json!([tab(777, "Renamed")]), bindings, &wanted());
+    let Decision::Upgrade(at, columns) = decision else { panic!("{decision:?}") };
+    assert_eq!((at.sheet_id, at.bound_by), (777, Some(777)));
+    assert_eq!(columns, [(Column::EventId, 8)]);
+}
+
+#[test]
+fn a_status_column_that_people_deleted_stays_away() {
+    let bindings = json!([tab_binding(777, 777), column_binding(777, Column::EventId, 8)]);
+    let layout = ready(decided(json!([tab(777, TAB)]), bindings, &wanted()));
+    assert_eq!(layout.columns, [(Column::EventId, 8)]);
+    assert!(layout.missing().contains(&"Status"));
+}
+
+#[test]
+fn each_tab_says_what_it_is_for() {
+    for (wanted, words) in [
+        (wanted(), "log.2 Unassigned chats"),
+        (wanted_tab(Purpose::Handovers, HANDOVERS, 1_777), "handovers.1 Handovers"),
+        (wanted_tab(Purpose::Board, BOARD, 2_777), "board.1 Unattended now"),
+    ] {
+        let shading = crate::sheets::tests::SHADING;
+        let body: Value = serde_json::from_slice(&mend::make(&[&wanted], shading).body).unwrap();
+        let pointer = "/requests/1/createDeveloperMetadata/developerMetadata/metadataValue";
+        assert_eq!(body.pointer(pointer), Some(&json!(words)));
+        // Only as large as need be: a workbook has room for ten million cells.
+        let columns = body.pointer("/requests/0/addSheet/properties/gridProperties/columnCount");
+        assert_eq!(columns, Some(&json!(wanted.purpose.columns().len())));
+    }
 }
 
 #[track_caller]

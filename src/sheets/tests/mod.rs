@@ -1,9 +1,13 @@
 //! What Google's answers mean, what is sent to it, and what a stand-in for it makes of both.
 
+mod board;
 mod client;
+mod landing;
 mod layout;
 mod markers;
+mod repair;
 mod rows;
+mod tabs;
 mod token;
 mod verdict;
 
@@ -13,23 +17,76 @@ use fake_google::FakeGoogle;
 use reqwest::Url;
 use secrecy::SecretString;
 
-use crate::chat::entry::{Entry, EventId};
+use crate::chat::board::{Board, Line};
+use crate::chat::entry::{Entry, EventId, Handover};
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::sheets::token::Token;
-use crate::sheets::{Client, Layout, Survey, Wanted};
+use crate::sheets::{
+    Client, Content, Layout, Marker, Needs, Purpose, Shading, Survey, Traces, Wanted, WantedTab,
+};
 use crate::status::Status;
 
 /// 2026-11-22 at noon in India: the serial number 46348.5.
 const NOON: UnixMs = UnixMs(1_795_329_000_000);
 const TAB: &str = "Unassigned chats";
 
+const BOARD: &str = "Unattended now";
+const HANDOVERS: &str = "Handovers";
+const SHADING: Shading = Shading { warn_minutes: 15, alert_minutes: 60 };
+const TRACES: Traces = Traces { marker: true, positions: true };
+/// The log's rows, and nothing else.
+const LOG_ONLY: Needs<'static> = Needs { log: Some(TAB), handovers: false, board: false };
+const ALL: Needs<'static> = Needs { log: Some(TAB), handovers: true, board: true };
+
+fn wanted_tab(purpose: Purpose, title: &str, tab_id: i32) -> WantedTab {
+    WantedTab { purpose, title: title.into(), tab_id }
+}
+
+/// The log alone.
 fn wanted() -> Wanted {
-    Wanted { title: TAB.into(), tab_id: 777, time_zone: None }
+    Wanted { tabs: vec![wanted_tab(Purpose::Log, TAB, 777)], time_zone: None }
+}
+
+/// The log, the handovers and the board.
+fn all_wanted() -> Wanted {
+    let mut all = wanted();
+    all.tabs.push(wanted_tab(Purpose::Handovers, HANDOVERS, 1_777));
+    all.tabs.push(wanted_tab(Purpose::Board, BOARD, 2_777));
+    all
+}
+
+fn rows_of(log: &[Entry]) -> Content<'_> {
+    Content { log, handovers: &[], board: None }
+}
+
+fn marker() -> Marker {
+    Marker::new(1_620_000_007, "0123456789abcdef", 1_795_329_000)
+}
+
+/// The entry's wait, ended after so many minutes by this agent; closed where none is named.
+fn handover(number: u64, minutes: i64, agent: &str) -> Entry {
+    let handover = Handover {
+        taken_at: NOON.plus_ms(minutes * 60_000),
+        agent: Personal::new(agent),
+        is_closed: agent.is_empty(),
+    };
+    Entry { handover: Some(handover), ..entry(number) }
+}
+
+/// Who has been waiting at noon, for so many minutes each.
+fn board(minutes: &[i64]) -> Board {
+    let line = |(number, minutes): (u64, &i64)| Line {
+        entry: Entry { unassigned_at: NOON.plus_ms(-minutes * 60_000), ..entry(number) },
+        drops: 1,
+    };
+    let lines = (1..).zip(minutes).map(line).collect();
+    Board { at: NOON, waiting: minutes.len() as u64, lines, remarks: Vec::new() }
 }
 
 fn entry(number: u64) -> Entry {
     Entry {
+        handover: None,
         event_id: EventId { tag: "abc234".into(), number },
         unassigned_at: NOON,
         customer_name: Personal::new("Asha Rao"),
@@ -59,8 +116,12 @@ async fn client(google: &FakeGoogle) -> Client {
 
 /// Looks and mends until the tab is there.
 async fn provisioned(client: &Client) -> Layout {
-    for _ in 0..3 {
-        match client.survey(&wanted()).await.expect("the spreadsheet is in order") {
+    in_shape(client, &wanted()).await
+}
+
+async fn in_shape(client: &Client, wanted: &Wanted) -> Layout {
+    for _ in 0..5 {
+        match client.survey(wanted, SHADING).await.expect("the spreadsheet is in order") {
             Survey::Ready(layout) => return layout,
             Survey::Mend(mend) => client.mend(mend).await.expect("it can be mended"),
         }

@@ -3,28 +3,81 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::chat::entry::{Entry, EventId};
+use crate::chat::entry::{Entry, EventId, Handover};
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
-use crate::sheets::column::Column;
-use crate::sheets::layout::Layout;
-use crate::sheets::rows::{Marker, Plan, body, bytes_of, time_zone};
-use crate::sheets::tests::{NOON, TAB, entry};
+use crate::sheets::column::{Column, Purpose, STATUSES};
+use crate::sheets::layout::{Grid, Layout, TabLayout};
+use crate::sheets::rows::{body, bytes_of, time_zone};
+use crate::sheets::tests::{
+    ALL, LOG_ONLY, NOON, TAB, TRACES, board, entry, handover, marker, rows_of,
+};
+use crate::sheets::{Content, Marker, Needs, Plan, Traces};
 
-fn layout(columns: Vec<(Column, u32)>) -> Layout {
-    Layout { sheet_id: 777, title: TAB.into(), time_zone: "Asia/Kolkata".into(), columns }
+pub(super) const NO_TRACES: Traces = Traces { marker: false, positions: false };
+
+fn tab(purpose: Purpose, sheet_id: i32, columns: Vec<(Column, u32)>) -> TabLayout {
+    TabLayout {
+        purpose,
+        wanted_title: TAB.into(),
+        sheet_id,
+        title: TAB.into(),
+        grid: Grid { row_count: 1_000, column_count: 26 },
+        columns,
+        prepared: Vec::new(),
+    }
 }
 
-fn as_made() -> Layout {
-    layout(Column::ALL.into_iter().zip(0..).collect())
+pub(super) fn as_made(purpose: Purpose, sheet_id: i32) -> TabLayout {
+    tab(purpose, sheet_id, purpose.columns().iter().copied().zip(0..).collect())
 }
 
-fn marker() -> Marker {
-    Marker::new(1_620_000_007, "0123456789abcdef", 1_795_329_000)
+pub(super) fn layout(tabs: Vec<TabLayout>) -> Layout {
+    let zone = || "Asia/Kolkata".to_owned();
+    Layout { time_zone: zone(), own_zone: zone(), tabs, ..Layout::default() }
+}
+
+fn new_log() -> Layout {
+    layout(vec![as_made(Purpose::Log, 777)])
+}
+
+fn log_of(columns: Vec<(Column, u32)>) -> Layout {
+    layout(vec![tab(Purpose::Log, 777, columns)])
+}
+
+fn all_tabs() -> Layout {
+    layout(vec![
+        as_made(Purpose::Log, 777),
+        as_made(Purpose::Handovers, 1_777),
+        as_made(Purpose::Board, 2_777),
+    ])
+}
+
+fn plan(layout: &Layout) -> Plan {
+    Plan::new(layout, LOG_ONLY, TRACES).expect("the log is there")
 }
 
 fn sent(plan: &Plan, entries: &[Entry]) -> Value {
-    serde_json::from_slice(&body(plan, &marker(), entries)).unwrap()
+    serde_json::from_slice(&body(plan, &marker(), rows_of(entries))).unwrap()
+}
+
+/// Where Google is asked for the positions and the rows follow.
+const ROWS: &str = "/requests/2/appendCells/rows";
+
+fn status() -> Value {
+    let choices = STATUSES.map(|status| json!({ "userEnteredValue": status }));
+    let mut cell = text("Waiting");
+    cell["dataValidation"] = json!({
+        "condition": { "type": "ONE_OF_LIST", "values": choices }, "showCustomUi": true
+    });
+    cell
+}
+
+fn number(value: f64, kind: &str, pattern: &str) -> Value {
+    json!({
+        "userEnteredValue": { "numberValue": value },
+        "userEnteredFormat": { "numberFormat": { "type": kind, "pattern": pattern } },
+    })
 }
 
 fn text(value: &str) -> Value {
@@ -61,13 +114,18 @@ fn a_batch_is_its_marker_and_then_its_rows() {
             "metadataId": 1_620_000_007,
             "metadataKey": "dts.batch",
             "metadataValue": "0123456789abcdef@1795329000",
-            "location": { "sheetId": 777 },
+            "location": { "spreadsheet": true },
             "visibility": "DOCUMENT",
         } } },
+        { "updateDeveloperMetadata": {
+            "dataFilters": [{ "developerMetadataLookup": { "metadataKey": "dts.column" } }],
+            "developerMetadata": { "visibility": "DOCUMENT" },
+            "fields": "visibility",
+        } },
         { "appendCells": {
             "sheetId": 777,
-            "fields":
-                "userEnteredValue,userEnteredFormat.numberFormat,userEnteredFormat.textFormat.link",
+            "fields": "userEnteredValue,userEnteredFormat.numberFormat,\
+                       userEnteredFormat.textFormat.link,dataValidation",
             "rows": [
                 { "values": [
                     noon(),
@@ -76,6 +134,7 @@ fn a_batch_is_its_marker_and_then_its_rows() {
                     text("@SUM(A1) \u{1F9D1}\u{200D}\u{2695}\u{FE0F} \\ '"),
                     text("919812345678"),
                     text("918000000001"),
+                    status(),
                     { "userEnteredValue": { "stringValue": "Open chat" },
                       "userEnteredFormat": {
                         "numberFormat": { "type": "TEXT" },
@@ -92,6 +151,7 @@ fn a_batch_is_its_marker_and_then_its_rows() {
                     blank_text(),
                     blank_text(),
                     blank_text(),
+                    status(),
                     blank_text(),
                     text("chat-1"),
                     text("abc234-13"),
@@ -99,31 +159,97 @@ fn a_batch_is_its_marker_and_then_its_rows() {
             ],
         } },
     ] });
-    assert_eq!(sent(&Plan::new(&as_made(), true), &[hostile, unknown]), expected);
+    assert_eq!(sent(&plan(&new_log()), &[hostile, unknown]), expected);
 }
 
 #[test]
-fn without_a_marker_there_are_only_the_rows() {
-    let sent = sent(&Plan::new(&as_made(), false), &[entry(1)]);
+fn without_traces_there_are_only_the_rows() {
+    let plan = Plan::new(&new_log(), LOG_ONLY, NO_TRACES).expect("the log is there");
+    let sent = sent(&plan, &[entry(1)]);
     assert_eq!(sent["requests"].as_array().map(Vec::len), Some(1));
     assert!(sent.pointer("/requests/0/appendCells").is_some());
 }
 
 #[test]
+fn a_handover_says_who_took_the_chat_when_and_after_how_long() {
+    let plan = Plan::new(&all_tabs(), ALL, NO_TRACES).expect("all tabs are there");
+    let handovers = [handover(5, 135, "Dr. Bala"), handover(6, 0, "")];
+    let content = Content { log: &[], handovers: &handovers, board: None };
+    let sent: Value = serde_json::from_slice(&body(&plan, &marker(), content)).unwrap();
+    let row = |taken_by: &str, taken_at: f64, waited: f64, id: &str| {
+        json!({ "values": [
+            text("Asha Rao"),
+            text("+919876543210"),
+            text("Dr. Meera"),
+            text(taken_by),
+            noon(),
+            number(taken_at, "DATE_TIME", "yyyy-mm-dd hh:mm:ss"),
+            number(waited, "NUMBER", "0"),
+            text("918000000001"),
+            text(id),
+        ] })
+    };
+    let expected = json!({ "requests": [{ "appendCells": {
+        "sheetId": 1_777,
+        "fields":
+            "userEnteredValue,userEnteredFormat.numberFormat,userEnteredFormat.textFormat.link",
+        "rows": [
+            row("Dr. Bala", 46_348.593_75, 135.0, "abc234-5"),
+            row("closed", 46_348.5, 0.0, "abc234-6"),
+        ],
+    } }] });
+    assert_eq!(sent, expected);
+}
+
+#[test]
+fn a_clock_that_went_backwards_makes_nobody_wait_less_than_nothing() {
+    let plan = Plan::new(&all_tabs(), ALL, NO_TRACES).expect("all tabs are there");
+    let handovers = [handover(5, -10, "Dr. Bala")];
+    let content = Content { log: &[], handovers: &handovers, board: None };
+    let sent: Value = serde_json::from_slice(&body(&plan, &marker(), content)).unwrap();
+    let waited = "/requests/0/appendCells/rows/0/values/6/userEnteredValue/numberValue";
+    assert_eq!(sent.pointer(waited), Some(&json!(0.0)));
+}
+
+#[test]
+fn a_batch_brings_rows_handovers_and_the_board_in_this_order() {
+    let plan = Plan::new(&all_tabs(), ALL, TRACES).expect("all tabs are there");
+    let (log, handovers, board) = ([entry(1)], [handover(2, 5, "Bala")], board(&[10]));
+    let content = Content { log: &log, handovers: &handovers, board: Some(&board) };
+    let sent: Value = serde_json::from_slice(&body(&plan, &marker(), content)).unwrap();
+    let kind = |request: &Value| {
+        let (kind, arguments) = request.as_object().unwrap().iter().next().unwrap();
+        let sheet = arguments.get("sheetId").or(arguments.pointer("/range/sheetId"));
+        (kind.clone(), sheet.and_then(Value::as_i64))
+    };
+    let kinds: Vec<(String, Option<i64>)> =
+        sent["requests"].as_array().unwrap().iter().map(kind).collect();
+    let expected = [
+        ("createDeveloperMetadata", None),
+        ("updateDeveloperMetadata", None),
+        ("appendCells", Some(777)),
+        ("appendCells", Some(1_777)),
+        ("updateCells", Some(2_777)),
+        ("updateCells", Some(2_777)),
+    ];
+    assert_eq!(kinds, expected.map(|(kind, sheet)| (kind.to_owned(), sheet)));
+}
+
+#[test]
 fn columns_of_peoples_own_between_ours_are_left_blank() {
     let columns = vec![(Column::EventId, 1), (Column::CustomerPhone, 3)];
-    let sent = sent(&Plan::new(&layout(columns), true), &[entry(12)]);
+    let sent = sent(&plan(&log_of(columns)), &[entry(12)]);
     let expected = json!([{}, text("abc234-12"), {}, text("+919876543210"),]);
-    assert_eq!(sent.pointer("/requests/1/appendCells/rows/0/values"), Some(&expected));
+    assert_eq!(sent.pointer(&format!("{ROWS}/0/values")), Some(&expected));
 }
 
 #[test]
 fn the_time_is_what_the_clocks_of_the_zone_show() {
     let at = |zone: &str| {
-        let layout = Layout { time_zone: zone.into(), ..layout(vec![(Column::UnassignedAt, 0)]) };
-        let sent = sent(&Plan::new(&layout, true), &[entry(1)]);
-        let pointer = "/requests/1/appendCells/rows/0/values/0/userEnteredValue/numberValue";
-        sent.pointer(pointer).and_then(Value::as_f64).unwrap()
+        let layout = Layout { time_zone: zone.into(), ..log_of(vec![(Column::UnassignedAt, 0)]) };
+        let sent = sent(&plan(&layout), &[entry(1)]);
+        let pointer = format!("{ROWS}/0/values/0/userEnteredValue/numberValue");
+        sent.pointer(&pointer).and_then(Value::as_f64).unwrap()
     };
     let utc = 46_348.0 + 6.5 / 24.0;
     for (zone, expected) in [
@@ -140,16 +266,47 @@ fn the_time_is_what_the_clocks_of_the_zone_show() {
 #[test]
 fn a_plan_written_down_and_read_again_gives_the_same_bytes() {
     let entries: Vec<Entry> = (1..50).map(entry).collect();
-    for has_marker in [true, false] {
-        let plan = Plan::new(&as_made(), has_marker);
+    let (handovers, board) = ([handover(60, 5, "Bala")], board(&[10, 20]));
+    let content = Content { log: &entries, handovers: &handovers, board: Some(&board) };
+    for (needs, traces) in [(LOG_ONLY, NO_TRACES), (ALL, TRACES)] {
+        let plan = Plan::new(&all_tabs(), needs, traces).expect("all tabs are there");
         let again = Plan::parse(&plan.to_text()).expect("it is a plan");
         assert_eq!(again, plan);
         assert_eq!(again.to_text(), plan.to_text());
-        assert_eq!(again.has_marker(), has_marker);
-        assert_eq!(again.sheet_id(), 777);
-        let bytes = body(&plan, &marker(), &entries);
-        assert_eq!(body(&again, &marker(), &entries.clone()), bytes);
+        assert_eq!(again.traces(), traces);
+        assert_eq!(again.sheet_id(Purpose::Log), Some(777));
+        assert_eq!((again.has_board(), again.has_handovers()), (needs.board, needs.handovers));
+        let bytes = body(&plan, &marker(), content);
+        assert_eq!(body(&again, &marker(), content), bytes);
     }
+}
+
+#[test]
+fn there_is_no_plan_for_a_tab_that_is_not_there() {
+    assert_eq!(Plan::new(&new_log(), ALL, TRACES), None);
+    assert_eq!(Plan::new(&layout(Vec::new()), LOG_ONLY, TRACES), None);
+    let other = Needs { log: Some("Another title"), ..LOG_ONLY };
+    assert_eq!(Plan::new(&new_log(), other, TRACES), None);
+}
+
+#[test]
+fn a_plan_holds_as_long_as_all_its_columns_stay() {
+    let plan = Plan::new(&all_tabs(), ALL, TRACES).expect("all tabs are there");
+    assert!(plan.holds_in(&all_tabs()));
+    for at in 0..3 {
+        let mut moved = all_tabs();
+        moved.tabs[at].columns[0].1 = 20;
+        assert!(!plan.holds_in(&moved), "tab {at}");
+    }
+    let mut grown = all_tabs();
+    grown.tabs[0].grid.row_count += 500;
+    grown.tabs[0].title = "renamed".into();
+    assert!(plan.holds_in(&grown), "sizes and titles are nothing to it");
+    let elsewhere = Layout { time_zone: "Etc/UTC".into(), ..all_tabs() };
+    assert!(!plan.holds_in(&elsewhere));
+    // What is not in the plan may do as it likes.
+    let log = Plan::new(&all_tabs(), LOG_ONLY, TRACES).expect("the log is there");
+    assert!(log.holds_in(&new_log()));
 }
 
 #[test]
@@ -157,6 +314,14 @@ fn what_is_no_plan_is_not_taken_for_one() {
     for text in ["", "{}", "null", "[]", r#"{"sheet_id":1}"#] {
         assert_eq!(Plan::parse(text), None, "{text}");
     }
+}
+
+#[test]
+fn the_plan_of_a_batch_that_was_under_way_during_the_upgrade_is_read() {
+    let text = r#"{"sheet_id":7,"time_zone":"UTC","has_marker":false,"columns":[["event_id",3]]}"#;
+    let plan = Plan::parse(text).expect("it is a plan");
+    assert_eq!(plan.sheet_id(Purpose::Log), Some(7));
+    assert!(!plan.traces().marker && !plan.has_board() && !plan.has_handovers());
 }
 
 #[test]
@@ -168,7 +333,7 @@ fn a_marker_tells_when_its_batch_was_sealed() {
 }
 
 /// Text as hostile as a sender can make it.
-fn hostile() -> impl Strategy<Value = Personal> {
+pub(super) fn hostile() -> impl Strategy<Value = Personal> {
     prop_oneof![
         "\\PC{0,40}",
         "[\"\\\\=+@\u{2028}\u{FEFF}\u{1F600}é-]{0,1000}",
@@ -190,6 +355,7 @@ prop_compose! {
         let [customer_name, customer_phone, previous_agent, agent_phone, waba_number, chat_id] =
             std::array::from_fn(|i| texts[i].clone());
         Entry {
+            handover: None,
             event_id: EventId { tag: "abc234".into(), number },
             unassigned_at: UnixMs(at),
             customer_name,
@@ -209,24 +375,35 @@ proptest! {
     fn a_batch_is_never_larger_than_was_reckoned(
         entries in prop::collection::vec(hostile_entry(), 1..4),
     ) {
-        let plan = Plan::new(&as_made(), true);
-        let empty = body(&plan, &marker(), &[]).len();
-        let full = body(&plan, &marker(), &entries).len();
+        let plan = plan(&new_log());
+        let empty = body(&plan, &marker(), rows_of(&[])).len();
+        let full = body(&plan, &marker(), rows_of(&entries)).len();
         prop_assert!(empty <= 1_000, "marker and envelope have 1,000 bytes to themselves");
         prop_assert!(full - empty <= entries.iter().map(bytes_of).sum::<usize>());
     }
 
     #[test]
+    fn a_handover_is_never_larger_than_was_reckoned(entry in hostile_entry(), agent in hostile()) {
+        let plan = Plan::new(&all_tabs(), ALL, TRACES).expect("all tabs are there");
+        let ended = handover(1, 5, "").handover.map(|ended| Handover { agent, ..ended });
+        let ended = [Entry { handover: ended, ..entry }];
+        let content = |handovers| Content { log: &[], handovers, board: None };
+        let empty = body(&plan, &marker(), content(&[])).len();
+        let full = body(&plan, &marker(), content(&ended)).len();
+        prop_assert!(full - empty <= bytes_of(&ended[0]));
+    }
+
+    #[test]
     fn whatever_a_sender_writes_arrives_as_text_and_unchanged(entry in hostile_entry()) {
-        let sent = sent(&Plan::new(&as_made(), true), std::slice::from_ref(&entry));
-        let cells = &sent["requests"][1]["appendCells"]["rows"][0]["values"];
+        let sent = sent(&plan(&new_log()), std::slice::from_ref(&entry));
+        let cells = sent.pointer(ROWS).and_then(|rows| rows.pointer("/0/values")).unwrap();
         for (index, text) in [
             (1, &entry.customer_name),
             (2, &entry.customer_phone),
             (3, &entry.previous_agent),
             (4, &entry.agent_phone),
             (5, &entry.waba_number),
-            (7, &entry.chat_id),
+            (8, &entry.chat_id),
         ] {
             let value = cells[index].pointer("/userEnteredValue/stringValue");
             prop_assert_eq!(value.and_then(Value::as_str).unwrap_or_default(), text.reveal());

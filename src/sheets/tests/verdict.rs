@@ -88,6 +88,10 @@ fn every_400_that_google_is_known_to_send_has_its_meaning() {
     );
     check_400("Invalid requests[1].appendCells: No grid with id: 42", &Fault::TabGone);
     check_400(
+        "Invalid requests[1].updateDeveloperMetadata: Internal error",
+        &Fault::PositionsUntold,
+    );
+    check_400(
         "Invalid requests[1].appendCells: Attempting to write column: 26, beyond the last requested \
          column of: 25",
         &Fault::Narrow,
@@ -281,7 +285,9 @@ fn each_fault_of_a_batch_keeps_its_name() {
         (Fault::Narrow, Refused::Reshaped),
         (Fault::MarkersFull, Refused::MarkersFull),
         (Fault::Taken, Refused::MarkerForeign),
-        (Fault::Operator("act".into()), Refused::Operator("act".into())),
+        (Fault::PositionsUntold, Refused::PositionsUntold),
+        // Of a 400 it is not known which tab it is about.
+        (Fault::Operator("act".into()), Refused::Part("act".into())),
     ] {
         assert_eq!(refused(fault), expected);
     }

@@ -1,6 +1,7 @@
 //! Staff own the sheet: whatever they do to it meanwhile, rows land whole, and nothing of theirs is lost.
 
 mod member;
+mod window;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;

@@ -1,5 +1,7 @@
 //! The settings' promises: all faults at once, each by its full name, and never a value.
 
+mod routes;
+
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -56,6 +58,10 @@ fn three_settings_are_enough() {
     assert_eq!(config.writes_per_minute_max, 50);
     assert_eq!(config.dedupe_window_s, 120);
     assert_eq!(config.retention_days, 30);
+    assert_eq!(config.board_name, "Unattended now");
+    assert_eq!(config.board_hours, 24);
+    assert_eq!((config.board_warn_minutes, config.board_alert_minutes), (15, 60));
+    assert_eq!(config.routes, []);
     assert_eq!(config.sheets_api_url, "https://sheets.googleapis.com/");
 }
 
@@ -63,6 +69,11 @@ fn three_settings_are_enough() {
 fn every_setting_can_be_set() {
     let config = valid(&[
         ("SHEET_NAME", " Wartende "),
+        ("BOARD_NAME", " Jetzt "),
+        ("BOARD_HOURS", "48"),
+        ("BOARD_WARN_MINUTES", "5"),
+        ("BOARD_ALERT_MINUTES", "30"),
+        ("ROUTES", "+919000000001=/North"),
         ("HOST", "127.0.0.1"),
         ("PORT", "0"),
         ("DATA_DIR", "/var/lib/x"),
@@ -74,6 +85,9 @@ fn every_setting_can_be_set() {
         ("SHEETS_API_URL", "http://127.0.0.1:9/"),
     ]);
     assert_eq!(config.sheet_name, "Wartende");
+    assert_eq!((config.board_name.as_str(), config.board_hours), ("Jetzt", 48));
+    assert_eq!((config.board_warn_minutes, config.board_alert_minutes), (5, 30));
+    assert_eq!(config.routes.len(), 1);
     assert_eq!((config.host, config.port), (IpAddr::from([127, 0, 0, 1]), 0));
     assert_eq!(config.data_dir, Path::new("/var/lib/x"));
     assert_eq!(config.time_zone.as_deref(), Some("Asia/Kolkata"));
@@ -123,6 +137,11 @@ fn all_faults_are_reported_at_once_by_their_full_names() {
         ("MAX_PENDING_ROWS", "0"),
         ("DEDUPE_WINDOW_SECONDS", "-1"),
         ("RETENTION_DAYS", "0"),
+        ("BOARD_NAME", "Handovers"),
+        ("BOARD_HOURS", "0"),
+        ("BOARD_WARN_MINUTES", "soon"),
+        ("BOARD_ALERT_MINUTES", "10001"),
+        ("ROUTES", "north=tab"),
     ];
     let problems = read(&wrong).map(|_| "valid").unwrap_err();
     assert_eq!(problems.sentences().len(), wrong.len(), "{problems}");
@@ -149,6 +168,10 @@ fn no_value_is_ever_echoed() {
         "MAX_PENDING_ROWS",
         "DEDUPE_WINDOW_SECONDS",
         "RETENTION_DAYS",
+        "BOARD_HOURS",
+        "BOARD_WARN_MINUTES",
+        "BOARD_ALERT_MINUTES",
+        "ROUTES",
     ];
     let wrong: Vec<_> = names.iter().map(|name| (*name, "c4n4ry / ?")).collect();
     let problems = read(&wrong).map(|_| "valid").unwrap_err();
@@ -209,6 +232,9 @@ fn numbers_are_whole_and_within_their_range() {
         ("MAX_PENDING_ROWS", ["1", "1000000000"], ["0", "1000000001"]),
         ("DEDUPE_WINDOW_SECONDS", ["0", "86400"], ["-1", "86401"]),
         ("RETENTION_DAYS", ["1", "3650"], ["0", "3651"]),
+        ("BOARD_HOURS", ["1", "720"], ["0", "721"]),
+        ("BOARD_WARN_MINUTES", ["1", "60"], ["0", "10001"]),
+        ("BOARD_ALERT_MINUTES", ["15", "10000"], ["0", "10001"]),
     ];
     for (name, good, bad) in ranges {
         good.iter().for_each(|value| drop(valid(&[(name, value)])));

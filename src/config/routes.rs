@@ -1,0 +1,97 @@
+//! ROUTES: which of the clinic's numbers go to which spreadsheet and tab.
+//!
+//! `+919000000000=<spreadsheet>/<tab>`, several of them separated by commas, semicolons or line breaks.
+//! Left of the slash the id or nothing for the spreadsheet of `SPREADSHEET_ID`; without a slash and tab
+//! the title of `SHEET_NAME`.
+
+use crate::config::{Problems, TITLE_CHARS_MAX, id_of};
+
+/// What the handovers' tab is called in every spreadsheet.
+const HANDOVERS: &str = "Handovers";
+
+/// Where the rows of one of the clinic's numbers go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The digits of the clinic's number.
+    pub waba_digits: String,
+    /// The spreadsheet's id.
+    pub spreadsheet_id: String,
+    /// Title of the log tab in it.
+    pub title: String,
+}
+
+pub(super) fn read(
+    text: Option<&str>,
+    default_id: &str,
+    default_title: &str,
+    problems: &mut Problems,
+) -> Vec<Route> {
+    let mut routes: Vec<Route> = Vec::new();
+    let parts = text.unwrap_or_default().split([',', ';', '\n']).map(str::trim);
+    for (number, part) in (1..).zip(parts.filter(|part| !part.is_empty())) {
+        let Some(route) = route(part, default_id, default_title) else {
+            problems.add(
+                "ROUTES",
+                &format!(
+                    "has an entry (the {number}.) that is not like +919000000000=<spreadsheet id>/<tab>"
+                ),
+            );
+            continue;
+        };
+        if routes.iter().any(|known| known.waba_digits == route.waba_digits) {
+            problems.add("ROUTES", &format!("names the same number twice (the {number}. entry)"));
+        }
+        routes.push(route);
+    }
+    routes
+}
+
+fn route(part: &str, default_id: &str, default_title: &str) -> Option<Route> {
+    let (number, place) = part.split_once('=')?;
+    let is_number = |c: char| c.is_ascii_digit() || "+-() ".contains(c);
+    let waba_digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    if waba_digits.is_empty() || !number.trim().chars().all(is_number) {
+        return None;
+    }
+    // An address has slashes of its own, and no tab after it.
+    let (spreadsheet, title) = match place.split_once('/') {
+        Some((id, title)) if !place.contains("/d/") => (id.trim(), title.trim()),
+        _ => (place.trim(), ""),
+    };
+    let spreadsheet_id = match spreadsheet {
+        "" => default_id.to_owned(),
+        text => id_of(text)?,
+    };
+    let title = if title.is_empty() { default_title } else { title };
+    let is_short = title.chars().count() <= TITLE_CHARS_MAX;
+    is_short.then(|| Route { waba_digits, spreadsheet_id, title: title.to_owned() })
+}
+
+/// In one spreadsheet no two tabs of ours can have one title, and to Google capitals make no other.
+pub(super) fn refuse_clashes(
+    routes: &[Route],
+    default_id: &str,
+    sheet_name: &str,
+    board_name: &str,
+    problems: &mut Problems,
+) {
+    let is_same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+    let is_taken = |title: &str| is_same(title, board_name) || is_same(title, HANDOVERS);
+    if is_taken(sheet_name) {
+        problems.add("SHEET_NAME", "must differ from BOARD_NAME and from Handovers");
+    }
+    if is_same(board_name, HANDOVERS) {
+        problems.add("BOARD_NAME", "must not be Handovers, which is another tab of ours");
+    }
+    if routes.iter().any(|route| is_taken(&route.title) && route.title != sheet_name) {
+        problems.add("ROUTES", "must not name the tab of BOARD_NAME or Handovers");
+    }
+    let default = (default_id, sheet_name);
+    let places = routes.iter().map(|route| (route.spreadsheet_id.as_str(), route.title.as_str()));
+    let places: Vec<(&str, &str)> = places.chain([default]).collect();
+    let clash =
+        |(a, b): (&(&str, &str), &(&str, &str))| a.0 == b.0 && a.1 != b.1 && is_same(a.1, b.1);
+    if places.iter().any(|a| places.iter().any(|b| clash((a, b)))) {
+        problems.add("ROUTES", "must not name tabs that differ only in their capitals");
+    }
+}

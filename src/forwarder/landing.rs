@@ -1,0 +1,91 @@
+//! After a batch was applied: seeing that its rows stand in the right columns, and putting them right
+//! where a column was moved in the very moment of the write.
+
+use std::sync::Arc;
+
+use crate::forwarder::held::{Ending, Held};
+use crate::forwarder::{Forwarder, Next};
+use crate::journal::{Batch, Error};
+use crate::sheets::{Landing, Layout, Plan, Purpose, Repaired, Survey, TabLayout, Trouble};
+
+/// How often rows are put right before they are left as they are: each time something was moved again.
+const TRIES_MAX: u32 = 10;
+
+impl Forwarder {
+    /// The batch is in the sheet; where it is not known to have landed well, it is looked at.
+    pub(super) async fn landed(
+        &mut self,
+        mut held: Held,
+        plan: &Plan,
+        landing: Landing,
+    ) -> Result<Next, Arc<Error>> {
+        if landing == Landing::InPlace {
+            return self.end(held, Ending::Written).await;
+        }
+        held.has_landed = Some(landing);
+        let layout = match self.look().await {
+            Ok(Survey::Ready(layout)) => layout,
+            // A tab is gone. If it is this batch's, its rows went with it, which the next look shows.
+            Ok(Survey::Mend(_)) => {
+                self.held = Some(held);
+                return Ok(self.survey().await);
+            }
+            Err(trouble) => return Ok(self.look_later(held, trouble)),
+        };
+        self.noted(layout.clone());
+        if landing == Landing::Unknown && plan.holds_in(&layout) {
+            return self.end(held, Ending::Written).await;
+        }
+        self.drawn.spoil();
+        if held.repairs == TRIES_MAX {
+            log::error!(
+                rows = held.batch().rows();
+                "the columns are moved again and again: look whether the last rows are in theirs"
+            );
+            return self.end(held, Ending::Written).await;
+        }
+        match self.put_right(held.batch(), plan, &layout).await {
+            Ok(Repaired { rewritten: 0, missing }) => {
+                if held.repairs > 0 {
+                    let rows = held.batch().rows();
+                    log::warn!(rows, missing; "columns were moved during a write; put its rows right");
+                }
+                self.end(held, Ending::Written).await
+            }
+            // Rewritten by what was seen before: look again, whether it still is so.
+            Ok(_) => {
+                held.repairs += 1;
+                held.has_landed = Some(Landing::Elsewhere);
+                self.held = Some(held);
+                Ok(Next::Step)
+            }
+            Err(trouble) => Ok(self.look_later(held, trouble)),
+        }
+    }
+
+    fn look_later(&mut self, held: Held, trouble: Trouble) -> Next {
+        self.held = Some(held);
+        Next::Wait(self.troubled(trouble))
+    }
+
+    async fn put_right(
+        &mut self,
+        batch: &Batch,
+        plan: &Plan,
+        layout: &Layout,
+    ) -> Result<Repaired, Trouble> {
+        let mut all = Repaired::default();
+        let parts = [(Purpose::Log, batch.entries()), (Purpose::Handovers, batch.handovers())];
+        for (purpose, entries) in parts {
+            let is_it = |tab: &&TabLayout| plan.sheet_id(purpose) == Some(tab.sheet_id);
+            let Some(tab) = layout.tabs.iter().find(is_it) else { continue };
+            if entries.is_empty() {
+                continue;
+            }
+            let repaired = self.sheets.repair(tab, &layout.time_zone, entries).await?;
+            all.rewritten += repaired.rewritten;
+            all.missing += repaired.missing;
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,230 @@
+//! What goes into the next batch: pending rows, and the board as it is.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::chat::board::LINES_MAX;
+use crate::chat::route::title_at;
+use crate::chat::time::UnixMs;
+use crate::forwarder::held::Held;
+use crate::forwarder::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, Forwarder, Next};
+use crate::journal::{Draft, Error, Look, Measure, Work};
+use crate::sheets::rows::{bytes_of, time_zone};
+use crate::sheets::{LINE_BYTES, Layout, Needs, Plan, Purpose, Traces};
+
+/// How old the layout may be when a batch is planned by it; under load nobody has looked meanwhile.
+const LAYOUT_AGE_MAX: Duration = Duration::from_secs(10);
+/// How old the board may become while nothing happens. It promises five minutes; a write takes up to one.
+const BOARD_AGE_MAX_MS: i64 = 4 * 60_000;
+/// How long a change of the board that no row brings along may wait for others: names looked up.
+const BOARD_PAUSE_MS: i64 = 5_000;
+/// How old the board may become while one full batch follows the other.
+const BOARD_AGE_MAX_BUSY_MS: i64 = 20_000;
+/// How long a tab that cannot be written is left alone.
+const BARRED: Duration = Duration::from_secs(60);
+/// Google allows 10,000,000 cells a workbook; from here on we say so.
+const CELLS_WARN: u64 = 9_000_000;
+const CELLS_MAX: u64 = 10_000_000;
+
+/// What is known of the board that stands in the sheet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct BoardDrawn {
+    /// When it was last written; `None` since the start.
+    at: Option<UnixMs>,
+    /// The changes that it shows.
+    changes: u64,
+    /// Those that the one under way will show.
+    changes_sealed: u64,
+    /// The one under way landed in columns that had moved.
+    is_spoilt: bool,
+    barred_until: Option<Instant>,
+}
+
+impl BoardDrawn {
+    /// The batch that it went along with is written.
+    pub(super) fn is_written(&mut self, now: UnixMs) {
+        let is_spoilt = std::mem::take(&mut self.is_spoilt);
+        (self.at, self.changes) = ((!is_spoilt).then_some(now), self.changes_sealed);
+    }
+
+    /// It is to be written anew soon: it may have landed in the wrong columns.
+    pub(super) fn spoil(&mut self) {
+        self.is_spoilt = true;
+    }
+
+    /// Something keeps it from being written; the rows go on without it.
+    pub(super) fn bar(&mut self) {
+        self.barred_until = Some(Instant::now() + BARRED);
+    }
+
+    fn is_barred(&self) -> bool {
+        self.barred_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Whether it is to be written even without rows.
+    fn is_due(&self, changes: u64, now: UnixMs) -> bool {
+        let Some(at) = self.at else { return !self.is_barred() };
+        let age_ms = now.since_ms(at).abs();
+        let is_due = match changes == self.changes {
+            true => age_ms >= BOARD_AGE_MAX_MS,
+            false => age_ms >= BOARD_PAUSE_MS,
+        };
+        is_due && !self.is_barred()
+    }
+
+    /// Whether it goes along with rows after which others are still pending.
+    fn is_old(&self, now: UnixMs) -> bool {
+        self.at.is_none_or(|at| now.since_ms(at).abs() >= BOARD_AGE_MAX_BUSY_MS)
+    }
+}
+
+impl Forwarder {
+    /// Seals what is to be written next and sends it.
+    pub(super) async fn seal(&mut self) -> Result<Next, Arc<Error>> {
+        let Some((layout, read_at)) = &self.layout else { return Ok(Next::Step) };
+        let now = (self.options.now)();
+        let work = self.journal.work(self.options.book);
+        let has_board = layout.tab(Purpose::Board).is_some();
+        let board_is_due = has_board
+            && self.drawn.is_due(work.board_changes, now)
+            && (work.pending > 0 || self.own_writes.has_room(now));
+        if work.pending == 0 && !board_is_due {
+            if std::mem::take(&mut self.is_unpurged) {
+                self.journal.purge().await?;
+            }
+            return Ok(if self.prune_is_due() { self.prune().await } else { Next::Idle });
+        }
+        if read_at.elapsed() > LAYOUT_AGE_MAX {
+            return Ok(self.survey().await);
+        }
+        let wait_ms = self.wait_ms(now, work.pending >= BATCH_ROWS_MAX as u64);
+        if wait_ms > 0 {
+            return Ok(Next::Wait(Duration::from_millis(wait_ms.unsigned_abs())));
+        }
+        // The board goes along with the last rows; while many batches follow each other, now and then.
+        let may_draw = has_board && !self.drawn.is_barred();
+        let is_urgent = board_is_due || (may_draw && self.drawn.is_old(now));
+        let room_for_board = is_urgent || (may_draw && work.pending < BATCH_ROWS_MAX as u64);
+        let draft = self.draft(work, room_for_board, now).await?;
+        if draft.rows() == 0 && !board_is_due {
+            return Ok(match self.journal.awaits_name(now) {
+                Some(wait) => Next::WaitForName(wait),
+                None if work.pending > 0 && self.handovers_are_barred() => Next::Wait(BARRED / 60),
+                None => Next::Idle,
+            });
+        }
+        let takes_all = work.pending <= draft.rows() as u64;
+        let with_board = is_urgent || (room_for_board && takes_all);
+        self.seal_draft(draft, with_board, work, now).await
+    }
+
+    async fn seal_draft(
+        &mut self,
+        draft: Draft,
+        with_board: bool,
+        work: Work,
+        now: UnixMs,
+    ) -> Result<Next, Arc<Error>> {
+        let Some((layout, _)) = &self.layout else { return Ok(Next::Step) };
+        let needs =
+            Needs { log: draft.title(), handovers: draft.has_handovers(), board: with_board };
+        let Some(plan) = Plan::new(layout, needs, self.traces().await?) else {
+            // The tab of another month, or one that has gone since.
+            self.late_title = draft.title().map(str::to_owned);
+            return Ok(self.survey().await);
+        };
+        if draft.title() != self.late_title.as_deref() {
+            self.late_title = None;
+        }
+        let look = with_board.then(|| Look {
+            book: self.options.book,
+            age_max_ms: i64::from(self.options.board.hours_max) * 3_600_000,
+            remarks: self.remarks(layout, work.pending.saturating_sub(draft.rows() as u64)),
+        });
+        self.drawn.changes_sealed = work.board_changes;
+        let batch = self.journal.seal(draft, plan.to_text(), look, now).await?;
+        self.advance(Held::sealed(batch)).await
+    }
+
+    async fn draft(
+        &self,
+        work: Work,
+        room_for_board: bool,
+        now: UnixMs,
+    ) -> Result<Draft, Arc<Error>> {
+        let zone_name = self.layout.as_ref().map_or("UTC", |(layout, _)| &layout.time_zone);
+        let zone = time_zone(zone_name);
+        let rows_max = self.suspect.map_or(BATCH_ROWS_MAX, |suspect| suspect.rows_max);
+        let lines = match room_for_board {
+            true => LINES_MAX.min(usize::try_from(work.waiting).unwrap_or(usize::MAX)),
+            false => 0,
+        };
+        let bytes_max = BATCH_BYTES_MAX - lines * LINE_BYTES;
+        let with_handovers = !self.handovers_are_barred();
+        let measure = Measure { rows_max, bytes_max, bytes_of, with_handovers };
+        let title = move |title: &str, at| title_at(title, at, &zone);
+        self.journal.draft(self.options.book, measure, Box::new(title), now).await
+    }
+
+    /// Whether there is no tab for handovers, or one that cannot be written.
+    fn handovers_are_barred(&self) -> bool {
+        let has_tab = self
+            .layout
+            .as_ref()
+            .is_some_and(|(layout, _)| layout.tab(Purpose::Handovers).is_some());
+        !has_tab || self.handovers_barred_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    async fn traces(&self) -> Result<Traces, Arc<Error>> {
+        let trusts_markers = self.journal.fact("marker_fences").await? != Some(false)
+            && self.journal.fact("marker_readable").await? != Some(false);
+        Ok(Traces {
+            marker: trusts_markers && !self.markers_full,
+            positions: !self.positions_untold,
+        })
+    }
+
+    /// What the board's reader must know before relying on it.
+    fn remarks(&self, layout: &Layout, rows_left: u64) -> Vec<String> {
+        let tally = self.journal.tally();
+        let mut remarks = Vec::new();
+        if rows_left > 0 {
+            remarks.push(format!("BEHIND: {rows_left} rows are still to be written"));
+        }
+        if tally.set_aside + tally.handovers_set_aside > 0 {
+            let count = tally.set_aside + tally.handovers_set_aside;
+            remarks.push(format!("{count} rows were refused by Google and set aside"));
+        }
+        if let Some(warning) = fullness(layout.cells) {
+            remarks.push(warning);
+        }
+        if tally.assigned_at().is_none() && tally.accepted > 0 {
+            remarks.push(format!(
+                "tick CHAT_ASSIGNED_TO_AGENT in DoubleTick: until then a line leaves only after {} h",
+                self.options.board.hours_max
+            ));
+        }
+        remarks
+    }
+
+    /// One tab cannot be written; the rest goes on without it for a while. `None` when it is the log.
+    pub(super) fn leave_out(&mut self, plan: &Plan) -> Option<&'static str> {
+        if plan.has_board() {
+            self.drawn.bar();
+            return Some("board");
+        }
+        if plan.has_handovers() {
+            self.handovers_barred_until = Some(Instant::now() + BARRED);
+            return Some("handovers tab");
+        }
+        None
+    }
+}
+
+/// A sentence from when on the workbook is nearly full.
+pub(super) fn fullness(cells: u64) -> Option<String> {
+    (cells >= CELLS_WARN).then(|| {
+        let percent = cells * 100 / CELLS_MAX;
+        format!("the workbook is {percent} % full: move old rows to another file")
+    })
+}

@@ -1,0 +1,176 @@
+//! The way out, inside a transaction: batches are sealed, and their rows leave for good, are set aside
+//! or wait again.
+
+use rusqlite::{OptionalExtension, params};
+
+use crate::chat::board::Board;
+use crate::chat::time::UnixMs;
+use crate::journal::Error;
+use crate::journal::page::Page;
+use crate::journal::register::QueueId;
+use crate::journal::tally::{BookId, Counters};
+
+/// The numbers of a batch's members in one queue, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) queue: QueueId,
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+impl Range {
+    /// No member.
+    pub(super) const NONE: Self = Self { queue: 0, first: 1, last: 0 };
+}
+
+/// What is stored of a sealed batch.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    pub(super) number: u64,
+    pub(super) book: BookId,
+    pub(super) log: Range,
+    pub(super) handovers: Range,
+    pub(super) marker_id: i32,
+    pub(super) digest: String,
+    pub(super) plan: String,
+    pub(super) board: Option<Board>,
+    pub(super) sealed_at: UnixMs,
+}
+
+/// A batch that has just ended: where its rows are.
+struct Ended {
+    book: BookId,
+    log: Range,
+    handovers: Range,
+}
+
+impl Page<'_> {
+    pub(super) fn add_batch(&mut self, batch: &Sealed) -> Result<(), Error> {
+        let board = batch.board.as_ref().map(serde_json::to_string).transpose()?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO batch (number, book, queue, first, last, handover_queue,
+                    handover_first, handover_last, marker_id, digest, plan, board, sealed_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            )?
+            .execute(params![
+                batch.number.cast_signed(),
+                batch.book.0,
+                batch.log.queue,
+                batch.log.first.cast_signed(),
+                batch.log.last.cast_signed(),
+                batch.handovers.queue,
+                batch.handovers.first.cast_signed(),
+                batch.handovers.last.cast_signed(),
+                batch.marker_id,
+                batch.digest,
+                batch.plan,
+                board,
+                batch.sealed_at.0
+            ])?;
+        self.counters.tally.next_batch = batch.number + 1;
+        Ok(())
+    }
+
+    /// The batch's rows are in the sheet: nothing of them stays here.
+    pub(super) fn finish_written(&mut self, number: u64) -> Result<(), Error> {
+        let Some(ended) = self.take_batch(number)? else { return Ok(()) };
+        let (log, handovers) = self.delete_members(&ended)?;
+        self.counters.tally.written += log;
+        self.counters.tally.handovers_written += handovers;
+        self.collect_strays(&ended)
+    }
+
+    /// The batch's rows are refused for what they contain: kept apart, with the reason.
+    pub(super) fn finish_set_aside(
+        &mut self,
+        number: u64,
+        reason: &str,
+        now: UnixMs,
+    ) -> Result<(), Error> {
+        let Some(ended) = self.take_batch(number)? else { return Ok(()) };
+        for range in [ended.log, ended.handovers] {
+            self.connection.execute(
+                "INSERT INTO set_aside (number, received_at, payload, reason, at)
+                 SELECT number, received_at, payload, ?4, ?5 FROM entry
+                 WHERE queue = ?1 AND number BETWEEN ?2 AND ?3",
+                params![
+                    range.queue,
+                    range.first.cast_signed(),
+                    range.last.cast_signed(),
+                    reason,
+                    now.0
+                ],
+            )?;
+        }
+        let (log, handovers) = self.delete_members(&ended)?;
+        self.counters.tally.set_aside += log;
+        self.counters.tally.handovers_set_aside += handovers;
+        self.collect_strays(&ended)
+    }
+
+    /// The batch is undone; its rows are pending as before.
+    pub(super) fn finish_released(&mut self, number: u64) -> Result<(), Error> {
+        let Some(ended) = self.take_batch(number)? else { return Ok(()) };
+        self.collect_strays(&ended)
+    }
+
+    /// A batch has ended: what waited for that to be routed anew is.
+    fn collect_strays(&mut self, ended: &Ended) -> Result<(), Error> {
+        let queues = [ended.log.queue, ended.handovers.queue];
+        if self.register.collect_strays(self.connection, queues)? {
+            let tally = self.counters.tally;
+            self.counters = Counters { tally, ..self.counters.reloaded(self.connection)? };
+        }
+        Ok(())
+    }
+
+    /// Deletes a batch's members; how many there were in the log and among the handovers.
+    fn delete_members(&mut self, ended: &Ended) -> Result<(u64, u64), Error> {
+        let mut delete = self
+            .connection
+            .prepare_cached("DELETE FROM entry WHERE queue = ?1 AND number BETWEEN ?2 AND ?3")?;
+        let mut rows = |range: Range| {
+            delete.execute([range.queue, range.first.cast_signed(), range.last.cast_signed()])
+        };
+        let (log, handovers) = (rows(ended.log)? as u64, rows(ended.handovers)? as u64);
+        let work = self.counters.work_mut(ended.book);
+        work.pending = work.pending.saturating_sub(log + handovers);
+        Ok((log, handovers))
+    }
+
+    /// The members of a batch that ends now; `None` where it had ended already.
+    fn take_batch(&self, number: u64) -> Result<Option<Ended>, Error> {
+        let range = |queue, first: i64, last: i64| Range {
+            queue,
+            first: first.cast_unsigned(),
+            last: last.cast_unsigned(),
+        };
+        let taken = self
+            .connection
+            .prepare_cached(
+                "DELETE FROM batch WHERE number = ?1 RETURNING book, queue, first, last,
+                    handover_queue, handover_first, handover_last",
+            )?
+            .query_row([number.cast_signed()], |row| {
+                Ok(Ended {
+                    book: BookId(row.get(0)?),
+                    log: range(row.get(1)?, row.get(2)?, row.get(3)?),
+                    handovers: range(row.get(4)?, row.get(5)?, row.get(6)?),
+                })
+            })
+            .optional()?;
+        Ok(taken)
+    }
+
+    /// Notes that a write leaves now and forgets those older than `since`, and those that the clock,
+    /// set back since, says are yet to come.
+    pub(super) fn note_sent(&self, now: UnixMs, since: UnixMs) -> Result<(), Error> {
+        let soon = now.plus_ms(now.since_ms(since));
+        self.connection
+            .prepare_cached("DELETE FROM sent WHERE at < ?1 OR at > ?2")?
+            .execute([since.0, soon.0])?;
+        self.connection.prepare_cached("INSERT INTO sent (at) VALUES (?1)")?.execute([now.0])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,283 @@
+//! Who waits: kept through restarts and failures, bounded, and forgotten in time.
+
+use serde_json::json;
+
+use crate::chat::board::{Board, LINES_MAX};
+use crate::chat::event::Happening;
+use crate::chat::time::UnixMs;
+use crate::journal::page::Page;
+use crate::journal::tests::accepting::joined;
+use crate::journal::tests::{
+    HOUR_MS, LIMITS, NOW, PLAN, accept_all, assigned, at_most, book, check_identity, copied, dir,
+    drafted, event, files_with, look, one_tab, open, rows, unassigned,
+};
+use crate::journal::waiting::WAITING_MAX;
+use crate::journal::{Error, Journal, Limits, Look, Standing};
+
+/// The board as it is at this moment.
+async fn board_at(journal: &Journal, now: UnixMs) -> Board {
+    let look = look(book(journal));
+    journal.0.writer.commit(move |page: &mut Page<'_>| page.board(&look, now)).await.unwrap()
+}
+
+async fn board(journal: &Journal) -> Vec<String> {
+    let board = board_at(journal, NOW).await;
+    assert_eq!(board.waiting, board.lines.len() as u64);
+    board.lines.iter().map(|line| line.entry.chat_id.reveal().to_owned()).collect()
+}
+
+async fn close(journal: &Journal, phone: &str) {
+    let body = json!({ "from": phone, "closeConversation": true });
+    drop(journal.accept(event(Happening::Closed, body), NOW).await.unwrap());
+}
+
+#[tokio::test]
+async fn who_waits_is_known_again_after_a_restart_and_a_power_cut() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b", "c"]).await;
+    drop(journal.accept(assigned("b", "Dr. Meera"), NOW).await.unwrap());
+    assert_eq!(board(&journal).await, ["a", "c"]);
+    let cut = copied(dir.path());
+    assert_eq!(board(&open(cut.path())).await, ["a", "c"]);
+    drop(journal);
+    let journal = open(dir.path());
+    assert_eq!(board(&journal).await, ["a", "c"]);
+    // What is known of them is, too: an assignment and a closing find them.
+    drop(journal.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
+    assert_eq!(board(&journal).await, ["c"]);
+    close(&journal, "+91 98765 43210").await;
+    assert_eq!(board(&journal).await, Vec::<String>::new());
+    check_identity(&journal);
+}
+
+#[tokio::test]
+async fn a_transaction_that_fails_leaves_everyone_who_waited() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b"]).await;
+    let numbers: Vec<u64> = vec![1, 2];
+    let failed: Result<(), _> = journal
+        .0
+        .writer
+        .commit(move |page: &mut Page<'_>| {
+            numbers.iter().try_for_each(|number| page.drop_wait(*number))?;
+            Err(Error::Busy)
+        })
+        .await;
+    assert!(failed.is_err());
+    assert_eq!(board(&journal).await, ["a", "b"]);
+    // The index in memory is as it was: both are found by their chat.
+    drop(journal.accept(assigned("b", "Dr. Meera"), NOW).await.unwrap());
+    assert_eq!(board(&journal).await, ["a"]);
+    assert_eq!(journal.tally().handovers, 1);
+    check_identity(&journal);
+}
+
+#[tokio::test]
+async fn what_another_process_replays_is_on_the_board_of_the_service() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a"]).await;
+    let beside = Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap();
+    accept_all(&beside, &["b"]).await;
+    drop(beside.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
+    drop(beside);
+    assert_eq!(board(&journal).await, ["b"]);
+    drop(journal.accept(assigned("b", "Dr. Meera"), NOW).await.unwrap());
+    assert_eq!(board(&journal).await, Vec::<String>::new());
+    check_identity(&journal);
+}
+
+#[tokio::test]
+async fn every_change_of_the_board_is_told() {
+    let dir = dir();
+    let journal = open(dir.path());
+    let changes = || journal.work(book(&journal)).board_changes;
+    let mut last = changes();
+    let mut has_changed = || {
+        let before = std::mem::replace(&mut last, changes());
+        last > before
+    };
+    accept_all(&journal, &["a"]).await;
+    assert!(has_changed());
+    let again = journal.accept(unassigned("a"), NOW).await.unwrap();
+    assert_eq!(again.standing(), Standing::Duplicate);
+    drop(journal.accept(assigned("z", "Dr. Meera"), NOW).await.unwrap());
+    assert!(!has_changed(), "neither is on the board");
+    drop(journal.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
+    assert!(has_changed());
+}
+
+#[tokio::test]
+async fn where_no_assignment_is_ever_heard_of_lines_leave_after_their_time() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b"]).await;
+    let later = NOW.plus_ms(HOUR_MS);
+    drop(journal.accept(unassigned("c"), later).await.unwrap());
+    let day = NOW.plus_ms(24 * HOUR_MS);
+    assert_eq!(board_at(&journal, day).await.waiting, 3);
+    let past = board_at(&journal, day.plus_ms(1)).await;
+    assert_eq!((past.waiting, past.lines.len()), (1, 1));
+    assert_eq!(journal.tally().handovers, 0, "nobody took them");
+    check_identity(&journal);
+}
+
+#[tokio::test]
+async fn where_assignments_are_heard_of_whoever_waits_stays_on_the_board() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b"]).await;
+    drop(journal.accept(assigned("b", "Dr. Meera"), NOW).await.unwrap());
+    drop(journal);
+    let journal = open(dir.path());
+    let board = board_at(&journal, NOW.plus_ms(10 * 24 * HOUR_MS)).await;
+    assert_eq!((board.waiting, board.lines[0].entry.chat_id.reveal()), (1, "a"));
+}
+
+#[tokio::test]
+async fn more_than_the_board_has_lines_for_are_counted_all_the_same() {
+    let dir = dir();
+    let limits = Limits { pending_rows_max: 10_000, ..LIMITS };
+    let journal = Journal::open(dir.path(), limits, one_tab()).unwrap();
+    let mut all = Vec::new();
+    for number in 0..LINES_MAX + 20 {
+        let body = json!({ "chatId": format!("chat {number}"), "customerPhone": "+9198" });
+        all.push(Box::pin(journal.accept(event(Happening::Unassigned, body), NOW)));
+    }
+    for receipt in joined(all).await {
+        receipt.map(drop).unwrap();
+    }
+    let board = board_at(&journal, NOW).await;
+    assert_eq!((board.waiting, board.lines.len()), (LINES_MAX as u64 + 20, LINES_MAX));
+    assert_eq!(board.lines[0].entry.chat_id.reveal(), "chat 0");
+    check_identity(&journal);
+}
+
+#[tokio::test]
+async fn those_who_waited_longest_stand_first() {
+    let dir = dir();
+    let journal = open(dir.path());
+    for (chat, at) in [("b", "2026-11-22T05:00:00Z"), ("a", "2026-11-22T04:00:00Z")] {
+        let body = json!({ "chatId": chat, "customerPhone": "+9198", "timestamp": at });
+        drop(journal.accept(event(Happening::Unassigned, body), NOW).await.unwrap());
+    }
+    assert_eq!(board(&journal).await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn beyond_the_bound_the_board_says_that_it_is_not_complete() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a"]).await;
+    // As many as may be, made directly; only their names count.
+    let book = book(&journal);
+    let fill = move |page: &mut Page<'_>| {
+        page.connection.execute(
+            "INSERT INTO waiting
+             WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+             SELECT i, ?2, randomblob(16), randomblob(16), 0, ?3,
+                    (SELECT record FROM waiting WHERE number = 1) FROM n",
+            rusqlite::params![i64::try_from(WAITING_MAX).unwrap() + 8, 1, NOW.0],
+        )?;
+        page.counters.work_mut(book).waiting += WAITING_MAX as u64 - 1;
+        page.counters.tally.next_number += WAITING_MAX as u64 + 10;
+        Ok(())
+    };
+    journal.0.writer.commit(fill).await.unwrap();
+    drop(journal);
+    let journal = open(dir.path());
+    let before = rows(dir.path())["waiting"];
+    assert_eq!(before, WAITING_MAX as u64);
+    accept_all(&journal, &["one more"]).await;
+    assert_eq!(rows(dir.path())["waiting"], before);
+    assert_eq!(journal.tally().pending(), 2, "its row is written all the same");
+    let board = board_at(&journal, NOW).await;
+    assert!(board.remarks.concat().contains("NOT COMPLETE"), "{:?}", board.remarks);
+    assert_eq!(board.lines.len(), LINES_MAX);
+    check_identity(&journal);
+}
+
+#[tokio::test]
+async fn who_was_taken_is_forgotten_after_a_day_and_who_waits_is_not() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b"]).await;
+    drop(journal.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
+    let day = NOW.plus_ms(24 * HOUR_MS);
+    journal.sweep(day).await.unwrap();
+    assert_eq!(rows(dir.path())["waiting"], 2);
+    journal.sweep(day.plus_ms(1)).await.unwrap();
+    assert_eq!(rows(dir.path())["waiting"], 1);
+    assert_eq!(board(&journal).await, ["b"]);
+    journal.sweep(NOW.plus_ms(LIMITS.rules.retention_ms + 1)).await.unwrap();
+    assert_eq!(rows(dir.path())["waiting"], 0, "nothing was heard of it for all of the retention");
+    check_identity(&journal);
+}
+
+#[tokio::test]
+async fn a_patient_who_is_forgotten_leaves_the_board() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b"]).await;
+    let body = json!({ "chatId": "c", "customerPhone": "+919000000000" });
+    drop(journal.accept(event(Happening::Unassigned, body), NOW).await.unwrap());
+    drop(journal.accept(assigned("b", "Dr. Meera"), NOW).await.unwrap());
+    let forgotten = journal.forget("919876543210").await.unwrap();
+    assert!(forgotten.records >= 1, "{forgotten:?}");
+    assert_eq!(board(&journal).await, ["c"]);
+    check_identity(&journal);
+    // Nothing is left that an assignment could end.
+    drop(journal.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
+    assert_eq!(journal.tally().handovers, 1);
+}
+
+#[tokio::test]
+async fn a_board_is_sealed_with_its_batch_and_taken_up_again_as_it_was() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b"]).await;
+    let book = book(&journal);
+    let look = Look { remarks: vec!["BEHIND".into()], ..look(book) };
+    let draft = drafted(&journal, book, at_most(1)).await;
+    let batch = journal.seal(draft, PLAN.into(), Some(look), NOW).await.unwrap();
+    let board = batch.board().unwrap();
+    assert_eq!((board.waiting, board.at, &board.remarks[..]), (2, NOW, &["BEHIND".to_owned()][..]));
+    let shown = serde_json::to_string(board).unwrap();
+    drop(journal.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
+    drop(journal);
+    let journal = open(dir.path());
+    let found = journal.open_batch(book).await.unwrap().unwrap();
+    assert_eq!(serde_json::to_string(found.board().unwrap()).unwrap(), shown);
+}
+
+/// A name is found while the row waits for it: the board shows it too.
+#[tokio::test]
+async fn a_name_that_was_looked_up_is_on_the_board() {
+    let dir = dir();
+    let journal = open(dir.path());
+    let mut asked = journal.unnamed();
+    let body = json!({ "chatId": "a", "customerPhone": "+9198", "dtCustomerId": "7" });
+    drop(journal.accept(event(Happening::Unassigned, body), NOW).await.unwrap());
+    let unnamed = asked.recv().await.unwrap();
+    let name = crate::chat::text::Personal::new("Asha");
+    journal.name(unnamed, Some(name.clone()), NOW).await.unwrap();
+    assert_eq!(board_at(&journal, NOW).await.lines[0].entry.customer_name, name);
+}
+
+/// Only how often a chat is dropped is kept of a wait that is over: its row is in the sheet.
+#[tokio::test]
+async fn nothing_personal_is_kept_of_a_wait_that_is_over() {
+    const MARKED: &str = "Zzyzx Marked-Name";
+    let dir = dir();
+    let journal = open(dir.path());
+    let body = json!({ "chatId": "a", "customerName": MARKED });
+    drop(journal.accept(event(Happening::Unassigned, body), NOW).await.unwrap());
+    drop(journal.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
+    let draft = drafted(&journal, book(&journal), at_most(9)).await;
+    let batch = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap();
+    journal.written(batch).await.unwrap();
+    journal.purge().await.unwrap();
+    assert_eq!(files_with(dir.path(), MARKED), Vec::<String>::new());
+}

@@ -1,0 +1,159 @@
+//! Looking at the spreadsheet: where our tabs are, and what to mend first where they are not.
+
+use serde_json::Value;
+
+use crate::sheets::client::Client;
+use crate::sheets::column::Purpose;
+use crate::sheets::layout::{
+    Binder, COLUMN_KEY, Decision, Layout, Spreadsheet, TAB_KEY, TabAt, TabLayout, Wanted,
+    WantedTab, bind, decide, end_of,
+};
+use crate::sheets::mend::Shading;
+use crate::sheets::outcome::{Survey, Trouble};
+use crate::sheets::{column_letters, mend};
+
+/// What a tab that is not ours yet turns out to be.
+enum Found {
+    Mendable(mend::Mend),
+    /// It holds something else; the sentence says what to do.
+    Foreign(String),
+}
+
+impl Client {
+    /// Looks where our tabs and their columns are.
+    ///
+    /// # Errors
+    /// [`Trouble::Operator`] also where a tab of a log's title holds something else. Another tab that
+    /// does is left out: the log does not wait for it.
+    pub async fn survey(&self, wanted: &Wanted, shading: Shading) -> Result<Survey, Trouble> {
+        let fields = [(
+            "fields",
+            "spreadsheetId,properties(title,timeZone),\
+             sheets.properties(sheetId,title,sheetType,gridProperties(rowCount,columnCount))",
+        )];
+        let spreadsheet: Spreadsheet = self.parsed(self.read("spreadsheet", "", &fields).await)?;
+        let bindings = self.search(&[TAB_KEY, COLUMN_KEY]).await?;
+        let own_zone = spreadsheet.properties.time_zone.clone();
+        let mut layout = Layout {
+            time_zone: wanted.time_zone.clone().unwrap_or_else(|| own_zone.clone()),
+            own_zone,
+            cells: spreadsheet.cells(),
+            ..Layout::default()
+        };
+        let mut lacking = Vec::new();
+        for tab in &wanted.tabs {
+            let found = match decide(&spreadsheet, &bindings, tab) {
+                Decision::Ready(mut found) => {
+                    if found.purpose != Purpose::Board && !found.between().is_empty() {
+                        found.prepared = self.prepared(&found).await?;
+                    }
+                    layout.tabs.push(found);
+                    continue;
+                }
+                Decision::Make => {
+                    lacking.push(tab);
+                    continue;
+                }
+                Decision::ReadHeader(at) => self.read_header(tab, &at).await?,
+                Decision::Upgrade(at, columns) => {
+                    let after = columns.last().map_or(0, |(_, index)| index + 1);
+                    let index = self.free_column(&at, after).await?;
+                    Found::Mendable(mend::upgrade(tab, &at, index))
+                }
+            };
+            match found {
+                Found::Mendable(mend) => return Ok(Survey::Mend(mend)),
+                Found::Foreign(advice) if tab.purpose == Purpose::Log => {
+                    return Err(Trouble::Operator(advice));
+                }
+                Found::Foreign(advice) => layout.left_out.push(advice),
+            }
+        }
+        Ok(match lacking.is_empty() {
+            true => Survey::Ready(layout),
+            false => Survey::Mend(mend::make(&lacking, shading)),
+        })
+    }
+
+    /// A tab that nobody bound, or one of ours that lost all its columns.
+    async fn read_header(&self, wanted: &WantedTab, tab: &TabAt) -> Result<Found, Trouble> {
+        let setting = match wanted.purpose {
+            Purpose::Log => ", or set SHEET_NAME to another title",
+            Purpose::Board => ", or set BOARD_NAME to another title",
+            Purpose::Handovers => "",
+        };
+        let foreign = Found::Foreign(format!(
+            "the tab `{}` holds something else: rename it{setting}",
+            tab.title
+        ));
+        if !tab.has_cells {
+            return Ok(foreign);
+        }
+        let row = wanted.purpose.header_row() + 1;
+        let header = self.values(&tab.title, &format!("{row}:{row}"), "ROWS").await?;
+        let header = header.into_iter().next().unwrap_or_default();
+        // A tab that is ours and lost all its columns gets them anew beside what is there.
+        let is_bound = tab.bound_by.is_some();
+        let binder = bind(wanted.purpose, &header)
+            .or_else(|| is_bound.then(|| Binder::beside(wanted.purpose, &header)));
+        let Some(binder) = binder else { return Ok(foreign) };
+        // The lines of a board are cleared: so only one that has all its labels, or nothing at all.
+        let may_clear = is_bound || binder.added.is_empty() || self.is_empty(tab).await?;
+        Ok(match wanted.purpose == Purpose::Board && !may_clear {
+            true => foreign,
+            false => Found::Mendable(mend::bind(wanted, tab, &binder)),
+        })
+    }
+
+    /// What people prepared in their columns between ours. `appendCells` has one field mask for all
+    /// cells, so that what is not said again of theirs would be cleared on the new row. Taken from the
+    /// first row below the header and from the last there is. Checkboxes count as data, so that rows land
+    /// below those that are prepared, and none is carried on.
+    async fn prepared(&self, tab: &TabLayout) -> Result<Vec<(u32, Value)>, Trouble> {
+        let title = tab.title.replace('\'', "''");
+        let last = tab.grid.row_count.max(2);
+        let (first, last) = (format!("'{title}'!2:2"), format!("'{title}'!{last}:{last}"));
+        let query = [
+            ("ranges", first.as_str()),
+            ("ranges", last.as_str()),
+            (
+                "fields",
+                "sheets(data(rowData(values(dataValidation,userEnteredFormat.numberFormat))))",
+            ),
+        ];
+        let found: Value = self.parsed(self.read("prepared", "", &query).await)?;
+        let cell = |index: u32| {
+            ["0", "1"].into_iter().find_map(|range| {
+                let path = format!("/sheets/0/data/{range}/rowData/0/values/{index}");
+                let cell = found.pointer(&path)?;
+                let is_checkbox =
+                    cell.pointer("/dataValidation/condition/type") == Some(&Value::from("BOOLEAN"));
+                let says_something = cell.as_object().is_some_and(|cell| !cell.is_empty());
+                (says_something && !is_checkbox).then(|| cell.clone())
+            })
+        };
+        Ok(tab.between().into_iter().filter_map(|index| Some((index, cell(index)?))).collect())
+    }
+
+    async fn is_empty(&self, tab: &TabAt) -> Result<bool, Trouble> {
+        let last = column_letters(tab.column_count.saturating_sub(1));
+        let rows = self.values(&tab.title, &format!("A:{last}"), "ROWS").await?;
+        Ok(rows.iter().flatten().all(String::is_empty))
+    }
+
+    /// The first column from `after` on that has neither a label nor anything below it.
+    async fn free_column(&self, tab: &TabAt, after: u32) -> Result<u32, Trouble> {
+        let header = self.values(&tab.title, "1:1", "ROWS").await?.into_iter().next();
+        let mut index = end_of(&header.unwrap_or_default()).max(after);
+        while index < tab.column_count {
+            let letters = column_letters(index);
+            let column =
+                self.values(&tab.title, &format!("{letters}:{letters}"), "COLUMNS").await?;
+            if column.iter().flatten().all(String::is_empty) {
+                break;
+            }
+            index += 1;
+        }
+        Ok(index)
+    }
+}
