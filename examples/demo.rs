@@ -8,6 +8,7 @@ use anyhow::Context;
 use doubletick_sheets::app::{App, logging, shutdown};
 use doubletick_sheets::config::Config;
 use fake_google::FakeGoogle;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 const SECRET: &str = "demo-secret-0123456789";
@@ -58,7 +59,8 @@ fn settings(google: &FakeGoogle, data_dir: &std::path::Path) -> Vec<(String, Str
 fn introduce(google: &FakeGoogle, webhook: &str) {
     println!(
         "
-  The sheet, live:   {}/
+  The sheet, live:   {url}/
+  Who waits now:     {url}/#Unattended%20now
   The webhook:       {webhook}
 
   Unassign a chat yourself:
@@ -68,11 +70,11 @@ fn introduce(google: &FakeGoogle, webhook: &str) {
 
   A few sample events follow by themselves. Ctrl-C stops everything.
 ",
-        google.url()
+        url = google.url()
     );
 }
 
-/// A morning at the clinic: names become known, chats are taken, and dropped again.
+/// A morning at the clinic: names become known, chats are taken, dropped, and one is taken again.
 async fn post_samples(webhook: &str) -> anyhow::Result<()> {
     let client = reqwest::Client::builder()
         .no_proxy()
@@ -89,16 +91,21 @@ async fn post_samples(webhook: &str) -> anyhow::Result<()> {
 
 fn samples() -> Vec<Value> {
     let patients = [
-        ("Rohan Mehta", "+919111222333", "Asha Nair", "+919800000001"),
-        ("आरती शर्मा", "+919111222334", "John Doe", "+919800000002"),
-        ("=HYPERLINK(\"http://x\",\"y\")", "+919111222335", "Asha Nair", "+919800000001"),
-        ("Zoë O’Brien 🌿", "+447700900123", "John Doe", "+919800000002"),
+        ("Rohan Mehta", "+919111222333", "Asha Nair", "+919800000001", 130),
+        ("आरती शर्मा", "+919111222334", "John Doe", "+919800000002", 55),
+        ("=HYPERLINK(\"http://x\",\"y\")", "+919111222335", "Asha Nair", "+919800000001", 25),
+        ("Zoë O’Brien 🌿", "+447700900123", "John Doe", "+919800000002", 4),
     ];
     let clinic = "+919000000000";
+    let now_ms = Timestamp::now().as_millisecond();
+    let assigned_again = json!({ "chatId": "chat_2", "assignedUserName": "Asha Nair",
+        "assignedUserPhone": "+919800000001", "dtCustomerId": "customer_2" });
     (1..)
         .zip(patients)
-        .flat_map(|(n, (name, phone, agent, agent_phone))| {
+        .flat_map(|(n, (name, phone, agent, agent_phone, minutes))| {
             let (chat, customer) = (format!("chat_{n}"), format!("customer_{n}"));
+            // As if it had happened a while ago, so that there is something to see on the board.
+            let dropped_at = now_ms - minutes * 60_000;
             [
                 json!({ "customerName": name, "customerPhone": phone, "from": phone, "to": clinic,
                         "dtCustomerId": customer, "conversationOpened": true }),
@@ -107,8 +114,9 @@ fn samples() -> Vec<Value> {
                         "assignedUserWabaNumber": clinic, "customerPhone": phone,
                         "dtCustomerId": customer, "message": { "text": "assigned" } }),
                 json!({ "chatId": chat, "customerPhone": phone, "wabaNumber": clinic,
-                        "dtCustomerId": customer }),
+                        "dtCustomerId": customer, "timestamp": dropped_at }),
             ]
         })
+        .chain([assigned_again])
         .collect()
 }
