@@ -21,7 +21,7 @@ use crate::status::Status;
 /// Prints the checks; true when all hold.
 pub async fn run(live: bool) -> bool {
     let mut report = Report { holds: true };
-    let config = match Config::from_env() {
+    let config = match Config::from_env().and_then(Config::complete) {
         Ok(config) => config,
         Err(problems) => {
             for problem in problems.sentences() {

@@ -1,7 +1,8 @@
 //! The app: wires the parts, starts them in order and stops them in order.
 //!
 //! Start: the data directory first, because without it nothing may be acknowledged; then the socket,
-//! so that events are accepted while Google is still being reached. Stop, in this order: no new
+//! so that events are accepted while Google is still being reached, and also where the settings for
+//! Google cannot be used: then the page at `/` says what to do. Stop, in this order: no new
 //! connections; requests in flight are answered; the forwarder gets a bounded time for the write
 //! under way; the journal closes. Killing the process instead loses nothing, it only takes the next
 //! start a moment to find out what became of that write.
@@ -31,9 +32,11 @@ use crate::http::{self, Door};
 use crate::journal::{Journal, Limits};
 use crate::sheets::Client;
 use crate::sheets::token::Token;
-use crate::status::Status;
+use crate::status::{SheetState, Status};
 
 const DAY_MS: i64 = 86_400_000;
+/// What the one spreadsheet is called.
+const SHEET: &str = "default";
 /// How often what is older than the retention is swept out.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -41,7 +44,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 pub struct App {
     address: SocketAddr,
     server: Server,
-    forwarder: Forwarder,
+    /// None where the settings for Google cannot be used.
+    forwarder: Option<Forwarder>,
     directory: Option<Directory>,
     journal: Journal,
 }
@@ -61,16 +65,19 @@ impl App {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let journal = Journal::open(&config.data_dir, limits(&config))?;
         let status = Arc::new(Status::default());
-        let sheets = Arc::new(client(&config, Arc::clone(&status)).await?);
-        let options = Options {
-            name: "default".to_owned(),
-            sheet_name: config.sheet_name.clone(),
-            time_zone: config.time_zone.clone(),
-            writes_per_minute_max: config.writes_per_minute_max,
-            now: clock::now,
+        let sheets = match client(&config, Arc::clone(&status)).await {
+            Ok(sheets) => Some(Arc::new(sheets)),
+            Err(fault) => {
+                let advice = format!("{fault:#}; then start again: until then rows are kept");
+                log::error!(pending_rows = journal.tally().pending(); "{advice}");
+                status.set_sheet(SHEET, SheetState::Parked(advice));
+                None
+            }
         };
-        let forwarder =
-            Forwarder::new(journal.clone(), sheets, Arc::clone(&status), options).await?;
+        let forwarder = match &sheets {
+            Some(sheets) => Some(forwarder(&config, &journal, Arc::clone(sheets), &status).await?),
+            None => None,
+        };
         let directory = directory(&config, &journal, &status)?;
         let socket = SocketAddr::new(config.host, config.port);
         let listener = TcpListener::bind(socket).with_context(|| {
@@ -99,7 +106,7 @@ impl App {
         let handle = server.handle();
         let (stop_forwarder, forwarder_stopped) = oneshot::channel::<()>();
         let sweeper = sweep(&journal);
-        let forwarding = forwarder.run(async {
+        let forwarding = forward(forwarder, async {
             // A dropped sender means the same as a sent word.
             _ = forwarder_stopped.await;
         });
@@ -125,6 +132,30 @@ impl App {
         forwarding.await;
         log::info!(pending_rows = journal.tally().pending(); "stopped");
         Ok(())
+    }
+}
+
+async fn forwarder(
+    config: &Config,
+    journal: &Journal,
+    sheets: Arc<Client>,
+    status: &Arc<Status>,
+) -> anyhow::Result<Forwarder> {
+    let options = Options {
+        name: SHEET.to_owned(),
+        sheet_name: config.sheet_name.clone(),
+        time_zone: config.time_zone.clone(),
+        writes_per_minute_max: config.writes_per_minute_max,
+        now: clock::now,
+    };
+    Ok(Forwarder::new(journal.clone(), sheets, Arc::clone(status), options).await?)
+}
+
+/// Forwards until `stop` resolves; without a spreadsheet there is nothing to do until then.
+async fn forward(forwarder: Option<Forwarder>, stop: impl Future<Output = ()>) {
+    match forwarder {
+        Some(forwarder) => forwarder.run(stop).await,
+        None => stop.await,
     }
 }
 
@@ -170,6 +201,7 @@ fn directory(
 
 /// A client of the configured spreadsheet; asks Google nothing yet.
 async fn client(config: &Config, status: Arc<Status>) -> anyhow::Result<Client> {
+    anyhow::ensure!(config.google_faults.is_empty(), config.google_faults.join("; "));
     // One crypto provider for the whole process; a second call finds it installed already.
     _ = rustls::crypto::ring::default_provider().install_default();
     let token = Token::new(&config.google_key).await.map_err(|fault| {

@@ -33,6 +33,8 @@ pub struct Config {
     pub spreadsheet_id: String,
     /// The service account's key, as JSON.
     pub google_key: SecretString,
+    /// What is wrong with the two above; empty when they can be used. Events are taken all the same.
+    pub google_faults: Vec<String>,
     /// What opens the webhook: one, or two while one replaces the other.
     pub webhook_secrets: Vec<SecretString>,
     /// Title of the log tab.
@@ -84,7 +86,7 @@ impl Problems {
 }
 
 impl Config {
-    /// Reads the environment.
+    /// Reads the environment. What is wrong for Google only is no error yet: [`Config::complete`].
     ///
     /// # Errors
     /// All [`Problems`] at once.
@@ -109,11 +111,20 @@ impl Config {
         Self::validated(raw)
     }
 
+    /// The same, where it can be used for Google as well.
+    ///
+    /// # Errors
+    /// What is wrong with the settings for Google.
+    pub fn complete(self) -> Result<Self, Problems> {
+        if self.google_faults.is_empty() { Ok(self) } else { Err(Problems(self.google_faults)) }
+    }
+
     fn validated(raw: RawEnv) -> Result<Self, Problems> {
         let mut problems = Problems(Vec::new());
-        let google_key = google_key(&raw, &mut problems);
+        let mut google = Problems(Vec::new());
+        let google_key = google_key(&raw, &mut google);
         let webhook_secrets = webhook_secrets(raw.webhook_secret.as_deref(), &mut problems);
-        let spreadsheet_id = spreadsheet_id(raw.spreadsheet_id.as_deref(), &mut problems);
+        let spreadsheet_id = spreadsheet_id(raw.spreadsheet_id.as_deref(), &mut google);
         let time_zone = raw.timezone.map(|zone| zone.trim().to_owned());
         if time_zone.as_ref().is_some_and(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
             problems.add("TIMEZONE", "must be an IANA name such as Asia/Kolkata");
@@ -151,11 +162,13 @@ impl Config {
             IpAddr::from([0, 0, 0, 0])
         });
         if !problems.0.is_empty() {
+            problems.0.append(&mut google.0);
             return Err(problems);
         }
         Ok(Self {
             spreadsheet_id,
             google_key,
+            google_faults: google.0,
             webhook_secrets,
             sheet_name,
             host,

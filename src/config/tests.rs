@@ -15,6 +15,10 @@ const KEY: &str = r#"{"type":"service_account","client_email":"robot@clinic.exam
 
 /// The least that a deployment must set, and these on top.
 fn read(more: &[(&str, &str)]) -> Result<Config, Problems> {
+    read_to_serve(more).and_then(Config::complete)
+}
+
+fn read_to_serve(more: &[(&str, &str)]) -> Result<Config, Problems> {
     let least =
         [("SPREADSHEET_ID", ID), ("GOOGLE_CREDENTIALS_JSON", KEY), ("WEBHOOK_SECRET", SECRET)];
     // What is set twice is set by the last, as in a shell.
@@ -132,6 +136,20 @@ fn all_faults_are_reported_at_once_by_their_full_names() {
     }
     let lines = problems.to_string();
     assert_eq!(lines.lines().count(), 1 + wrong.len(), "one line each: {lines}");
+}
+
+#[test]
+fn without_google_there_is_enough_to_take_events() {
+    let broken = [("SPREADSHEET_ID", "no/id"), ("GOOGLE_CREDENTIALS_JSON", "{")];
+    let config = read_to_serve(&broken).unwrap();
+    assert_eq!(config.google_faults.len(), broken.len(), "{:?}", config.google_faults);
+    let told = config.complete().map(|_| "complete").unwrap_err();
+    for (name, _) in broken {
+        assert!(told.sentences().iter().any(|sentence| sentence.starts_with(name)), "{told}");
+    }
+    let more =
+        read_to_serve(&[("SPREADSHEET_ID", ""), ("PORT", "x")]).map(|_| "valid").unwrap_err();
+    assert_eq!(more.sentences().len(), 2, "all at once: {more}");
 }
 
 #[test]
