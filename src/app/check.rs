@@ -1,4 +1,5 @@
-//! `check`: tries everything a deployment needs, in order, and prints one line each.
+//! `check`: tries everything a deployment needs, in order, and tells it line by line: to the terminal,
+//! or to the page while the service runs.
 //!
 //! A line that does not hold says what to do. Lines that need an earlier one are left out, so that the
 //! first thing to mend stands out. Changes nothing in the spreadsheet but one
@@ -14,13 +15,14 @@ use crate::causes::Causes;
 use crate::config::Config;
 use crate::http::WEBHOOK_PATH;
 use crate::journal::Journal;
+use crate::operator::Finding;
 use crate::sheets::layout::Wanted;
 use crate::sheets::{Client, Survey, Trouble, probe};
 use crate::status::Status;
 
 /// Prints the checks; true when all hold.
 pub async fn run(live: bool) -> bool {
-    let mut report = Report { holds: true };
+    let mut report = Report::to(print);
     let config = match Config::from_env().and_then(Config::complete) {
         Ok(config) => config,
         Err(problems) => {
@@ -48,33 +50,40 @@ pub async fn run(live: bool) -> bool {
         },
         time_zone: config.time_zone.clone(),
     };
-    if check_google(&sheets, &wanted, &mut report).await && live {
+    if check_google(&sheets, &wanted, false, &mut report).await && live {
         check_live(journal.as_ref(), &sheets, &mut report).await;
     }
     check_address(&config, &mut report);
     report.holds
 }
 
-struct Report {
+/// Where the lines go, and whether all of them held.
+pub(super) struct Report<F> {
     holds: bool,
+    tell: F,
 }
 
-impl Report {
-    fn line(mark: &str, what: &str, sentence: &str) {
-        // A closed pipe is no reason to fail a check.
-        _ = writeln!(std::io::stdout(), "{mark:<5} {what:<22} {sentence}");
+fn print(finding: Finding) {
+    let mark = if finding.holds { "ok" } else { "FAIL" };
+    // A closed pipe is no reason to fail a check.
+    _ = writeln!(std::io::stdout(), "{mark:<5} {:<22} {}", finding.what, finding.sentence);
+}
+
+impl<F: FnMut(Finding)> Report<F> {
+    pub(super) fn to(tell: F) -> Self {
+        Self { holds: true, tell }
     }
 
-    fn holds(&self, what: &str, sentence: &str) {
-        Self::line("ok", what, sentence);
+    pub(super) fn holds(&mut self, what: &'static str, sentence: &str) {
+        (self.tell)(Finding { what, holds: true, sentence: sentence.to_owned() });
     }
 
-    fn fails(&mut self, what: &str, sentence: &str) {
+    pub(super) fn fails(&mut self, what: &'static str, sentence: &str) {
         self.holds = false;
-        Self::line("FAIL", what, sentence);
+        (self.tell)(Finding { what, holds: false, sentence: sentence.to_owned() });
     }
 
-    fn troubled(&mut self, what: &str, trouble: &Trouble) {
+    fn troubled(&mut self, what: &'static str, trouble: &Trouble) {
         let sentence = match trouble {
             Trouble::Passing(later) => format!("{}; try again in a minute", later.why),
             Trouble::Operator(advice) => advice.clone(),
@@ -85,7 +94,7 @@ impl Report {
 }
 
 /// The journal, beside the service if that is running.
-fn check_journal(config: &Config, report: &mut Report) -> Option<Journal> {
+fn check_journal(config: &Config, report: &mut Report<impl FnMut(Finding)>) -> Option<Journal> {
     let dir = config.data_dir.display();
     match Journal::open_beside(&config.data_dir, limits(config)) {
         Ok(journal) => {
@@ -101,7 +110,13 @@ fn check_journal(config: &Config, report: &mut Report) -> Option<Journal> {
     }
 }
 
-async fn check_google(sheets: &Client, wanted: &Wanted, report: &mut Report) -> bool {
+/// Everything at Google. Whether we may edit is tried only where that is not known `by_writing`.
+pub(super) async fn check_google(
+    sheets: &Client,
+    wanted: &Wanted,
+    by_writing: bool,
+    report: &mut Report<impl FnMut(Finding)>,
+) -> bool {
     if let Err(trouble) = sheets.check_token().await {
         report.fails("token", &trouble.to_string());
         return false;
@@ -114,7 +129,11 @@ async fn check_google(sheets: &Client, wanted: &Wanted, report: &mut Report) -> 
             return false;
         }
     }
-    match sheets.try_edit(fastrand::i32(1..100_000_000)).await {
+    let may_edit = match by_writing {
+        true => Ok(()),
+        false => sheets.try_edit(fastrand::i32(1..100_000_000)).await,
+    };
+    match may_edit {
         Ok(()) => report.holds("may edit", "yes"),
         Err(trouble) => {
             report.troubled("may edit", &trouble);
@@ -139,7 +158,11 @@ async fn check_google(sheets: &Client, wanted: &Wanted, report: &mut Report) -> 
     true
 }
 
-async fn check_live(journal: Option<&Journal>, sheets: &Client, report: &mut Report) {
+async fn check_live(
+    journal: Option<&Journal>,
+    sheets: &Client,
+    report: &mut Report<impl FnMut(Finding)>,
+) {
     let findings = match probe::run(sheets).await {
         Ok(findings) => findings,
         Err(trouble) => {
@@ -163,7 +186,7 @@ async fn check_live(journal: Option<&Journal>, sheets: &Client, report: &mut Rep
 }
 
 /// The address to paste, without the secret: the terminal may be shared or logged.
-fn check_address(config: &Config, report: &mut Report) {
+fn check_address(config: &Config, report: &mut Report<impl FnMut(Finding)>) {
     let length = config.webhook_secrets.first().map_or(0, |s| s.expose_secret().chars().count());
     report.holds(
         "webhook address",

@@ -13,6 +13,8 @@ pub mod command;
 pub mod logging;
 pub mod shutdown;
 pub mod upkeep;
+mod checker;
+mod watch;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use anyhow::Context;
 use reqwest::Url;
 use tokio::sync::oneshot;
 
+use crate::app::checker::Checker;
+use crate::app::watch::Watch;
 use crate::chat::memory::Rules;
 use crate::config::Config;
 use crate::directory::Directory;
@@ -30,6 +34,7 @@ use crate::forwarder::{Forwarder, Options};
 use crate::http::secret::Secrets;
 use crate::http::{self, Door};
 use crate::journal::{Journal, Limits};
+use crate::operator::{About, Operator};
 use crate::sheets::Client;
 use crate::sheets::token::Token;
 use crate::status::{SheetState, Status};
@@ -48,6 +53,9 @@ pub struct App {
     forwarder: Option<Forwarder>,
     directory: Option<Directory>,
     journal: Journal,
+    operator: Arc<Operator>,
+    checker: Checker,
+    watch: Watch,
 }
 
 impl std::fmt::Debug for App {
@@ -65,9 +73,13 @@ impl App {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let journal = Journal::open(&config.data_dir, limits(&config))?;
         let status = Arc::new(Status::default());
+        let mut faults = config.google_faults.clone();
         let sheets = match client(&config, Arc::clone(&status)).await {
             Ok(sheets) => Some(Arc::new(sheets)),
             Err(fault) => {
+                if faults.is_empty() {
+                    faults.push(format!("{fault:#}"));
+                }
                 let advice = format!("{fault:#}; then start again: until then rows are kept");
                 log::error!(pending_rows = journal.tally().pending(); "{advice}");
                 status.set_sheet(SHEET, SheetState::Parked(advice));
@@ -79,6 +91,21 @@ impl App {
             None => None,
         };
         let directory = directory(&config, &journal, &status)?;
+        let operator = Arc::new(Operator::new(about(&config, sheets.as_deref())));
+        let watch = Watch {
+            operator: Arc::clone(&operator),
+            status: Arc::clone(&status),
+            journal: journal.clone(),
+        };
+        let checker = Checker {
+            operator: Arc::clone(&operator),
+            status: Arc::clone(&status),
+            journal: journal.clone(),
+            faults,
+            sheets,
+            title: config.sheet_name.clone(),
+            time_zone: config.time_zone.clone(),
+        };
         let socket = SocketAddr::new(config.host, config.port);
         let listener = TcpListener::bind(socket).with_context(|| {
             format!("cannot listen on {socket}; set PORT to a free one and HOST to an own address")
@@ -89,7 +116,7 @@ impl App {
         let server = http::serve(listener, door).context("cannot serve HTTP")?;
         // The tests and the demo read the address from this line.
         log::info!(pending_rows = journal.tally().pending(); "listening on http://{address}");
-        Ok(Self { address, server, forwarder, directory, journal })
+        Ok(Self { address, server, forwarder, directory, journal, operator, checker, watch })
     }
 
     /// Where it listens.
@@ -102,7 +129,7 @@ impl App {
     /// # Errors
     /// When a part ended that should not have.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, forwarder, directory, journal, .. } = self;
+        let Self { server, forwarder, directory, journal, operator, checker, watch, .. } = self;
         let handle = server.handle();
         let (stop_forwarder, forwarder_stopped) = oneshot::channel::<()>();
         let sweeper = sweep(&journal);
@@ -111,7 +138,8 @@ impl App {
             _ = forwarder_stopped.await;
         });
         let naming = look_names_up(directory, &journal);
-        tokio::pin!(server, forwarding, sweeper, naming, stop);
+        let (checking, watching) = (checker.run(), watch.run());
+        tokio::pin!(server, forwarding, sweeper, naming, checking, watching, stop);
         tokio::select! {
             ended = &mut server => {
                 ended.context("the HTTP server failed")?;
@@ -120,9 +148,12 @@ impl App {
             () = &mut forwarding => anyhow::bail!("the forwarder ended by itself"),
             () = &mut sweeper => anyhow::bail!("the sweeper ended by itself"),
             () = &mut naming => anyhow::bail!("the directory ended by itself"),
+            () = &mut checking => anyhow::bail!("the checker ended by itself"),
+            () = &mut watching => anyhow::bail!("the watch ended by itself"),
             () = &mut stop => {}
         }
         log::info!("stopping: no new events, finishing what is under way");
+        operator.close();
         tokio::select! {
             // The forwarder goes on writing while requests in flight are answered.
             () = async { tokio::join!(handle.stop(true), &mut server).1.unwrap_or_default() } => {}
@@ -174,6 +205,15 @@ async fn sweep(journal: &Journal) {
             log::warn!("cannot sweep what is older than the retention: {error}");
         }
         tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+fn about(config: &Config, sheets: Option<&Client>) -> About {
+    let id = Some(config.spreadsheet_id.clone()).filter(|id| !id.is_empty());
+    About {
+        account: sheets.map(|sheets| sheets.account().to_owned()),
+        spreadsheet_ids: id.into_iter().collect(),
+        webhook_secret: config.webhook_secrets.first().cloned().unwrap_or_default(),
     }
 }
 
