@@ -31,8 +31,8 @@ impl Journal {
         self.read(move |reader| reader.open_batch(&tag)).await
     }
 
-    /// Seals the oldest pending rows into a batch; `None` when nothing is pending, or when the oldest
-    /// row still waits for a name ([`Journal::awaits_name`]).
+    /// Seals the oldest pending rows into a batch; `None` when nothing is pending, when the oldest row
+    /// still waits for a name ([`Journal::awaits_name`]), or when a row came in between.
     ///
     /// Only one batch may be open, so call it only after [`Journal::open_batch`] gave none or the
     /// last batch was finished.
@@ -60,11 +60,10 @@ impl Journal {
             let marker_id = i32::try_from(base + number.cast_signed()).unwrap_or(i32::MAX);
             let sealed =
                 Sealed { number, first, last, rows, marker_id, digest, plan, sealed_at: now };
-            page.add_batch(&sealed)?;
-            Ok(sealed)
+            Ok(page.add_batch(&sealed)?.then_some(sealed))
         };
-        let Sealed { number, marker_id, digest, plan, sealed_at, .. } =
-            self.0.writer.commit(work).await?;
+        let Some(sealed) = self.0.writer.commit(work).await? else { return Ok(None) };
+        let Sealed { number, marker_id, digest, plan, sealed_at, .. } = sealed;
         Ok(Some(Batch { number, marker_id, digest, plan, sealed_at, entries }))
     }
 

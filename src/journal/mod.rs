@@ -4,7 +4,8 @@
 //!            accept                    seal                    written
 //!  event ───────────────▶ pending ──────────────▶ in a batch ───────────▶ gone (counted)
 //!    │                       ▲                      │   │
-//!    └─▶ duplicate           └────── released ──────┘   └─ set_aside ─▶ kept apart, with reason
+//!    └─▶ duplicate           ├────── released ──────┘   └─ set_aside ─▶ kept apart, with reason
+//!                            └─────────────────── retried ────────────────────┘
 //! ```
 //!
 //! Each arrow is one transaction, fsync'ed before anyone hears of it. A crash before the commit
@@ -29,6 +30,7 @@ mod page;
 mod reader;
 mod receipt;
 mod reserve;
+mod set_aside;
 mod tally;
 mod upkeep;
 mod writer;
@@ -49,6 +51,7 @@ pub use crate::journal::forget::Forgotten;
 pub use crate::journal::kept::Kept;
 pub use crate::journal::names::Unnamed;
 pub use crate::journal::receipt::{Receipt, Refusal, Standing};
+pub use crate::journal::set_aside::{Retried, SetAside, Whereabouts};
 pub use crate::journal::tally::Tally;
 
 use crate::chat::entry::EventId;

@@ -1,4 +1,5 @@
-//! One transaction of the writer, in domain words: all SQL that changes anything.
+//! One transaction of the writer, in domain words: all SQL that changes anything, but for what only
+//! concerns the rows set aside.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -15,6 +16,9 @@ use crate::journal::tally::Tally;
 
 /// Unrecognised bodies kept at most; the oldest go first.
 pub(super) const UNRECOGNISED_MAX: i64 = 1_000;
+
+/// What is left of a row set aside when its patient is forgotten.
+pub(super) const BLANK: &[u8] = br#"{"t":0}"#;
 
 /// How long a pointer in the memory is left as it is before it is dated anew; the retention is at least
 /// a day.
@@ -44,7 +48,7 @@ impl Record {
 
 /// The transaction under way and the counters as they will be after it.
 pub(super) struct Page<'a> {
-    connection: &'a Connection,
+    pub(super) connection: &'a Connection,
     pub(super) tally: Tally,
     guard: &'a mut Guard,
     /// Whether the disk has room for more events.
@@ -220,10 +224,13 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
-    pub(super) fn add_batch(&mut self, batch: &Sealed) -> Result<(), Error> {
-        self.connection.execute(
+    /// Seals a batch, unless other rows than its members stand between its first and its last by now:
+    /// one that was set aside may have come back.
+    pub(super) fn add_batch(&mut self, batch: &Sealed) -> Result<bool, Error> {
+        let added = self.connection.execute(
             "INSERT INTO batch (number, first, last, rows, marker_id, digest, plan, sealed_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+             WHERE (SELECT count(*) FROM entry WHERE number BETWEEN ?2 AND ?3) = ?4",
             params![
                 batch.number.cast_signed(),
                 batch.first.cast_signed(),
@@ -235,8 +242,10 @@ impl<'a> Page<'a> {
                 batch.sealed_at.0
             ],
         )?;
-        self.tally.next_batch = batch.number + 1;
-        Ok(())
+        if added == 1 {
+            self.tally.next_batch = batch.number + 1;
+        }
+        Ok(added == 1)
     }
 
     /// The batch's rows are in the sheet: nothing of them stays here.
@@ -354,10 +363,9 @@ impl<'a> Page<'a> {
 
     /// Leaves of a row set aside only that it was, when, and why.
     pub(super) fn blank_set_aside(&self, number: i64) -> Result<(), Error> {
-        let blank = br#"{"t":0}"#.as_slice();
         self.connection.execute(
             "UPDATE set_aside SET payload = ?2 WHERE number = ?1",
-            params![number, blank],
+            params![number, BLANK],
         )?;
         Ok(())
     }

@@ -4,6 +4,7 @@ mod accepting;
 mod batches;
 mod model;
 mod opening;
+mod setting_aside;
 
 use std::collections::BTreeMap;
 use std::fs;
