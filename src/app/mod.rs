@@ -34,7 +34,7 @@ use crate::forwarder::{Forwarder, Options};
 use crate::http::secret::Secrets;
 use crate::http::{self, Door};
 use crate::journal::{Journal, Limits};
-use crate::operator::{About, Operator};
+use crate::operator::{About, Operator, Spreadsheet};
 use crate::sheets::Client;
 use crate::sheets::token::Token;
 use crate::status::{SheetState, Status};
@@ -112,7 +112,13 @@ impl App {
         })?;
         let address = listener.local_addr()?;
         let secrets = Secrets::new(&config.webhook_secrets);
-        let door = Door::new(journal.clone(), status, secrets, clock::now);
+        let door = Door::new(
+            journal.clone(),
+            Arc::clone(&status),
+            secrets,
+            Arc::clone(&operator),
+            clock::now,
+        );
         let server = http::serve(listener, door).context("cannot serve HTTP")?;
         // The tests and the demo read the address from this line.
         log::info!(pending_rows = journal.tally().pending(); "listening on http://{address}");
@@ -212,7 +218,7 @@ fn about(config: &Config, sheets: Option<&Client>) -> About {
     let id = Some(config.spreadsheet_id.clone()).filter(|id| !id.is_empty());
     About {
         account: sheets.map(|sheets| sheets.account().to_owned()),
-        spreadsheet_ids: id.into_iter().collect(),
+        spreadsheets: id.map(|id| Spreadsheet { name: SHEET.to_owned(), id }).into_iter().collect(),
         webhook_secret: config.webhook_secrets.first().cloned().unwrap_or_default(),
     }
 }

@@ -22,6 +22,7 @@ mod batch;
 mod database;
 mod delivery;
 mod digest;
+pub mod export;
 mod forget;
 mod guard;
 mod kept;
@@ -226,6 +227,16 @@ impl Journal {
 
     fn event_id(&self, number: u64) -> EventId {
         EventId { tag: Arc::clone(&self.0.tag), number }
+    }
+
+    /// A key for a purpose of its own, the same for as long as this journal exists.
+    pub fn key_for(&self, purpose: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.0.hash_key);
+        context.update(b"key for");
+        purpose.iter().for_each(|part| context.update(part));
+        let mut key = [0; 32];
+        key.copy_from_slice(context.sign().as_ref());
+        key
     }
 
     fn digest(&self, parts: &[&[u8]]) -> Digest {

@@ -21,13 +21,22 @@ use crate::chat::time::UnixMs;
 /// For so long what was found out counts as it is now; looking costs calls to Google.
 pub const FRESH_MS: i64 = 10_000;
 
+/// A spreadsheet that rows go to.
+#[derive(Clone, Debug)]
+pub struct Spreadsheet {
+    /// What it is called here.
+    pub name: String,
+    /// What Google knows it by.
+    pub id: String,
+}
+
 /// What does not change while the service runs.
 #[derive(Debug)]
 pub struct About {
     /// The e-mail to share the spreadsheet with; `None` without a key that can be used.
     pub account: Option<String>,
-    /// The ids of the spreadsheets.
-    pub spreadsheet_ids: Vec<String>,
+    /// Where the rows go.
+    pub spreadsheets: Vec<Spreadsheet>,
     /// What the webhook's address ends with.
     pub webhook_secret: SecretString,
 }

@@ -10,6 +10,7 @@ mod remembering;
 mod sheet;
 mod staff;
 mod operating;
+mod page;
 mod starting;
 mod privacy;
 mod tidy;
