@@ -13,6 +13,7 @@ pub mod command;
 pub mod logging;
 pub mod shutdown;
 pub mod upkeep;
+pub mod set_aside;
 mod checker;
 mod watch;
 

@@ -18,6 +18,7 @@
 //! ([`crate::chat`]) and how rows reach the sheet.
 
 mod accept;
+mod backup;
 mod batch;
 mod database;
 mod delivery;
@@ -45,6 +46,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ring::hmac;
 use tokio::sync::watch;
 
+pub use crate::journal::backup::BackupFault;
 pub use crate::journal::batch::{Batch, Unsettled};
 pub use crate::journal::database::OpenError;
 pub use crate::journal::delivery::Measure;

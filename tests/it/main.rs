@@ -12,5 +12,6 @@ mod staff;
 mod operating;
 mod page;
 mod starting;
+mod upkeep;
 mod privacy;
 mod tidy;

@@ -9,10 +9,6 @@ use serde_json::{Value, json};
 
 use crate::harness::{Clinic, PATIENCE, SECRET, Service, http, unassigned};
 
-/// Google's words for a row that it never takes.
-const TOO_LONG: &str =
-    "Your input contains more than the maximum of 50000 characters in a single cell.";
-
 /// A browser without JavaScript that keeps the cookie.
 struct Visitor<'a> {
     service: &'a Service,
@@ -368,9 +364,7 @@ async fn rows_set_aside_are_listed_exported_and_tried_again() {
     let clinic = Clinic::new();
     let service = clinic.open();
     service.wait_for_sheet("delivering").await;
-    let refused =
-        json!({ "error": { "code": 400, "message": TOO_LONG, "status": "INVALID_ARGUMENT" } });
-    clinic.google.fail_next_write(Fault::Refuse(Refusal::Custom(400, refused.to_string())));
+    clinic.google.fail_next_write(Fault::Refuse(Refusal::CellTooLong400));
     let mut event = unassigned("chat_1");
     event["customerName"] = json!("=HYPERLINK(\"x\")");
     let id = service.take(&event).await["event_id"].as_str().unwrap().to_owned();
