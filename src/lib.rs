@@ -27,6 +27,7 @@
 //! - [`http`]: the door. Verifies, bounds, parses, keeps, answers. And the operator's page.
 //! - [`config`]: the settings, validated all at once. Read by [`app`] alone.
 //! - [`app`]: wires the parts, starts and stops them in order; the command line.
+//! - [`alarm`]: when a human is to be told, and when it is over. Pure.
 //! - [`operator`]: what the person in charge is shown and asks for: where page and app meet.
 //! - [`status`]: what the service says of itself. [`causes`]: an error in one line. `outbound`: what
 //!   every call to others has in common.
@@ -65,6 +66,7 @@ pub mod directory;
 pub mod http;
 pub mod config;
 pub mod app;
+pub mod alarm;
 pub mod operator;
 pub mod status;
 pub mod causes;

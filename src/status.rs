@@ -61,6 +61,7 @@ pub const ACK_BOUNDS_US: [u64; 12] =
 #[derive(Debug, Default)]
 pub struct Status {
     sheets: Mutex<BTreeMap<String, SheetState>>,
+    alarm: Mutex<Option<String>>,
     refused: Mutex<BTreeMap<&'static str, u64>>,
     ignored: Mutex<BTreeMap<&'static str, u64>>,
     lookups: Mutex<BTreeMap<&'static str, u64>>,
@@ -86,6 +87,16 @@ impl Status {
     pub fn set_sheet(&self, name: &str, state: SheetState) -> bool {
         let before = locked(&self.sheets).insert(name.to_owned(), state.clone());
         before != Some(state)
+    }
+
+    /// Why the alarm is on, in one sentence; `None` where it is off.
+    pub fn alarm(&self) -> Option<String> {
+        locked(&self.alarm).clone()
+    }
+
+    /// Notes whether the alarm is on, and why.
+    pub fn set_alarm(&self, sentence: Option<String>) {
+        *locked(&self.alarm) = sentence;
     }
 
     /// Counts a request that was refused, by reason.

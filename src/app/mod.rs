@@ -15,6 +15,7 @@ pub mod shutdown;
 pub mod upkeep;
 pub mod set_aside;
 mod checker;
+mod notify;
 mod watch;
 
 use std::net::{SocketAddr, TcpListener};
@@ -26,7 +27,9 @@ use anyhow::Context;
 use reqwest::Url;
 use tokio::sync::oneshot;
 
+use crate::alarm::Alarm;
 use crate::app::checker::Checker;
+use crate::app::notify::Notify;
 use crate::app::watch::Watch;
 use crate::chat::memory::Rules;
 use crate::config::Config;
@@ -97,6 +100,11 @@ impl App {
             operator: Arc::clone(&operator),
             status: Arc::clone(&status),
             journal: journal.clone(),
+            alarm: Alarm::new(config.alarm_minutes),
+            notify: match &config.alarm_webhook_url {
+                Some(url) => Some(Notify::new(url).context("ALARM_WEBHOOK_URL cannot be used")?),
+                None => None,
+            },
         };
         let checker = Checker {
             operator: Arc::clone(&operator),

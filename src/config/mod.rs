@@ -55,6 +55,10 @@ pub struct Config {
     pub dedupe_window_s: u32,
     /// How long what we know of a quiet chat is kept.
     pub retention_days: u32,
+    /// How long a row may wait before the alarm goes on.
+    pub alarm_minutes: u32,
+    /// Where it is told; whoever knows the address may write there.
+    pub alarm_webhook_url: Option<SecretString>,
     /// Base address of the Sheets API.
     pub sheets_api_url: String,
     /// DoubleTick's key, to look up names with.
@@ -142,6 +146,10 @@ impl Config {
             DOUBLETICK_API,
             &mut problems,
         );
+        let alarm_webhook_url = raw.alarm_webhook_url.map(|url| url.trim().to_owned());
+        if alarm_webhook_url.as_ref().is_some_and(|url| !is_web_address(url)) {
+            problems.add("ALARM_WEBHOOK_URL", "must be an http or https address");
+        }
         let mut numbers = Numbers(&mut problems);
         let port = numbers.read("PORT", raw.port, 8080, 0, u16::MAX);
         let writes_per_minute_max = numbers.read(
@@ -156,6 +164,7 @@ impl Config {
         let dedupe_window_s =
             numbers.read("DEDUPE_WINDOW_SECONDS", raw.dedupe_window_seconds, 120, 0, 86_400);
         let retention_days = numbers.read("RETENTION_DAYS", raw.retention_days, 30, 1, 3_650);
+        let alarm_minutes = numbers.read("ALARM_MINUTES", raw.alarm_minutes, 10, 1, 10_080);
         let host = raw.host.unwrap_or_else(|| "0.0.0.0".to_owned());
         let host = host.trim().parse().unwrap_or_else(|_| {
             problems.add("HOST", "must be an IP address such as 0.0.0.0 or 127.0.0.1");
@@ -179,6 +188,8 @@ impl Config {
             pending_rows_max,
             dedupe_window_s,
             retention_days,
+            alarm_minutes,
+            alarm_webhook_url: alarm_webhook_url.map(SecretString::from),
             sheets_api_url,
             doubletick_api_key: raw.doubletick_api_key.map(SecretString::from),
             doubletick_api_url,

@@ -75,6 +75,8 @@ fn every_setting_can_be_set() {
         ("MAX_PENDING_ROWS", "10"),
         ("DEDUPE_WINDOW_SECONDS", "0"),
         ("RETENTION_DAYS", "1"),
+        ("ALARM_MINUTES", "5"),
+        ("ALARM_WEBHOOK_URL", "https://hooks.example/T0/secret"),
         ("SHEETS_API_URL", "http://127.0.0.1:9/"),
     ]);
     assert_eq!(config.sheet_name, "Wartende");
@@ -85,6 +87,9 @@ fn every_setting_can_be_set() {
     assert_eq!(config.pending_rows_max, 10);
     assert_eq!(config.dedupe_window_s, 0);
     assert_eq!(config.retention_days, 1);
+    assert_eq!(config.alarm_minutes, 5);
+    assert!(config.alarm_webhook_url.is_some());
+    assert!(!format!("{config:?}").contains("hooks.example"), "{config:?}");
     assert_eq!(config.sheets_api_url, "http://127.0.0.1:9/");
 }
 
@@ -127,6 +132,8 @@ fn all_faults_are_reported_at_once_by_their_full_names() {
         ("MAX_PENDING_ROWS", "0"),
         ("DEDUPE_WINDOW_SECONDS", "-1"),
         ("RETENTION_DAYS", "0"),
+        ("ALARM_MINUTES", "0"),
+        ("ALARM_WEBHOOK_URL", "hooks.example"),
     ];
     let problems = read(&wrong).map(|_| "valid").unwrap_err();
     assert_eq!(problems.sentences().len(), wrong.len(), "{problems}");
@@ -167,6 +174,8 @@ fn no_value_is_ever_echoed() {
         "MAX_PENDING_ROWS",
         "DEDUPE_WINDOW_SECONDS",
         "RETENTION_DAYS",
+        "ALARM_MINUTES",
+        "ALARM_WEBHOOK_URL",
     ];
     let wrong: Vec<_> = names.iter().map(|name| (*name, "c4n4ry / ?")).collect();
     let problems = read(&wrong).map(|_| "valid").unwrap_err();
@@ -227,6 +236,7 @@ fn numbers_are_whole_and_within_their_range() {
         ("MAX_PENDING_ROWS", ["1", "1000000000"], ["0", "1000000001"]),
         ("DEDUPE_WINDOW_SECONDS", ["0", "86400"], ["-1", "86401"]),
         ("RETENTION_DAYS", ["1", "3650"], ["0", "3651"]),
+        ("ALARM_MINUTES", ["1", "10080"], ["0", "10081"]),
     ];
     for (name, good, bad) in ranges {
         good.iter().for_each(|value| drop(valid(&[(name, value)])));

@@ -9,6 +9,7 @@ mod exactly_once;
 mod remembering;
 mod sheet;
 mod staff;
+mod alarm;
 mod operating;
 mod page;
 mod starting;

@@ -36,7 +36,7 @@ fn names_point_one_way() {
     let allowed = |module: &str| -> &[&str] {
         match module {
             "chat" | "status" | "causes" | "outbound" | "config" => &[],
-            "journal" | "sheets" | "operator" => &["chat"],
+            "journal" | "sheets" | "operator" | "alarm" => &["chat"],
             "forwarder" => &["chat", "journal", "sheets"],
             "directory" => &["chat", "journal"],
             "http" => &["chat", "journal", "operator"],
@@ -45,6 +45,7 @@ fn names_point_one_way() {
                 "journal",
                 "sheets",
                 "operator",
+                "alarm",
                 "forwarder",
                 "directory",
                 "http",

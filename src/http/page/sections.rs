@@ -107,6 +107,9 @@ fn headline(view: &View) -> String {
         SheetState::Parked(advice) => {
             ("bad", format!("The sheet cannot be written. {kept} What to do: {advice}."))
         }
+        _ if view.alarm.is_some() => {
+            ("bad", "Rows have been waiting for too long: see below how the sheet is.".to_owned())
+        }
         SheetState::Retrying(why) => {
             ("wait", format!("Google does not take rows just now: {why}. Nothing is lost."))
         }

@@ -22,6 +22,8 @@ pub(super) struct View {
     /// The state of the sheet that is worst off, and of each by its name.
     pub(super) sheet: SheetState,
     pub(super) sheets: Vec<(String, SheetState)>,
+    /// Why the alarm is on.
+    pub(super) alarm: Option<String>,
     pub(super) findings: Findings,
     pub(super) hour: [Minute; MINUTES],
     pub(super) last_write_at: Option<UnixMs>,
@@ -52,6 +54,7 @@ impl View {
             is_full: door.journal.is_full(),
             sheet: door.status.sheet(),
             sheets: door.status.sheets(),
+            alarm: door.status.alarm(),
             findings: operator.findings(),
             hour,
             last_write_at,
