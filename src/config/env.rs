@@ -39,6 +39,8 @@ pub(super) struct RawEnv {
     pub(super) alarm_webhook_url: Option<String>,
     /// Optional: looks up the names of customers that no event told.
     pub(super) doubletick_api_key: Option<String>,
+    /// Default `text`.
+    pub(super) log_format: Option<String>,
     /// Default DoubleTick's.
     pub(super) doubletick_api_url: Option<String>,
     /// Default Google's.

@@ -67,6 +67,32 @@ pub struct Config {
     pub doubletick_api_url: String,
 }
 
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people: a sentence and key=value.
+    #[default]
+    Text,
+    /// For programs: an object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// Reads the environment. A fault is reported with the others, by [`Config::from_env`], as text.
+    pub fn from_env() -> Self {
+        let format = std::env::var_os("LOG_FORMAT").and_then(|format| format.into_string().ok());
+        Self::read(format.as_deref()).unwrap_or_default()
+    }
+
+    fn read(text: Option<&str>) -> Option<Self> {
+        match text.map(str::trim) {
+            None | Some("" | "text") => Some(Self::Text),
+            Some("json") => Some(Self::Json),
+            Some(_) => None,
+        }
+    }
+}
+
 /// All that is wrong with the settings.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(Vec<String>);
@@ -149,6 +175,9 @@ impl Config {
         let alarm_webhook_url = raw.alarm_webhook_url.map(|url| url.trim().to_owned());
         if alarm_webhook_url.as_ref().is_some_and(|url| !is_web_address(url)) {
             problems.add("ALARM_WEBHOOK_URL", "must be an http or https address");
+        }
+        if LogFormat::read(raw.log_format.as_deref()).is_none() {
+            problems.add("LOG_FORMAT", "must be text or json");
         }
         let mut numbers = Numbers(&mut problems);
         let port = numbers.read("PORT", raw.port, 8080, 0, u16::MAX);

@@ -133,6 +133,7 @@ fn all_faults_are_reported_at_once_by_their_full_names() {
         ("DEDUPE_WINDOW_SECONDS", "-1"),
         ("RETENTION_DAYS", "0"),
         ("ALARM_MINUTES", "0"),
+        ("LOG_FORMAT", "xml"),
         ("ALARM_WEBHOOK_URL", "hooks.example"),
     ];
     let problems = read(&wrong).map(|_| "valid").unwrap_err();
@@ -175,6 +176,7 @@ fn no_value_is_ever_echoed() {
         "DEDUPE_WINDOW_SECONDS",
         "RETENTION_DAYS",
         "ALARM_MINUTES",
+        "LOG_FORMAT",
         "ALARM_WEBHOOK_URL",
     ];
     let wrong: Vec<_> = names.iter().map(|name| (*name, "c4n4ry / ?")).collect();

@@ -94,6 +94,28 @@ fn a_directory_that_cannot_be_written_is_said_in_a_sentence() {
 }
 
 #[tokio::test]
+async fn a_program_reads_the_log_line_by_line() {
+    let clinic = Clinic::new().with("LOG_FORMAT", "json");
+    let service = clinic.open();
+    service.take(&unassigned("chat_1")).await;
+    clinic.expect_rows(1);
+    service.drained().await;
+    let log = service.log();
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let wrote = lines.iter().find(|line| line["message"] == "wrote a batch").unwrap();
+    assert_eq!((&wrote["level"], &wrote["rows"]), (&"INFO".into(), &1.into()));
+    for line in &lines {
+        for name in ["ts", "level", "target", "message"] {
+            assert!(line[name].is_string(), "{line} lacks {name}");
+        }
+    }
+    let ended = Clinic::new().with("LOG_FORMAT", "json").with("PORT", "x").run(&[]);
+    let said: serde_json::Value = serde_json::from_str(ended.stderr.trim()).unwrap();
+    assert!(said["message"].as_str().unwrap().contains("\n  PORT must be"), "{said}");
+}
+
+#[tokio::test]
 async fn both_signals_stop_it_cleanly() {
     for signal in ["TERM", "INT"] {
         let clinic = Clinic::new();
