@@ -3,6 +3,7 @@
 mod accepting;
 mod backing_up;
 mod batches;
+mod full_disk;
 mod model;
 mod opening;
 mod setting_aside;
