@@ -33,7 +33,7 @@ pub async fn run(config: &Config, wish: Wish) -> anyhow::Result<()> {
         Wish::Retry(event) => retry(&journal, event.as_deref()).await,
         Wish::Export(format) => {
             let mut export = Export::new(journal, format);
-            while let Some(part) = export.next().await? {
+            while let Some(part) = export.next_part().await? {
                 std::io::stdout().write_all(part.as_bytes())?;
             }
             Ok(())

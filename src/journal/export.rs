@@ -55,7 +55,7 @@ impl Export {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn next(&mut self) -> Result<Option<String>, Arc<Error>> {
+    pub async fn next_part(&mut self) -> Result<Option<String>, Arc<Error>> {
         if self.is_over {
             return Ok(None);
         }

@@ -1,14 +1,10 @@
 //! Keeping an open page up to date: server-sent events, each with the sections that have changed.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use actix_web::web::{Bytes, Data};
@@ -16,6 +12,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::http::Door;
 use crate::http::page::guarded;
+use crate::http::page::parts::{Broken, Parts, Teller};
 use crate::http::page::sections;
 use crate::http::page::session::Session;
 use crate::http::page::view::View;
@@ -61,15 +58,15 @@ pub(super) async fn live(request: HttpRequest, door: Data<Door>) -> HttpResponse
         let mut response = guarded(StatusCode::SERVICE_UNAVAILABLE);
         return response.insert_header((RETRY_AFTER, "30")).finish();
     };
-    let teller = Teller { door, request, session, _seat: seat, told: BTreeMap::new(), looks: 0 };
+    let teller = News { door, request, session, _seat: seat, told: BTreeMap::new(), looks: 0 };
     guarded(StatusCode::OK)
         .insert_header((CACHE_CONTROL, "no-store"))
         .content_type("text/event-stream")
-        .body(Telling { next: Box::pin(teller.next()) })
+        .body(Parts::of(teller))
 }
 
 /// What has been told of each section so far.
-struct Teller {
+struct News {
     door: Data<Door>,
     request: HttpRequest,
     session: Session,
@@ -78,31 +75,35 @@ struct Teller {
     looks: u32,
 }
 
-impl Teller {
-    /// Waits until there is something to say; `None` when there is nothing to say any more.
-    async fn next(mut self) -> Option<(Bytes, Self)> {
+impl Teller for News {
+    /// Waits until there is something to say.
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Broken> {
         let mut silent = 0;
         loop {
             if self.looks > 0 {
                 let closed = self.door.page.operator.closed();
                 tokio::select! {
                     () = tokio::time::sleep(LOOK_EVERY) => {}
-                    () = closed => return None,
+                    () = closed => return Ok(None),
                 }
             }
-            self.door.page.sessions.of(&self.request, (self.door.now)())?;
+            if self.door.page.sessions.of(&self.request, (self.door.now)()).is_none() {
+                return Ok(None);
+            }
             let news = self.look().await;
             silent += 1;
             if !news.is_empty() {
                 let text = serde_json::to_string(&news).unwrap_or_default();
-                return Some((Bytes::from(format!("data: {text}\n\n")), self));
+                return Ok(Some((Bytes::from(format!("data: {text}\n\n")), self)));
             }
             if silent >= SPEAK_EVERY {
-                return Some((Bytes::from_static(b":\n\n"), self));
+                return Ok(Some((Bytes::from_static(b":\n\n"), self)));
             }
         }
     }
+}
 
+impl News {
     /// The sections that are not as they were told.
     async fn look(&mut self) -> BTreeMap<&'static str, String> {
         let operator = &self.door.page.operator;
@@ -118,34 +119,5 @@ impl Teller {
         sections.retain(|name, html| self.told.get(name) != Some(html));
         self.told.extend(sections.iter().map(|(name, html)| (*name, html.clone())));
         sections
-    }
-}
-
-type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Teller)>>>>;
-
-/// A body that is never complete.
-struct Telling {
-    next: Next,
-}
-
-impl MessageBody for Telling {
-    type Error = Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        match self.next.as_mut().poll(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Ready(Some((bytes, teller))) => {
-                self.next = Box::pin(teller.next());
-                Poll::Ready(Some(Ok(bytes)))
-            }
-        }
     }
 }

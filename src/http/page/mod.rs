@@ -8,6 +8,7 @@ mod attempts;
 mod chart;
 mod html;
 mod live;
+mod parts;
 mod session;
 mod sections;
 mod set_aside;

@@ -2,10 +2,11 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::http::Door;
+use crate::http::page::parts::{Broken, Parts, Teller};
 use crate::http::page::{field, guarded, see, sent};
 use crate::journal::export::{Export, Format};
 
@@ -42,15 +43,6 @@ async fn hand_out(request: &HttpRequest, door: &Door, format: Format) -> HttpRes
     if door.page.sessions.of(request, (door.now)()).is_none() {
         return see("/");
     }
-    let mut export = Export::new(door.journal.clone(), format);
-    let mut text = String::new();
-    loop {
-        match export.next().await {
-            Ok(Some(part)) => text += &part,
-            Ok(None) => break,
-            Err(_) => return guarded(StatusCode::SERVICE_UNAVAILABLE).finish(),
-        }
-    }
     let (content_type, name) = match format {
         Format::Csv => ("text/csv; charset=utf-8", "set-aside.csv"),
         Format::Json => ("application/json", "set-aside.json"),
@@ -59,5 +51,12 @@ async fn hand_out(request: &HttpRequest, door: &Door, format: Format) -> HttpRes
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
         .content_type(content_type)
-        .body(text)
+        .body(Parts::of(Export::new(door.journal.clone(), format)))
+}
+
+impl Teller for Export {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Broken> {
+        let part = self.next_part().await.map_err(|_| Broken)?;
+        Ok(part.map(|part| (Bytes::from(part), self)))
+    }
 }
