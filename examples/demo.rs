@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<()> {
     let data_dir = tempfile::tempdir().context("cannot make a directory for the journal")?;
     let app = App::start(Config::from_vars(settings(&google, data_dir.path()))?).await?;
     let webhook = format!("http://{}/webhooks/doubletick/{SECRET}", app.address());
-    introduce(&google, &webhook);
+    introduce(&google, &webhook, &format!("http://{}/", app.address()));
     let stop = shutdown::requested()?;
     tokio::pin!(stop);
     let (stopped, run_until) = tokio::sync::oneshot::channel::<()>();
@@ -56,12 +56,13 @@ fn settings(google: &FakeGoogle, data_dir: &std::path::Path) -> Vec<(String, Str
 }
 
 #[expect(clippy::print_stdout, reason = "the demo speaks to the person who started it")]
-fn introduce(google: &FakeGoogle, webhook: &str) {
+fn introduce(google: &FakeGoogle, webhook: &str, page: &str) {
     println!(
         "
   The sheet, live:   {url}/
   Who waits now:     {url}/#Unattended%20now
   The webhook:       {webhook}
+  The page:          {page}    sign in with {SECRET}
 
   Unassign a chat yourself:
     curl -H 'content-type: application/json' \\

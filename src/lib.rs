@@ -24,14 +24,16 @@
 //! - [`sheets`]: speaks Google. One send of one batch, and what became of it.
 //! - [`forwarder`]: the loop between the two: claim, send, settle, wait.
 //! - [`directory`]: asks DoubleTick for the names that no event told.
-//! - [`http`]: the door. Verifies, bounds, parses, keeps, answers.
+//! - [`http`]: the door. Verifies, bounds, parses, keeps, answers. And the operator's page.
 //! - [`config`]: the settings, validated all at once. Read by [`app`] alone.
 //! - [`app`]: wires the parts, starts and stops them in order; the command line.
+//! - [`alarm`]: when a human is to be told, and when it is over. Pure.
+//! - [`operator`]: what the person in charge is shown and asks for: where page and app meet.
 //! - [`status`]: what the service says of itself. [`causes`]: an error in one line. `outbound`: what
 //!   every call to others has in common.
 //!
-//! Names point one way: main → app → http, forwarder, directory → journal, sheets → chat. `journal` and
-//! `sheets` never name each other. `thiserror` where callers branch, `anyhow` only in [`app`] and
+//! Names point one way: main → app → http, forwarder, directory → journal, sheets, operator → chat.
+//! `journal` and `sheets` never name each other. `thiserror` where callers branch, `anyhow` only in [`app`] and
 //! `main`.
 //!
 //! # Invariants
@@ -66,6 +68,8 @@ pub mod directory;
 pub mod http;
 pub mod config;
 pub mod app;
+pub mod alarm;
+pub mod operator;
 pub mod status;
 pub mod causes;
 mod outbound;

@@ -62,6 +62,7 @@ pub const ACK_BOUNDS_US: [u64; 12] =
 pub struct Status {
     sheets: Mutex<BTreeMap<String, SheetState>>,
     warnings: Mutex<BTreeMap<String, String>>,
+    alarm: Mutex<Option<String>>,
     refused: Mutex<BTreeMap<&'static str, u64>>,
     ignored: Mutex<BTreeMap<&'static str, u64>>,
     lookups: Mutex<BTreeMap<&'static str, u64>>,
@@ -103,6 +104,16 @@ impl Status {
     /// What will have to be mended in a spreadsheet.
     pub fn warning(&self, name: &str) -> Option<String> {
         locked(&self.warnings).get(name).cloned()
+    }
+
+    /// Why the alarm is on, in one sentence; `None` where it is off.
+    pub fn alarm(&self) -> Option<String> {
+        locked(&self.alarm).clone()
+    }
+
+    /// Notes whether the alarm is on, and why.
+    pub fn set_alarm(&self, sentence: Option<String>) {
+        *locked(&self.alarm) = sentence;
     }
 
     /// Counts a request that was refused, by reason.

@@ -1,4 +1,5 @@
-//! `check`: tries everything a deployment needs, in order, and prints one line each.
+//! `check`: tries everything a deployment needs, in order, and tells it line by line: to the terminal,
+//! or to the page while the service runs.
 //!
 //! A line that does not hold says what to do. Lines that need an earlier one are left out, so that the
 //! first thing to mend stands out. Changes nothing in the spreadsheet but one
@@ -9,20 +10,21 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use crate::app::{client, limits, options, routes, shading};
+use crate::app::{client, limits, options, routes};
 use crate::causes::Causes;
 use crate::config::Config;
-use crate::forwarder::{tab_name, tabs_of};
+use crate::forwarder::{Options, tab_name, tabs_of};
 use crate::http::WEBHOOK_PATH;
 use crate::journal::Journal;
+use crate::operator::Finding;
 use crate::sheets::rows::time_zone;
-use crate::sheets::{Client, Survey, Trouble, Wanted, WantedTab, probe};
+use crate::sheets::{Client, Shading, Survey, Trouble, Wanted, WantedTab, probe};
 use crate::status::Status;
 
 /// Prints the checks; true when all hold.
 pub async fn run(live: bool) -> bool {
-    let mut report = Report { holds: true };
-    let config = match Config::from_env() {
+    let mut report = Report::to(print);
+    let config = match Config::from_env().and_then(Config::complete) {
         Ok(config) => config,
         Err(problems) => {
             for problem in problems.sentences() {
@@ -38,6 +40,9 @@ pub async fn run(live: bool) -> bool {
         if number > 1 {
             report.holds("spreadsheet", &format!("number {number}, of ROUTES"));
         }
+        let books = journal.as_ref().map(Journal::books).unwrap_or_default();
+        let book = books.into_iter().find(|(id, _)| id == spreadsheet_id).map(|(_, book)| book);
+        let options = options(&config, String::new(), spreadsheet_id, book.unwrap_or_default());
         let sheets = match client(&config, spreadsheet_id, Arc::new(Status::default())).await {
             Ok(sheets) => sheets,
             Err(error) => {
@@ -48,36 +53,44 @@ pub async fn run(live: bool) -> bool {
         if number == 1 {
             report.holds("key file", &format!("of {}", sheets.account()));
         }
-        let wanted = wanted(&config, journal.as_ref(), spreadsheet_id).await;
-        if check_google(&config, &sheets, &wanted, &mut report).await && live {
+        let wanted = wanted(journal.as_ref(), &options).await;
+        let shading = options.board.shading;
+        if check_google(&sheets, &wanted, shading, false, &mut report).await && live {
             check_live(journal.as_ref(), &sheets, &mut report).await;
         }
     }
-    check_events(journal.as_ref(), &report);
+    check_events(journal.as_ref(), &mut report);
     check_address(&config, &mut report);
     report.holds
 }
 
-struct Report {
+/// Where the lines go, and whether all of them held.
+pub(super) struct Report<F> {
     holds: bool,
+    tell: F,
 }
 
-impl Report {
-    fn line(mark: &str, what: &str, sentence: &str) {
-        // A closed pipe is no reason to fail a check.
-        _ = writeln!(std::io::stdout(), "{mark:<5} {what:<22} {sentence}");
+fn print(finding: Finding) {
+    let mark = if finding.holds { "ok" } else { "FAIL" };
+    // A closed pipe is no reason to fail a check.
+    _ = writeln!(std::io::stdout(), "{mark:<5} {:<22} {}", finding.what, finding.sentence);
+}
+
+impl<F: FnMut(Finding)> Report<F> {
+    pub(super) fn to(tell: F) -> Self {
+        Self { holds: true, tell }
     }
 
-    fn holds(&self, what: &str, sentence: &str) {
-        Self::line("ok", what, sentence);
+    pub(super) fn holds(&mut self, what: &'static str, sentence: &str) {
+        (self.tell)(Finding { what, holds: true, sentence: sentence.to_owned() });
     }
 
-    fn fails(&mut self, what: &str, sentence: &str) {
+    pub(super) fn fails(&mut self, what: &'static str, sentence: &str) {
         self.holds = false;
-        Self::line("FAIL", what, sentence);
+        (self.tell)(Finding { what, holds: false, sentence: sentence.to_owned() });
     }
 
-    fn troubled(&mut self, what: &str, trouble: &Trouble) {
+    fn troubled(&mut self, what: &'static str, trouble: &Trouble) {
         let sentence = match trouble {
             Trouble::Passing(later) => format!("{}; try again in a minute", later.why),
             Trouble::Operator(advice) => advice.clone(),
@@ -88,13 +101,10 @@ impl Report {
 }
 
 /// The tabs that there should be; of a log that has one a month, this month's.
-async fn wanted(config: &Config, journal: Option<&Journal>, spreadsheet_id: &str) -> Wanted {
-    let books = journal.map(Journal::books).unwrap_or_default();
-    let book = books.into_iter().find(|(id, _)| id == spreadsheet_id).map(|(_, book)| book);
-    let options = options(config, String::new(), spreadsheet_id, book.unwrap_or_default());
-    let zone = time_zone(config.time_zone.as_deref().unwrap_or("UTC"));
+pub(super) async fn wanted(journal: Option<&Journal>, options: &Options) -> Wanted {
+    let zone = time_zone(options.time_zone.as_deref().unwrap_or("UTC"));
     let mut tabs = Vec::new();
-    for (purpose, title) in tabs_of(&options, Some(&zone)) {
+    for (purpose, title) in tabs_of(options, Some(&zone)) {
         let tab_id = match journal {
             Some(journal) => {
                 journal.tab_id(options.book, &tab_name(purpose, &title)).await.unwrap_or_default()
@@ -103,11 +113,11 @@ async fn wanted(config: &Config, journal: Option<&Journal>, spreadsheet_id: &str
         };
         tabs.push(WantedTab { purpose, title, tab_id });
     }
-    Wanted { tabs, time_zone: config.time_zone.clone() }
+    Wanted { tabs, time_zone: options.time_zone.clone() }
 }
 
 /// Which events DoubleTick sends, as far as they have been seen: the board needs more than one.
-fn check_events(journal: Option<&Journal>, report: &Report) {
+pub(super) fn check_events(journal: Option<&Journal>, report: &mut Report<impl FnMut(Finding)>) {
     let Some(tally) = journal.map(Journal::tally) else { return };
     let sentence = match (tally.accepted, tally.assigned_at()) {
         (0, None) => {
@@ -124,7 +134,7 @@ fn check_events(journal: Option<&Journal>, report: &Report) {
 }
 
 /// The journal, beside the service if that is running.
-fn check_journal(config: &Config, report: &mut Report) -> Option<Journal> {
+fn check_journal(config: &Config, report: &mut Report<impl FnMut(Finding)>) -> Option<Journal> {
     let dir = config.data_dir.display();
     match Journal::open_beside(&config.data_dir, limits(config), routes(config)) {
         Ok(journal) => {
@@ -140,11 +150,13 @@ fn check_journal(config: &Config, report: &mut Report) -> Option<Journal> {
     }
 }
 
-async fn check_google(
-    config: &Config,
+/// Everything at Google. Whether we may edit is tried only where that is not known `by_writing`.
+pub(super) async fn check_google(
     sheets: &Client,
     wanted: &Wanted,
-    report: &mut Report,
+    shading: Shading,
+    by_writing: bool,
+    report: &mut Report<impl FnMut(Finding)>,
 ) -> bool {
     if let Err(trouble) = sheets.check_token().await {
         report.fails("token", &trouble.to_string());
@@ -158,14 +170,17 @@ async fn check_google(
             return false;
         }
     }
-    match sheets.try_edit(fastrand::i32(1..100_000_000)).await {
+    let may_edit = match by_writing {
+        true => Ok(()),
+        false => sheets.try_edit(fastrand::i32(1..100_000_000)).await,
+    };
+    match may_edit {
         Ok(()) => report.holds("may edit", "yes"),
         Err(trouble) => {
             report.troubled("may edit", &trouble);
             return false;
         }
     }
-    let shading = shading(config);
     match sheets.survey(wanted, shading).await {
         Ok(Survey::Ready(layout)) => {
             let titles: Vec<String> =
@@ -193,7 +208,11 @@ async fn check_google(
     true
 }
 
-async fn check_live(journal: Option<&Journal>, sheets: &Client, report: &mut Report) {
+async fn check_live(
+    journal: Option<&Journal>,
+    sheets: &Client,
+    report: &mut Report<impl FnMut(Finding)>,
+) {
     let findings = match probe::run(sheets).await {
         Ok(findings) => findings,
         Err(trouble) => {
@@ -217,7 +236,7 @@ async fn check_live(journal: Option<&Journal>, sheets: &Client, report: &mut Rep
 }
 
 /// The address to paste, without the secret: the terminal may be shared or logged.
-fn check_address(config: &Config, report: &mut Report) {
+fn check_address(config: &Config, report: &mut Report<impl FnMut(Finding)>) {
     let length = config.webhook_secrets.first().map_or(0, |s| s.expose_secret().chars().count());
     report.holds(
         "webhook address",

@@ -1,9 +1,12 @@
 //! The command line: what was asked for, and the exit code it ends with.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::app::{App, check, logging, shutdown, upkeep};
+use crate::app::set_aside::Wish;
+use crate::app::{App, check, logging, set_aside, shutdown, upkeep};
 use crate::config::Config;
+use crate::journal::export::Format;
 
 /// What the program can be asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,13 @@ pub enum Command {
         /// As it was typed.
         phone: String,
     },
+    /// Do something about the rows that Google refused for their content.
+    SetAside(Wish),
+    /// Copy the journal into a new file.
+    Backup {
+        /// Which must not exist yet.
+        file: PathBuf,
+    },
     /// Print how to use it.
     Help,
     /// Print which version it is.
@@ -39,7 +49,13 @@ usage:
                                    what the design relies on and Google does not document
   doubletick-sheets replay         after an upgrade: feed it the bodies that nothing recognised before
   doubletick-sheets forget PHONE   delete what the journal knows of one patient, and say what
+  doubletick-sheets set-aside list           which rows Google refused for their content, when and why
+  doubletick-sheets set-aside retry [EVENT]  try them again: the one of that event, or all
+  doubletick-sheets set-aside export [json]  print them, patients' data included, as CSV or JSON
+  doubletick-sheets backup FILE    copy the journal, as of one moment, into a new file
   doubletick-sheets --help | --version
+
+All of these also work beside the running service.
 
 exit codes: 0 all went well; 1 something failed or a check does not hold; 2 wrong usage or settings
 ";
@@ -58,6 +74,16 @@ impl Command {
             ["check", "--live"] => Some(Self::Check { live: true }),
             ["replay"] => Some(Self::Replay),
             ["forget", phone] => Some(Self::Forget { phone: (*phone).to_owned() }),
+            ["set-aside", "list"] => Some(Self::SetAside(Wish::List)),
+            ["set-aside", "retry"] => Some(Self::SetAside(Wish::Retry(None))),
+            ["set-aside", "retry", event] => {
+                Some(Self::SetAside(Wish::Retry(Some((*event).to_owned()))))
+            }
+            ["set-aside", "export"] | ["set-aside", "export", "csv"] => {
+                Some(Self::SetAside(Wish::Export(Format::Csv)))
+            }
+            ["set-aside", "export", "json"] => Some(Self::SetAside(Wish::Export(Format::Json))),
+            ["backup", file] => Some(Self::Backup { file: PathBuf::from(file) }),
             ["--help" | "-h" | "help"] => Some(Self::Help),
             ["--version" | "-V"] => Some(Self::Version),
             _ => None,
@@ -71,30 +97,23 @@ impl Command {
 /// Whatever ended the service or kept it from starting, as one chain.
 pub async fn run(args: impl IntoIterator<Item = String>) -> anyhow::Result<ExitCode> {
     match Command::parse(args) {
-        Some(command @ (Command::Serve | Command::Replay | Command::Forget { .. })) => {
-            let config = match Config::from_env() {
-                Ok(config) => config,
-                Err(problems) => {
-                    logging::complain(&problems);
-                    return Ok(ExitCode::from(WRONG));
-                }
-            };
-            match command {
-                Command::Replay => upkeep::replay(&config).await?,
-                Command::Forget { phone } => upkeep::forget(&config, &phone).await?,
-                _ => {
-                    let stop = shutdown::requested()?;
-                    App::start(config).await?.run_until(stop).await?;
-                }
-            }
-            Ok(ExitCode::SUCCESS)
-        }
+        Some(Command::Serve) => with_config(serve).await,
         Some(Command::Check { live }) => Ok(match check::run(live).await {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         }),
-        Some(Command::Help) => said(HELP, ExitCode::SUCCESS),
-        Some(Command::Version) => said(concat!(env!("CARGO_PKG_VERSION"), "\n"), ExitCode::SUCCESS),
+        Some(Command::Replay) => with_config(async |config| upkeep::replay(&config).await).await,
+        Some(Command::Forget { phone }) => {
+            with_config(async |config| upkeep::forget(&config, &phone).await).await
+        }
+        Some(Command::SetAside(wish)) => {
+            with_config(async |config| set_aside::run(&config, wish).await).await
+        }
+        Some(Command::Backup { file }) => {
+            with_config(async |config| upkeep::backup(&config, &file).await).await
+        }
+        Some(Command::Help) => said(HELP),
+        Some(Command::Version) => said(concat!(env!("CARGO_PKG_VERSION"), "\n")),
         None => {
             logging::complain(&"these arguments make no sense; see doubletick-sheets --help");
             Ok(ExitCode::from(WRONG))
@@ -102,8 +121,26 @@ pub async fn run(args: impl IntoIterator<Item = String>) -> anyhow::Result<ExitC
     }
 }
 
-fn said(text: &str, code: ExitCode) -> anyhow::Result<ExitCode> {
+/// Does what needs the settings, where they can be used; of those for Google it sees to itself.
+async fn with_config(
+    work: impl AsyncFnOnce(Config) -> anyhow::Result<()>,
+) -> anyhow::Result<ExitCode> {
+    match Config::from_env() {
+        Ok(config) => work(config).await.map(|()| ExitCode::SUCCESS),
+        Err(problems) => {
+            logging::complain(&problems);
+            Ok(ExitCode::from(WRONG))
+        }
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let stop = shutdown::requested()?;
+    App::start(config).await?.run_until(stop).await
+}
+
+fn said(text: &str) -> anyhow::Result<ExitCode> {
     use std::io::Write;
     std::io::stdout().write_all(text.as_bytes())?;
-    Ok(code)
+    Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,12 @@
 
 use std::io::Write;
 
+use env_logger::fmt::Formatter;
+use log::kv::{Error, Key, Value, VisitSource};
 use log::{LevelFilter, Log, Metadata, Record};
+use serde_json::{Map, json};
+
+use crate::config::LogFormat;
 
 /// Our own records, in full.
 const OURS: &str = env!("CARGO_CRATE_NAME");
@@ -35,11 +40,43 @@ impl Log for Walled {
     }
 }
 
-/// Starts logging to standard error, as `RUST_LOG` says, else at `info`. Once a process; a second
-/// call changes nothing.
+/// A line as an object: what every line has, and the line's own keys beside it.
+struct Object(Map<String, serde_json::Value>);
+
+impl<'kvs> VisitSource<'kvs> for Object {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
+        let number = value.to_u64().map(|number| json!(number));
+        let number = number.or_else(|| value.to_i64().map(|number| json!(number)));
+        let value = number.unwrap_or_else(|| json!(value.to_string()));
+        // What every line has is never hidden by a key of the same name.
+        self.0.entry(key.as_str()).or_insert(value);
+        Ok(())
+    }
+}
+
+fn write_json(to: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+    let mut line = Object(Map::new());
+    for (name, value) in [
+        ("ts", to.timestamp_millis().to_string()),
+        ("level", record.level().to_string()),
+        ("target", record.target().to_owned()),
+        ("message", record.args().to_string()),
+    ] {
+        line.0.insert(name.to_owned(), json!(value));
+    }
+    record.key_values().visit(&mut line).map_err(std::io::Error::other)?;
+    writeln!(to, "{}", serde_json::Value::Object(line.0))
+}
+
+/// Starts logging to standard error, as `RUST_LOG` says, else at `info`, in the format that is set.
+/// Once a process; a second call changes nothing.
 pub fn init() {
-    let logger =
-        env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).build();
+    let filter = env_logger::Env::default().default_filter_or("info");
+    let mut builder = env_logger::Builder::from_env(filter);
+    if LogFormat::from_env() == LogFormat::Json {
+        builder.format(write_json);
+    }
+    let logger = builder.build();
     let level = logger.filter();
     if log::set_boxed_logger(Box::new(Walled(logger))).is_ok() {
         log::set_max_level(level);

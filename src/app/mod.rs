@@ -1,7 +1,8 @@
 //! The app: wires the parts, starts them in order and stops them in order.
 //!
 //! Start: the data directory first, because without it nothing may be acknowledged; then the socket,
-//! so that events are accepted while Google is still being reached. Stop, in this order: no new
+//! so that events are accepted while Google is still being reached, and also where the settings for
+//! Google cannot be used: then the page at `/` says what to do. Stop, in this order: no new
 //! connections; requests in flight are answered; the forwarder gets a bounded time for the write
 //! under way; the journal closes. Killing the process instead loses nothing, it only takes the next
 //! start a moment to find out what became of that write.
@@ -12,6 +13,10 @@ pub mod command;
 pub mod logging;
 pub mod shutdown;
 pub mod upkeep;
+pub mod set_aside;
+mod checker;
+mod notify;
+mod watch;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
@@ -20,9 +25,12 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use anyhow::Context;
 use reqwest::Url;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::alarm::Alarm;
+use crate::app::checker::Checker;
+use crate::app::notify::Notify;
+use crate::app::watch::Watch;
 use crate::chat::memory::Rules;
 use crate::chat::route::{Destination, Routes};
 use crate::config::Config;
@@ -32,11 +40,14 @@ use crate::forwarder::{BoardOptions, Forwarder, Options};
 use crate::http::secret::Secrets;
 use crate::http::{self, Door};
 use crate::journal::{BookId, Journal, Limits};
+use crate::operator::{About, Operator, Spreadsheet};
 use crate::sheets::token::Token;
 use crate::sheets::{Client, Shading};
-use crate::status::Status;
+use crate::status::{SheetState, Status};
 
 const DAY_MS: i64 = 86_400_000;
+/// What the spreadsheet of the settings is called; the others are numbered.
+const DEFAULT_SHEET: &str = "default";
 /// How often what is older than the retention is swept out.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -44,9 +55,13 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 pub struct App {
     address: SocketAddr,
     server: Server,
+    /// One for each spreadsheet; none where the settings for Google cannot be used.
     forwarders: Vec<Forwarder>,
     directory: Option<Directory>,
     journal: Journal,
+    operator: Arc<Operator>,
+    checker: Checker,
+    watch: Watch,
 }
 
 impl std::fmt::Debug for App {
@@ -64,19 +79,56 @@ impl App {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let journal = Journal::open(&config.data_dir, limits(&config), routes(&config))?;
         let status = Arc::new(Status::default());
-        let forwarders = forwarders(&config, &journal, &status).await?;
+        let mut faults = config.google_faults.clone();
+        let sheets = match sheets(&config, &journal, &status).await {
+            Ok(sheets) => sheets,
+            Err(fault) => {
+                if faults.is_empty() {
+                    faults.push(format!("{fault:#}"));
+                }
+                let advice = format!("{fault:#}; then start again: until then rows are kept");
+                log::error!(pending_rows = journal.tally().pending(); "{advice}");
+                status.set_sheet(DEFAULT_SHEET, SheetState::Parked(advice));
+                Vec::new()
+            }
+        };
+        let forwarders = forwarders(&sheets, &journal, &status).await?;
         let directory = directory(&config, &journal, &status)?;
+        let operator = Arc::new(Operator::new(about(&config, &journal, &sheets)));
+        let watch = Watch {
+            operator: Arc::clone(&operator),
+            status: Arc::clone(&status),
+            journal: journal.clone(),
+            alarm: Alarm::new(config.alarm_minutes),
+            notify: match &config.alarm_webhook_url {
+                Some(url) => Some(Notify::new(url).context("ALARM_WEBHOOK_URL cannot be used")?),
+                None => None,
+            },
+        };
+        let checker = Checker {
+            operator: Arc::clone(&operator),
+            status: Arc::clone(&status),
+            journal: journal.clone(),
+            faults,
+            sheets,
+        };
         let socket = SocketAddr::new(config.host, config.port);
         let listener = TcpListener::bind(socket).with_context(|| {
             format!("cannot listen on {socket}; set PORT to a free one and HOST to an own address")
         })?;
         let address = listener.local_addr()?;
         let secrets = Secrets::new(&config.webhook_secrets);
-        let door = Door::new(journal.clone(), status, secrets, clock::now);
+        let door = Door::new(
+            journal.clone(),
+            Arc::clone(&status),
+            secrets,
+            Arc::clone(&operator),
+            clock::now,
+        );
         let server = http::serve(listener, door).context("cannot serve HTTP")?;
         // The tests and the demo read the address from this line.
         log::info!(pending_rows = journal.tally().pending(); "listening on http://{address}");
-        Ok(Self { address, server, forwarders, directory, journal })
+        Ok(Self { address, server, forwarders, directory, journal, operator, checker, watch })
     }
 
     /// Where it listens.
@@ -89,13 +141,14 @@ impl App {
     /// # Errors
     /// When a part ended that should not have.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, forwarders, directory, journal, .. } = self;
+        let Self { server, forwarders, directory, journal, operator, checker, watch, .. } = self;
         let handle = server.handle();
-        let (stop_forwarders, stopped) = watch::channel(());
+        let (stop_forwarders, stopped) = tokio::sync::watch::channel(());
         let sweeper = sweep(&journal);
         let forwarding = forward(forwarders, &stopped);
         let naming = look_names_up(directory, &journal);
-        tokio::pin!(server, forwarding, sweeper, naming, stop);
+        let (checking, watching) = (checker.run(), watch.run());
+        tokio::pin!(server, forwarding, sweeper, naming, checking, watching, stop);
         tokio::select! {
             ended = &mut server => {
                 ended.context("the HTTP server failed")?;
@@ -104,9 +157,12 @@ impl App {
             () = &mut forwarding => anyhow::bail!("a forwarder ended by itself"),
             () = &mut sweeper => anyhow::bail!("the sweeper ended by itself"),
             () = &mut naming => anyhow::bail!("the directory ended by itself"),
+            () = &mut checking => anyhow::bail!("the checker ended by itself"),
+            () = &mut watching => anyhow::bail!("the watch ended by itself"),
             () = &mut stop => {}
         }
         log::info!("stopping: no new events, finishing what is under way");
+        operator.close();
         tokio::select! {
             // The forwarders go on writing while requests in flight are answered.
             () = async { tokio::join!(handle.stop(true), &mut server).1.unwrap_or_default() } => {}
@@ -120,14 +176,16 @@ impl App {
 }
 
 /// Runs all forwarders until the sender of `stop` is dropped and each has finished what it is at.
-async fn forward(forwarders: Vec<Forwarder>, stop: &watch::Receiver<()>) {
+/// Without a spreadsheet there is nothing to do until then.
+async fn forward(forwarders: Vec<Forwarder>, stop: &tokio::sync::watch::Receiver<()>) {
+    let until_stopped = |mut stop: tokio::sync::watch::Receiver<()>| async move {
+        // Nothing is ever sent: that the sender is gone is the word.
+        _ = stop.changed().await;
+    };
     let mut running = JoinSet::new();
+    running.spawn(until_stopped(stop.clone()));
     for forwarder in forwarders {
-        let mut stop = stop.clone();
-        running.spawn(forwarder.run(async move {
-            // Nothing is ever sent: that the sender is gone is the word.
-            _ = stop.changed().await;
-        }));
+        running.spawn(forwarder.run(until_stopped(stop.clone())));
     }
     // The first that ends by itself ends the service; at the stop all end.
     while let Some(ended) = running.join_next().await {
@@ -140,25 +198,42 @@ async fn forward(forwarders: Vec<Forwarder>, stop: &watch::Receiver<()>) {
     }
 }
 
-/// One forwarder for each spreadsheet; all of them share the quota.
-async fn forwarders(
+/// A spreadsheet that rows go to, and how.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    pub(super) client: Arc<Client>,
+    pub(super) options: Options,
+}
+
+/// The spreadsheets that are configured, the default first.
+async fn sheets(
     config: &Config,
     journal: &Journal,
     status: &Arc<Status>,
-) -> anyhow::Result<Vec<Forwarder>> {
-    let sent = journal.sent().await?;
-    let writes = Arc::new(Mutex::new(Pace::new(config.writes_per_minute_max, sent)));
-    let mut forwarders = Vec::new();
+) -> anyhow::Result<Vec<Sheet>> {
+    let mut sheets = Vec::new();
     for (number, (spreadsheet_id, book)) in (1..).zip(journal.books()) {
-        let sheets = client(config, &spreadsheet_id, Arc::clone(status)).await?;
-        let name = match number {
-            1 => "default".to_owned(),
-            number => format!("spreadsheet {number}"),
-        };
-        let options = options(config, name, &spreadsheet_id, book);
-        let (sheets, status) = (Arc::new(sheets), Arc::clone(status));
-        let writes = Arc::clone(&writes);
-        forwarders.push(Forwarder::new(journal.clone(), sheets, status, writes, options).await?);
+        let client = client(config, &spreadsheet_id, Arc::clone(status)).await?;
+        let options = options(config, sheet_name(number), &spreadsheet_id, book);
+        sheets.push(Sheet { client: Arc::new(client), options });
+    }
+    Ok(sheets)
+}
+
+/// One forwarder for each spreadsheet; all of them share the quota.
+async fn forwarders(
+    sheets: &[Sheet],
+    journal: &Journal,
+    status: &Arc<Status>,
+) -> anyhow::Result<Vec<Forwarder>> {
+    let Some(first) = sheets.first() else { return Ok(Vec::new()) };
+    let writes = Pace::new(first.options.writes_per_minute_max, journal.sent().await?);
+    let writes = Arc::new(Mutex::new(writes));
+    let mut forwarders = Vec::new();
+    for Sheet { client, options } in sheets {
+        let (client, status) = (Arc::clone(client), Arc::clone(status));
+        let (journal, writes) = (journal.clone(), Arc::clone(&writes));
+        forwarders.push(Forwarder::new(journal, client, status, writes, options.clone()).await?);
     }
     Ok(forwarders)
 }
@@ -173,16 +248,15 @@ fn options(config: &Config, name: String, spreadsheet_id: &str, book: BookId) ->
         board: BoardOptions {
             title: config.board_name.clone(),
             hours_max: config.board_hours,
-            shading: shading(config),
+            shading: Shading {
+                warn_minutes: config.board_warn_minutes,
+                alert_minutes: config.board_alert_minutes,
+            },
         },
         time_zone: config.time_zone.clone(),
         writes_per_minute_max: config.writes_per_minute_max,
         now: clock::now,
     }
-}
-
-fn shading(config: &Config) -> Shading {
-    Shading { warn_minutes: config.board_warn_minutes, alert_minutes: config.board_alert_minutes }
 }
 
 fn routes(config: &Config) -> Routes {
@@ -215,6 +289,26 @@ async fn sweep(journal: &Journal) {
     }
 }
 
+fn about(config: &Config, journal: &Journal, sheets: &[Sheet]) -> About {
+    let named = (1..).zip(journal.books()).map(|(number, (id, _))| {
+        let name = sheet_name(number);
+        Spreadsheet { name, id }
+    });
+    About {
+        account: sheets.first().map(|sheet| sheet.client.account().to_owned()),
+        spreadsheets: named.filter(|sheet| !sheet.id.is_empty()).collect(),
+        webhook_secret: config.webhook_secrets.first().cloned().unwrap_or_default(),
+    }
+}
+
+/// What a spreadsheet is called: not its id, which opens it where it is shared by link.
+fn sheet_name(number: usize) -> String {
+    match number {
+        1 => DEFAULT_SHEET.to_owned(),
+        number => format!("spreadsheet {number}"),
+    }
+}
+
 fn limits(config: &Config) -> Limits {
     Limits {
         pending_rows_max: config.pending_rows_max,
@@ -243,6 +337,7 @@ async fn client(
     spreadsheet_id: &str,
     status: Arc<Status>,
 ) -> anyhow::Result<Client> {
+    anyhow::ensure!(config.google_faults.is_empty(), config.google_faults.join("; "));
     // One crypto provider for the whole process; a second call finds it installed already.
     _ = rustls::crypto::ring::default_provider().install_default();
     let token = Token::new(&config.google_key).await.map_err(|fault| {

@@ -1,6 +1,7 @@
-//! `replay` and `forget`: one-off work on the journal, also beside the running service.
+//! `replay`, `forget` and `backup`: one-off work on the journal, also beside the running service.
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -66,6 +67,17 @@ pub async fn forget(config: &Config, phone: &str) -> anyhow::Result<()> {
         ))?;
     }
     say("the rows in the sheet are yours to edit; this program does not change them")
+}
+
+/// Copies the journal into a new file.
+///
+/// # Errors
+/// When the journal cannot be used or the file not be made; no half of a copy is left.
+pub async fn backup(config: &Config, file: &Path) -> anyhow::Result<()> {
+    let journal = Journal::open_beside(&config.data_dir, limits(config), routes(config))?;
+    journal.back_up(file).await?;
+    let pending = journal.tally().pending();
+    say(&format!("copied to {}, with about {pending} rows pending", file.display()))
 }
 
 fn say(sentence: &str) -> anyhow::Result<()> {

@@ -43,8 +43,14 @@ pub(super) struct RawEnv {
     pub(super) dedupe_window_seconds: Option<String>,
     /// Default 30.
     pub(super) retention_days: Option<String>,
+    /// Default 10.
+    pub(super) alarm_minutes: Option<String>,
+    /// Optional: where an alarm is posted.
+    pub(super) alarm_webhook_url: Option<String>,
     /// Optional: looks up the names of customers that no event told.
     pub(super) doubletick_api_key: Option<String>,
+    /// Default `text`.
+    pub(super) log_format: Option<String>,
     /// Default DoubleTick's.
     pub(super) doubletick_api_url: Option<String>,
     /// Default Google's.

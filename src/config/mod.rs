@@ -39,6 +39,8 @@ pub struct Config {
     pub spreadsheet_id: String,
     /// The service account's key, as JSON.
     pub google_key: SecretString,
+    /// What is wrong with the two above; empty when they can be used. Events are taken all the same.
+    pub google_faults: Vec<String>,
     /// What opens the webhook: one, or two while one replaces the other.
     pub webhook_secrets: Vec<SecretString>,
     /// Title of the log tab; `{month}` in it stands for a tab each month.
@@ -69,12 +71,42 @@ pub struct Config {
     pub dedupe_window_s: u32,
     /// How long what we know of a quiet chat is kept.
     pub retention_days: u32,
+    /// How long a row may wait before the alarm goes on.
+    pub alarm_minutes: u32,
+    /// Where it is told; whoever knows the address may write there.
+    pub alarm_webhook_url: Option<SecretString>,
     /// Base address of the Sheets API.
     pub sheets_api_url: String,
     /// DoubleTick's key, to look up names with.
     pub doubletick_api_key: Option<SecretString>,
     /// Base address of DoubleTick's API.
     pub doubletick_api_url: String,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people: a sentence and key=value.
+    #[default]
+    Text,
+    /// For programs: an object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// Reads the environment. A fault is reported with the others, by [`Config::from_env`], as text.
+    pub fn from_env() -> Self {
+        let format = std::env::var_os("LOG_FORMAT").and_then(|format| format.into_string().ok());
+        Self::read(format.as_deref()).unwrap_or_default()
+    }
+
+    fn read(text: Option<&str>) -> Option<Self> {
+        match text.map(str::trim) {
+            None | Some("" | "text") => Some(Self::Text),
+            Some("json") => Some(Self::Json),
+            Some(_) => None,
+        }
+    }
 }
 
 /// All that is wrong with the settings.
@@ -100,7 +132,7 @@ impl Problems {
 }
 
 impl Config {
-    /// Reads the environment.
+    /// Reads the environment. What is wrong for Google only is no error yet: [`Config::complete`].
     ///
     /// # Errors
     /// All [`Problems`] at once.
@@ -125,11 +157,20 @@ impl Config {
         Self::validated(raw)
     }
 
+    /// The same, where it can be used for Google as well.
+    ///
+    /// # Errors
+    /// What is wrong with the settings for Google.
+    pub fn complete(self) -> Result<Self, Problems> {
+        if self.google_faults.is_empty() { Ok(self) } else { Err(Problems(self.google_faults)) }
+    }
+
     fn validated(raw: RawEnv) -> Result<Self, Problems> {
         let mut problems = Problems(Vec::new());
-        let google_key = google_key(&raw, &mut problems);
+        let mut google = Problems(Vec::new());
+        let google_key = google_key(&raw, &mut google);
         let webhook_secrets = webhook_secrets(raw.webhook_secret.as_deref(), &mut problems);
-        let spreadsheet_id = spreadsheet_id(raw.spreadsheet_id.as_deref(), &mut problems);
+        let spreadsheet_id = spreadsheet_id(raw.spreadsheet_id.as_deref(), &mut google);
         let time_zone = raw.timezone.map(|zone| zone.trim().to_owned());
         if time_zone.as_ref().is_some_and(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
             problems.add("TIMEZONE", "must be an IANA name such as Asia/Kolkata");
@@ -147,6 +188,13 @@ impl Config {
             DOUBLETICK_API,
             &mut problems,
         );
+        let alarm_webhook_url = raw.alarm_webhook_url.map(|url| url.trim().to_owned());
+        if alarm_webhook_url.as_ref().is_some_and(|url| !is_web_address(url)) {
+            problems.add("ALARM_WEBHOOK_URL", "must be an http or https address");
+        }
+        if LogFormat::read(raw.log_format.as_deref()).is_none() {
+            problems.add("LOG_FORMAT", "must be text or json");
+        }
         let mut numbers = Numbers(&mut problems);
         let port = numbers.read("PORT", raw.port, 8080, 0, u16::MAX);
         let writes_per_minute_max = numbers.read(
@@ -166,17 +214,20 @@ impl Config {
             numbers.read("BOARD_WARN_MINUTES", raw.board_warn_minutes, 15, 1, 10_000);
         let board_alert_minutes =
             numbers.read("BOARD_ALERT_MINUTES", raw.board_alert_minutes, 60, 1, 10_000);
+        let alarm_minutes = numbers.read("ALARM_MINUTES", raw.alarm_minutes, 10, 1, 10_080);
         let host = raw.host.unwrap_or_else(|| "0.0.0.0".to_owned());
         let host = host.trim().parse().unwrap_or_else(|_| {
             problems.add("HOST", "must be an IP address such as 0.0.0.0 or 127.0.0.1");
             IpAddr::from([0, 0, 0, 0])
         });
         if !problems.0.is_empty() {
+            problems.0.append(&mut google.0);
             return Err(problems);
         }
         Ok(Self {
             spreadsheet_id,
             google_key,
+            google_faults: google.0,
             webhook_secrets,
             sheet_name,
             board_name,
@@ -192,6 +243,8 @@ impl Config {
             pending_rows_max,
             dedupe_window_s,
             retention_days,
+            alarm_minutes,
+            alarm_webhook_url: alarm_webhook_url.map(SecretString::from),
             sheets_api_url,
             doubletick_api_key: raw.doubletick_api_key.map(SecretString::from),
             doubletick_api_url,

@@ -142,8 +142,10 @@ impl Forwarder {
             remarks: self.remarks(layout, work.pending.saturating_sub(draft.rows() as u64)),
         });
         self.drawn.changes_sealed = work.board_changes;
-        let batch = self.journal.seal(draft, plan.to_text(), look, now).await?;
-        self.advance(Held::sealed(batch)).await
+        match self.journal.seal(draft, plan.to_text(), look, now).await? {
+            Some(batch) => self.advance(Held::sealed(batch)).await,
+            None => Ok(Next::Step),
+        }
     }
 
     async fn draft(
@@ -188,6 +190,7 @@ impl Forwarder {
     fn remarks(&self, layout: &Layout, rows_left: u64) -> Vec<String> {
         let tally = self.journal.tally();
         let mut remarks = Vec::new();
+        remarks.extend(self.status.alarm().map(|alarm| format!("ALARM: {alarm}")));
         if rows_left > 0 {
             remarks.push(format!("BEHIND: {rows_left} rows are still to be written"));
         }

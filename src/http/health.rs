@@ -38,6 +38,7 @@ pub(super) async fn readyz(door: Data<Door>) -> HttpResponse {
         "sheet": sheet.word(),
         "detail": sheet.sentence(),
         "sheets": sheets,
+        "alarm": door.status.alarm(),
         "pending_rows": tally.pending(),
         "oldest_pending_seconds": oldest.unwrap_or_default(),
         "set_aside_rows": tally.set_aside,
@@ -86,6 +87,8 @@ pub(super) async fn metrics(door: Data<Door>) -> HttpResponse {
     page.one("waiting", "gauge", "Chats that wait for an agent.", door.journal.waiting());
     let oldest = oldest_pending_s(&door).await.unwrap_or(-1);
     page.one("oldest_pending_seconds", "gauge", "Age of the oldest pending row.", oldest);
+    let alarm = u8::from(door.status.alarm().is_some());
+    page.one("alarm", "gauge", "1 while a human must act or rows wait for too long.", alarm);
     page.head("ignored_total", "counter", "Events not acted on, by family.");
     for (family, count) in door.status.ignored() {
         page.line("ignored_total", &format!("{{family=\"{family}\"}}"), count);

@@ -1,4 +1,4 @@
-//! HTTP: the door for events, and the windows through which to see how things are.
+//! HTTP: the door for events, the windows through which to see how things are, and the operator's page.
 //!
 //! Guarantees: the secret is compared before the body is read; a 2xx for an event is made only from
 //! a receipt of the journal; nothing of a request is echoed or logged. Never talks to Google.
@@ -6,6 +6,7 @@
 pub mod secret;
 mod body;
 mod health;
+mod page;
 mod webhook;
 #[cfg(test)]
 mod tests;
@@ -20,9 +21,11 @@ use actix_web::{App, HttpResponse, HttpServer, Resource, Route};
 use serde_json::json;
 
 use crate::chat::time::UnixMs;
+use crate::http::page::Page;
 use crate::http::secret::Secrets;
 use crate::http::webhook::Warner;
 use crate::journal::Journal;
+use crate::operator::Operator;
 use crate::status::Status;
 
 /// The path under which events arrive; the secret follows it.
@@ -46,6 +49,7 @@ pub struct Door {
     pub secrets: Secrets,
     /// The clock.
     pub now: fn() -> UnixMs,
+    page: Page,
     unrecognised: Warner,
 }
 
@@ -55,9 +59,13 @@ impl Door {
         journal: Journal,
         status: Arc<Status>,
         secrets: Secrets,
+        operator: Arc<Operator>,
         now: fn() -> UnixMs,
     ) -> Self {
-        Self { journal, status, secrets, now, unrecognised: Warner::default() }
+        let mut purpose = vec![b"sessions".as_slice()];
+        purpose.extend(secrets.fingerprints().iter().map(<[u8; 32]>::as_slice));
+        let page = Page::new(operator, &journal.key_for(&purpose));
+        Self { journal, status, secrets, now, page, unrecognised: Warner::default() }
     }
 }
 
@@ -93,6 +101,7 @@ fn routes(service: &mut ServiceConfig) {
             web::get().to(health::metrics),
             web::head().to(health::metrics),
         ))
+        .configure(page::routes)
         .default_service(web::to(not_found));
 }
 

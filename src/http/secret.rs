@@ -42,10 +42,24 @@ impl Secrets {
         let decoded = percent_decode_str(presented).decode_utf8_lossy();
         let unslashed = presented.strip_suffix('/').unwrap_or(presented);
         let readings = [presented, &*decoded, unslashed].map(fingerprint);
-        // All are compared, so that time does not tell which one was near.
+        self.hold_any(&readings).then_some(Verified(()))
+    }
+
+    /// Whether this is one of them.
+    pub(super) fn opens(&self, presented: &str) -> bool {
+        self.hold_any(&[fingerprint(presented)])
+    }
+
+    /// What changes whenever the secrets do, and does not tell them.
+    pub(super) fn fingerprints(&self) -> &[[u8; 32]] {
+        &self.0
+    }
+
+    /// All are compared, so that time does not tell which one was near.
+    fn hold_any(&self, readings: &[[u8; 32]]) -> bool {
         let pairs = self.0.iter().flat_map(|known| readings.iter().map(move |read| (known, read)));
         let any = pairs.fold(Choice::from(0), |any, (known, read)| any | known.ct_eq(read));
-        bool::from(any).then_some(Verified(()))
+        bool::from(any)
     }
 }
 

@@ -64,8 +64,8 @@ impl Journal {
     /// Seals a draft into a batch, together with the board as it is now where `look` asks for it.
     ///
     /// Only one batch of a spreadsheet may be open, so call it only after [`Journal::open_batch`] gave
-    /// none or the last batch was finished. Nothing but the caller may have sealed or settled anything
-    /// of this spreadsheet since the draft.
+    /// none or the last batch was finished. `None` when a row came in between the draft's meanwhile: one
+    /// that was set aside, or is routed anew.
     ///
     /// # Errors
     /// When the database does not answer; nothing was sealed then.
@@ -75,11 +75,12 @@ impl Journal {
         plan: String,
         look: Option<Look>,
         now: UnixMs,
-    ) -> Result<Batch, Arc<Error>> {
+    ) -> Result<Option<Batch>, Arc<Error>> {
         let base = self.meta("marker_base").await?.unwrap_or_default();
         let Draft { book, log: (log, entries), handovers: (handed, handovers), .. } = draft;
         let key = self.0.hash_key.clone();
         let members = members_of(&entries, &handovers)?;
+        let rows = (entries.len() as u64, handovers.len() as u64);
         let work = move |page: &mut Page<'_>| {
             let number = page.tally().next_batch;
             let board = look.map(|look| page.board(&look, now)).transpose()?;
@@ -92,12 +93,11 @@ impl Journal {
             let (handovers, sealed_at) = (handed, now);
             let sealed =
                 Sealed { number, book, log, handovers, marker_id, digest, plan, board, sealed_at };
-            page.add_batch(&sealed)?;
-            Ok(sealed)
+            Ok(page.add_batch(&sealed, rows)?.then_some(sealed))
         };
-        let Sealed { number, marker_id, digest, plan, board, sealed_at, .. } =
-            self.0.writer.commit(work).await?;
-        Ok(Batch { number, marker_id, digest, plan, sealed_at, entries, handovers, board })
+        let Some(sealed) = self.0.writer.commit(work).await? else { return Ok(None) };
+        let Sealed { number, marker_id, digest, plan, board, sealed_at, .. } = sealed;
+        Ok(Some(Batch { number, marker_id, digest, plan, sealed_at, entries, handovers, board }))
     }
 
     /// The batch's rows are in the sheet: they are deleted here and counted.

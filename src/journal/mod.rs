@@ -4,7 +4,8 @@
 //!            accept                    seal                    written
 //!  event ───────────────▶ pending ──────────────▶ in a batch ───────────▶ gone (counted)
 //!    │                       ▲                      │   │
-//!    └─▶ duplicate           └────── released ──────┘   └─ set_aside ─▶ kept apart, with reason
+//!    └─▶ duplicate           ├────── released ──────┘   └─ set_aside ─▶ kept apart, with reason
+//!                            └─────────────────── retried ────────────────────┘
 //! ```
 //!
 //! Each arrow is one transaction, fsync'ed before anyone hears of it. A crash before the commit
@@ -17,10 +18,12 @@
 //! ([`crate::chat`]) and how rows reach the sheet.
 
 mod accept;
+mod backup;
 mod batch;
 mod database;
 mod delivery;
 mod digest;
+pub mod export;
 mod forget;
 mod guard;
 mod kept;
@@ -31,6 +34,7 @@ mod reader;
 mod receipt;
 mod register;
 mod reserve;
+mod set_aside;
 mod tally;
 mod upkeep;
 mod waiting;
@@ -45,6 +49,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ring::hmac;
 use tokio::sync::watch;
 
+pub use crate::journal::backup::BackupFault;
 pub use crate::journal::batch::{Batch, Draft, Unsettled};
 pub use crate::journal::database::OpenError;
 pub use crate::journal::delivery::{Measure, TitleAt};
@@ -52,6 +57,7 @@ pub use crate::journal::forget::Forgotten;
 pub use crate::journal::kept::Kept;
 pub use crate::journal::names::Unnamed;
 pub use crate::journal::receipt::{Receipt, Refusal, Standing};
+pub use crate::journal::set_aside::{Retried, SetAside, Whereabouts};
 pub use crate::journal::tally::{BookId, Counters, Tally, Work};
 pub use crate::journal::waiting::Look;
 
@@ -275,6 +281,16 @@ impl Journal {
 
     fn event_id(&self, number: u64) -> EventId {
         EventId { tag: Arc::clone(&self.0.tag), number }
+    }
+
+    /// A key for a purpose of its own, the same for as long as this journal exists.
+    pub fn key_for(&self, purpose: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.0.hash_key);
+        context.update(b"key for");
+        purpose.iter().for_each(|part| context.update(part));
+        let mut key = [0; 32];
+        key.copy_from_slice(context.sign().as_ref());
+        key
     }
 
     fn digest(&self, parts: &[&[u8]]) -> Digest {

@@ -8,7 +8,7 @@ use crate::chat::time::UnixMs;
 use crate::journal::Error;
 use crate::journal::page::Page;
 use crate::journal::register::QueueId;
-use crate::journal::tally::{BookId, Counters};
+use crate::journal::tally::{BookId, Counters, count};
 
 /// The numbers of a batch's members in one queue, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,16 @@ struct Ended {
 }
 
 impl Page<'_> {
-    pub(super) fn add_batch(&mut self, batch: &Sealed) -> Result<(), Error> {
+    /// Seals a batch, unless other rows than its members, so many of the log and of the handovers, stand
+    /// between its firsts and its lasts by now.
+    pub(super) fn add_batch(
+        &mut self,
+        batch: &Sealed,
+        (log, handovers): (u64, u64),
+    ) -> Result<bool, Error> {
+        if self.count(batch.log)? != log || self.count(batch.handovers)? != handovers {
+            return Ok(false);
+        }
         let board = batch.board.as_ref().map(serde_json::to_string).transpose()?;
         self.connection
             .prepare_cached(
@@ -69,7 +78,13 @@ impl Page<'_> {
                 batch.sealed_at.0
             ])?;
         self.counters.tally.next_batch = batch.number + 1;
-        Ok(())
+        Ok(true)
+    }
+
+    fn count(&self, range: Range) -> Result<u64, Error> {
+        let sql = "SELECT count(*) FROM entry WHERE queue = ?1 AND number BETWEEN ?2 AND ?3";
+        let ends = [range.queue, range.first.cast_signed(), range.last.cast_signed()];
+        Ok(self.connection.prepare_cached(sql)?.query_row(ends, |row| count(row, 0))?)
     }
 
     /// The batch's rows are in the sheet: nothing of them stays here.

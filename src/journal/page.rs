@@ -1,6 +1,6 @@
 //! One transaction of the writer, in domain words: what changes on the way in.
 //!
-//! The way out is in `outbox`, who waits in `waiting`.
+//! The way out is in `outbox`, who waits in `waiting`, what concerns the rows set aside in `set_aside`.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -19,6 +19,9 @@ use crate::journal::{Error, database};
 
 /// Unrecognised bodies kept at most; the oldest go first.
 pub(super) const UNRECOGNISED_MAX: i64 = 1_000;
+
+/// What is left of a row set aside when its patient is forgotten.
+pub(super) const BLANK: &[u8] = br#"{"t":0}"#;
 
 /// How long a pointer in the memory is left as it is before it is dated anew; the retention is at least
 /// a day.
@@ -318,10 +321,9 @@ impl<'a> Page<'a> {
 
     /// Leaves of a row set aside only that it was, when, and why.
     pub(super) fn blank_set_aside(&self, number: i64) -> Result<(), Error> {
-        let blank = br#"{"t":0}"#.as_slice();
         self.connection.execute(
             "UPDATE set_aside SET payload = ?2 WHERE number = ?1",
-            params![number, blank],
+            params![number, BLANK],
         )?;
         Ok(())
     }

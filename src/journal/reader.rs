@@ -183,7 +183,7 @@ impl Reader {
         Ok((range, entries))
     }
 
-    fn with<T>(
+    pub(super) fn with<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {

@@ -30,8 +30,8 @@ pub(super) struct Register {
     has_strays: AtomicBool,
 }
 
-/// The members of a batch under way in one queue.
-type Members = (QueueId, i64, i64);
+/// The members of a batch under way in one queue: the first and the last.
+pub(super) type Members = (QueueId, i64, i64);
 
 impl Register {
     /// Reads the register of these routes, adding what is not there yet. `may_route_anew` belongs to
@@ -79,6 +79,13 @@ impl Register {
         let wanted = self.routes.of(waba_number);
         let log = self.logs.iter().find(|(to, _, _)| to == wanted);
         log.map_or((0, BookId(0)), |(_, queue, book)| (*queue, *book))
+    }
+
+    /// Where this row waits, be it of the log or of the handovers.
+    pub(super) fn queue_of(&self, entry: &Entry) -> (QueueId, BookId) {
+        let (log, book) = self.of(&entry.waba_number);
+        let queue = if entry.handover.is_some() { self.handovers_of(book) } else { log };
+        (queue, book)
     }
 
     /// Where this book's handovers wait.
@@ -160,11 +167,6 @@ impl Register {
         queue: QueueId,
         members: &[Members],
     ) -> Result<(usize, usize), Error> {
-        let is_member = |queue: QueueId, number: i64| {
-            members
-                .iter()
-                .any(|(of, first, last)| *of == queue && (*first..=*last).contains(&number))
-        };
         let mut statement =
             connection.prepare("SELECT number, payload FROM entry WHERE queue = ?1")?;
         let mut rows = statement.query([queue])?;
@@ -173,9 +175,8 @@ impl Register {
             let number: i64 = row.get(0)?;
             let payload = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
             let entry: Entry = serde_json::from_slice(payload)?;
-            let (log, book) = self.of(&entry.waba_number);
-            let to = if entry.handover.is_some() { self.handovers_of(book) } else { log };
-            if is_member(queue, number) || is_member(to, number) {
+            let (to, _) = self.queue_of(&entry);
+            if is_member(members, queue, number) || is_member(members, to, number) {
                 left += 1;
             } else {
                 moves.push((number, to));
@@ -217,15 +218,19 @@ fn recount(connection: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// What was kept before there were several spreadsheets belongs to the default one.
+/// What was kept before there were several spreadsheets, or before one was set, belongs to the default
+/// one.
 fn claim_legacy(connection: &Connection, routes: &Routes) -> Result<(), Error> {
     let Some(default) = routes.destinations().first().copied().cloned() else { return Ok(()) };
     connection.execute(
-        "UPDATE queue SET tab = ?1 WHERE tab = '' AND book = (SELECT id FROM book WHERE spreadsheet = '')",
+        "UPDATE queue SET tab = ?1
+         WHERE tab = '' AND book = (SELECT id FROM book WHERE spreadsheet = '')",
         [&default.title],
     )?;
+    // Where that one is known already, what was kept without any is routed anew.
     connection.execute(
-        "UPDATE book SET spreadsheet = ?1 WHERE spreadsheet = ''",
+        "UPDATE book SET spreadsheet = ?1 WHERE spreadsheet = ''
+         AND NOT EXISTS (SELECT 1 FROM book WHERE spreadsheet = ?1)",
         [&default.spreadsheet],
     )?;
     Ok(())
@@ -252,8 +257,13 @@ fn queue(connection: &Connection, book: BookId, tab: Option<&str>) -> Result<Que
     Ok(connection.last_insert_rowid())
 }
 
+/// Whether a row of that number is, or in that queue would be, a member of a batch under way.
+pub(super) fn is_member(members: &[Members], queue: QueueId, number: i64) -> bool {
+    members.iter().any(|(of, first, last)| *of == queue && (*first..=*last).contains(&number))
+}
+
 /// The members of all batches under way.
-fn members(connection: &Connection) -> Result<Vec<Members>, Error> {
+pub(super) fn members(connection: &Connection) -> Result<Vec<Members>, Error> {
     let sql = "SELECT queue, first, last FROM batch
                UNION ALL SELECT handover_queue, handover_first, handover_last FROM batch";
     let mut statement = connection.prepare(sql)?;

@@ -20,6 +20,14 @@ impl Journal {
         self.0.writer.commit(work).await
     }
 
+    /// Takes whoever waits since the event of this number off the board: nobody does, it was a trial.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn drop_wait(&self, number: u64) -> Result<(), Arc<Error>> {
+        self.0.writer.commit(move |page| page.drop_wait(number)).await
+    }
+
     /// Notes whether a fact about Google holds. Also for `check --live`, beside the running service.
     ///
     /// # Errors

@@ -105,7 +105,7 @@ impl Clinic {
             for line in stderr.lines().map_while(Result::ok) {
                 // The service says its address in this line.
                 if let Some((_, rest)) = line.split_once("listening on http://") {
-                    let address = rest.split_whitespace().next().unwrap_or_default();
+                    let address = rest.split([' ', '"']).next().unwrap_or_default();
                     heard.send(address.parse().ok()).unwrap_or_default();
                 }
                 let mut written = written.lock().unwrap();

@@ -76,13 +76,13 @@ async fn a_chat_closed_since_names_nobody() {
 }
 
 /// DoubleTick's API, as far as it is asked: one answer to every request, after a while.
-struct DoubleTick {
-    url: String,
+pub(crate) struct DoubleTick {
+    pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl DoubleTick {
-    fn answering(status: &'static str, body: &'static str, after: Duration) -> Self {
+    pub(crate) fn answering(status: &'static str, body: &'static str, after: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));

@@ -33,18 +33,47 @@ fn wrong_arguments_are_told_from_right_ones() {
     assert!(help.status.success() && help.stdout.contains("exit codes"));
 }
 
-#[test]
-fn a_bad_key_is_found_at_the_start() {
+/// What one process took without Google, the next one writes with it.
+#[tokio::test]
+async fn without_the_settings_for_google_events_are_taken_and_the_advice_is_said_once() {
+    let clinic = Clinic::new().without("SPREADSHEET_ID").without("GOOGLE_CREDENTIALS_JSON");
+    let mut service = clinic.open();
+    assert_eq!(service.take(&unassigned("chat_1")).await["status"], "accepted");
+    let advice = service.wait_for_sheet("parked").await;
+    for name in ["SPREADSHEET_ID is missing", "GOOGLE_APPLICATION_CREDENTIALS is missing"] {
+        assert!(advice.contains(name), "{advice}");
+        assert_eq!(service.log().matches(name).count(), 1, "{}", service.log());
+    }
+    assert_eq!(service.get("/readyz").await.status().as_u16(), 200);
+    service.leaves_rows_behind();
+    assert!(service.stop("TERM").success());
+    let (id, key) = (clinic.google.spreadsheet_id(), clinic.google.key_json());
+    let clinic = clinic.with("SPREADSHEET_ID", &id).with("GOOGLE_CREDENTIALS_JSON", &key);
+    let service = clinic.open();
+    clinic.expect_rows(1);
+    service.drained().await;
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_used_is_said_by_its_field_and_events_are_taken() {
     let key = Clinic::new().google.key_json();
     let mut bad: serde_json::Value = serde_json::from_str(&key).unwrap();
-    bad["private_key"] = "-----BEGIN PRIVATE KEY-----\nnot one\n".into();
-    let ended = Clinic::new().with("GOOGLE_CREDENTIALS_JSON", &bad.to_string()).run(&[]);
-    assert!(ended.stderr.contains("private_key"), "{}", ended.stderr);
-    assert!(!ended.stderr.contains("not one"));
-    assert_eq!(ended.status.code(), Some(1));
-    bad["token_uri"] = "ht!tp://nowhere".into();
-    let ended = Clinic::new().with("GOOGLE_CREDENTIALS_JSON", &bad.to_string()).run(&[]);
-    assert!(ended.stderr.contains("token_uri"), "{}", ended.stderr);
+    for (field, value) in [
+        ("private_key", "-----BEGIN PRIVATE KEY-----\nnot one\n"),
+        ("token_uri", "ht!tp://nowhere"),
+    ] {
+        bad[field] = value.into();
+        let clinic = Clinic::new().with("GOOGLE_CREDENTIALS_JSON", &bad.to_string());
+        let mut service = clinic.open();
+        let advice = service.wait_for_sheet("parked").await;
+        assert!(advice.contains(field) && !advice.contains(value), "{advice}");
+        assert_eq!(service.take(&unassigned("chat_1")).await["status"], "accepted");
+        service.leaves_rows_behind();
+        let checked = clinic.run(&["check"]);
+        assert_eq!(checked.status.code(), Some(1));
+        assert!(checked.stdout.contains(field), "{}", checked.stdout);
+        bad = serde_json::from_str(&key).unwrap();
+    }
 }
 
 #[test]
@@ -62,6 +91,28 @@ fn a_directory_that_cannot_be_written_is_said_in_a_sentence() {
     let ended = clinic.run(&[]);
     assert_eq!(ended.status.code(), Some(1));
     assert!(ended.stderr.contains("DATA_DIR"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_program_reads_the_log_line_by_line() {
+    let clinic = Clinic::new().with("LOG_FORMAT", "json");
+    let service = clinic.open();
+    service.take(&unassigned("chat_1")).await;
+    clinic.expect_rows(1);
+    service.drained().await;
+    let log = service.log();
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let wrote = lines.iter().find(|line| line["message"] == "wrote a batch").unwrap();
+    assert_eq!((&wrote["level"], &wrote["rows"]), (&"INFO".into(), &1.into()));
+    for line in &lines {
+        for name in ["ts", "level", "target", "message"] {
+            assert!(line[name].is_string(), "{line} lacks {name}");
+        }
+    }
+    let ended = Clinic::new().with("LOG_FORMAT", "json").with("PORT", "x").run(&[]);
+    let said: serde_json::Value = serde_json::from_str(ended.stderr.trim()).unwrap();
+    assert!(said["message"].as_str().unwrap().contains("\n  PORT must be"), "{said}");
 }
 
 #[tokio::test]

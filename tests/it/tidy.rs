@@ -36,10 +36,21 @@ fn names_point_one_way() {
     let allowed = |module: &str| -> &[&str] {
         match module {
             "chat" | "status" | "causes" | "outbound" | "config" => &[],
-            "journal" | "sheets" => &["chat"],
+            "journal" | "sheets" | "operator" | "alarm" => &["chat"],
             "forwarder" => &["chat", "journal", "sheets"],
-            "http" | "directory" => &["chat", "journal"],
-            "app" => &["chat", "journal", "sheets", "forwarder", "directory", "http", "config"],
+            "directory" => &["chat", "journal"],
+            "http" => &["chat", "journal", "operator"],
+            "app" => &[
+                "chat",
+                "journal",
+                "sheets",
+                "operator",
+                "alarm",
+                "forwarder",
+                "directory",
+                "http",
+                "config",
+            ],
             other => panic!("a new module, {other}: say here whom it may name"),
         }
     };
@@ -94,31 +105,103 @@ fn the_readme_names_every_setting_and_no_other() {
     assert_eq!(settings, table);
 }
 
-#[test]
-fn the_platform_waits_longer_than_we_take_to_stop() {
-    let fly = read("fly.toml");
-    let number = |key: &str| -> u64 {
-        let line = fly.lines().find(|line| line.starts_with(key)).unwrap();
-        line.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap()
-    };
-    let ours = doubletick_sheets::http::STOP_BUDGET_S
-        + doubletick_sheets::forwarder::STOP_BUDGET.as_secs();
-    assert!(number("kill_timeout") > ours, "kill_timeout must exceed {ours} s");
-    assert!(fly.contains("kill_signal = \"SIGTERM\""));
+/// A value of fly.toml: of a table, or of what stands before the first one.
+#[track_caller]
+fn fly(table: &str, key: &str) -> String {
+    let text = read("fly.toml");
+    let mut inside = table.is_empty();
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            inside = line.trim_matches(['[', ']']) == table;
+        } else if let Some((name, value)) = line.split_once(" = ")
+            && (inside, name) == (true, key)
+        {
+            return value.trim_matches('"').to_owned();
+        }
+    }
+    panic!("fly.toml has no {key} in [{table}]")
+}
+
+/// What a line of the Dockerfile says behind this word.
+#[track_caller]
+fn docker(word: &str) -> String {
+    let text = read("Dockerfile");
+    let rest = text.lines().rev().find_map(|line| line.strip_prefix(word));
+    rest.unwrap_or_else(|| panic!("no {word} in the Dockerfile")).trim().to_owned()
 }
 
 #[test]
-fn the_files_of_the_deployment_agree() {
-    let (fly, docker) = (read("fly.toml"), read("Dockerfile"));
-    assert!(fly.contains("internal_port = 8080") && fly.contains("PORT = \"8080\""));
-    assert!(fly.contains("destination = \"/data\"") && fly.contains("DATA_DIR = \"/data\""));
-    for path in ["/healthz", "/metrics"] {
-        assert!(fly.contains(&format!("path = \"{path}\"")), "fly.toml does not look at {path}");
+fn the_platform_waits_longer_than_we_take_to_stop() {
+    let ours = doubletick_sheets::http::STOP_BUDGET_S
+        + doubletick_sheets::forwarder::STOP_BUDGET.as_secs();
+    let theirs: u64 = fly("", "kill_timeout").parse().unwrap();
+    assert!(theirs > ours, "kill_timeout must exceed {ours} s");
+    assert_eq!(fly("", "kill_signal"), "SIGTERM");
+    assert!(docker("ENTRYPOINT").starts_with('['), "a shell in between would get the signal");
+    let docker = read("Dockerfile");
+    assert_eq!(docker.matches("exec ").count(), 2, "the entrypoint is replaced by the service");
+}
+
+#[test]
+fn the_files_of_the_deployment_agree_with_each_other_and_with_the_code() {
+    // The port: what we listen on, what is exposed, what is called, what is scraped.
+    let port = fly("env", "PORT");
+    let config = read("src/config/mod.rs");
+    assert!(config.contains(&format!("\"PORT\", raw.port, {port},")), "another port by default");
+    assert_eq!(docker("EXPOSE"), port);
+    assert_eq!(fly("http_service", "internal_port"), port);
+    assert_eq!(fly("metrics", "port"), port);
+    // The volume: where it is mounted, where we write, what the image gives to our user.
+    let data = fly("mounts", "destination");
+    assert_eq!(fly("env", "DATA_DIR"), data);
+    assert_eq!(docker("ENV"), format!("DATA_DIR={data}"));
+    assert!(read("Dockerfile").contains("chown -R doubletick \"$DATA_DIR\""));
+    let readme = read("README.md");
+    let volume = format!("fly volumes create {} ", fly("mounts", "source"));
+    assert!(readme.contains(&volume), "the README makes another volume than fly.toml mounts");
+    // What the platform looks at is there.
+    let routes = read("src/http/mod.rs");
+    for path in [fly("http_service.checks", "path"), fly("metrics", "path")] {
+        assert!(routes.contains(&format!("\"{path}\"")), "nobody answers at {path}");
     }
+    // A volume has one machine, the journal one process, and rows go out when nobody calls, too.
+    assert_eq!(fly("deploy", "strategy"), "immediate");
+    assert_eq!(fly("http_service", "auto_stop_machines"), "off");
+    assert_eq!(fly("http_service", "min_machines_running"), "1");
+    assert!(readme.contains("fly deploy --ha=false"));
+    assert_eq!(fly("http_service", "force_https"), "true", "the page's cookie needs https");
+    assert_eq!(fly("vm", "memory"), "256mb", "the README says how much it takes");
+}
+
+#[test]
+fn the_image_is_built_with_our_rust_from_all_that_is_needed() {
+    let (docker, ignored) = (read("Dockerfile"), read(".dockerignore"));
     let cargo = read("Cargo.toml");
     let version = cargo.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap();
     let tag = format!("FROM rust:{}", version.trim_matches('"'));
     assert!(docker.contains(&tag), "the Dockerfile does not build with Rust {version}");
+    for part in ["Cargo.toml", "Cargo.lock", ".cargo", "src", "tests/fake-google"] {
+        assert!(ignored.lines().any(|line| line == format!("!{part}")), "{part} is left out");
+        let is_copied = docker
+            .lines()
+            .filter_map(|line| line.strip_prefix("COPY "))
+            .any(|line| line.split_whitespace().any(|word| word == part));
+        assert!(is_copied, "{part} is not copied into the build");
+    }
+}
+
+/// A stranger counts the steps.
+#[test]
+fn the_first_row_is_eight_steps_away_at_most() {
+    let readme = read("README.md");
+    let steps = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("## From nothing"))
+        .skip(1)
+        .take_while(|line| !line.starts_with("## "))
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()));
+    let count = steps.count();
+    assert!((1..=8).contains(&count), "{count} steps");
 }
 
 #[test]

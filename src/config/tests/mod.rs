@@ -17,6 +17,10 @@ const KEY: &str = r#"{"type":"service_account","client_email":"robot@clinic.exam
 
 /// The least that a deployment must set, and these on top.
 fn read(more: &[(&str, &str)]) -> Result<Config, Problems> {
+    read_to_serve(more).and_then(Config::complete)
+}
+
+fn read_to_serve(more: &[(&str, &str)]) -> Result<Config, Problems> {
     let least =
         [("SPREADSHEET_ID", ID), ("GOOGLE_CREDENTIALS_JSON", KEY), ("WEBHOOK_SECRET", SECRET)];
     // What is set twice is set by the last, as in a shell.
@@ -82,6 +86,8 @@ fn every_setting_can_be_set() {
         ("MAX_PENDING_ROWS", "10"),
         ("DEDUPE_WINDOW_SECONDS", "0"),
         ("RETENTION_DAYS", "1"),
+        ("ALARM_MINUTES", "5"),
+        ("ALARM_WEBHOOK_URL", "https://hooks.example/T0/secret"),
         ("SHEETS_API_URL", "http://127.0.0.1:9/"),
     ]);
     assert_eq!(config.sheet_name, "Wartende");
@@ -95,6 +101,9 @@ fn every_setting_can_be_set() {
     assert_eq!(config.pending_rows_max, 10);
     assert_eq!(config.dedupe_window_s, 0);
     assert_eq!(config.retention_days, 1);
+    assert_eq!(config.alarm_minutes, 5);
+    assert!(config.alarm_webhook_url.is_some());
+    assert!(!format!("{config:?}").contains("hooks.example"), "{config:?}");
     assert_eq!(config.sheets_api_url, "http://127.0.0.1:9/");
 }
 
@@ -142,6 +151,9 @@ fn all_faults_are_reported_at_once_by_their_full_names() {
         ("BOARD_WARN_MINUTES", "soon"),
         ("BOARD_ALERT_MINUTES", "10001"),
         ("ROUTES", "north=tab"),
+        ("ALARM_MINUTES", "0"),
+        ("LOG_FORMAT", "xml"),
+        ("ALARM_WEBHOOK_URL", "hooks.example"),
     ];
     let problems = read(&wrong).map(|_| "valid").unwrap_err();
     assert_eq!(problems.sentences().len(), wrong.len(), "{problems}");
@@ -151,6 +163,20 @@ fn all_faults_are_reported_at_once_by_their_full_names() {
     }
     let lines = problems.to_string();
     assert_eq!(lines.lines().count(), 1 + wrong.len(), "one line each: {lines}");
+}
+
+#[test]
+fn without_google_there_is_enough_to_take_events() {
+    let broken = [("SPREADSHEET_ID", "no/id"), ("GOOGLE_CREDENTIALS_JSON", "{")];
+    let config = read_to_serve(&broken).unwrap();
+    assert_eq!(config.google_faults.len(), broken.len(), "{:?}", config.google_faults);
+    let told = config.complete().map(|_| "complete").unwrap_err();
+    for (name, _) in broken {
+        assert!(told.sentences().iter().any(|sentence| sentence.starts_with(name)), "{told}");
+    }
+    let more =
+        read_to_serve(&[("SPREADSHEET_ID", ""), ("PORT", "x")]).map(|_| "valid").unwrap_err();
+    assert_eq!(more.sentences().len(), 2, "all at once: {more}");
 }
 
 #[test]
@@ -172,6 +198,9 @@ fn no_value_is_ever_echoed() {
         "BOARD_WARN_MINUTES",
         "BOARD_ALERT_MINUTES",
         "ROUTES",
+        "ALARM_MINUTES",
+        "LOG_FORMAT",
+        "ALARM_WEBHOOK_URL",
     ];
     let wrong: Vec<_> = names.iter().map(|name| (*name, "c4n4ry / ?")).collect();
     let problems = read(&wrong).map(|_| "valid").unwrap_err();
@@ -235,6 +264,7 @@ fn numbers_are_whole_and_within_their_range() {
         ("BOARD_HOURS", ["1", "720"], ["0", "721"]),
         ("BOARD_WARN_MINUTES", ["1", "60"], ["0", "10001"]),
         ("BOARD_ALERT_MINUTES", ["15", "10000"], ["0", "10001"]),
+        ("ALARM_MINUTES", ["1", "10080"], ["0", "10081"]),
     ];
     for (name, good, bad) in ranges {
         good.iter().for_each(|value| drop(valid(&[(name, value)])));

@@ -21,6 +21,7 @@ use crate::http::body::BODY_BYTES_MAX;
 use crate::http::secret::Secrets;
 use crate::http::{Door, WEBHOOK_PATH, routes};
 use crate::journal::{Journal, Limits};
+use crate::operator::{About, Operator};
 use crate::status::{SheetState, Status};
 
 const SECRET: &str = "opens-the-door-0001";
@@ -60,7 +61,13 @@ impl House {
         let journal = Journal::open(dir.path(), limits, Routes::new(place, Vec::new())).unwrap();
         let secrets = [SecretString::from(SECRET), SecretString::from("with/slash+plus=")];
         let secrets = Secrets::new(&secrets);
-        let door = Door::new(journal, Arc::new(Status::default()), secrets, || NOW);
+        let about = About {
+            account: Some("robot@clinic.example".to_owned()),
+            spreadsheets: Vec::new(),
+            webhook_secret: SecretString::from(SECRET),
+        };
+        let operator = Arc::new(Operator::new(about));
+        let door = Door::new(journal, Arc::new(Status::default()), secrets, operator, || NOW);
         Self { door: Data::new(door), _dir: dir }
     }
 
@@ -301,7 +308,7 @@ async fn events_come_with_post_only() {
             assert_eq!(answer.headers.get(ALLOW).unwrap(), "POST");
         }
     }
-    assert_eq!(house.get("/").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(house.get("/nothing").await.status, StatusCode::NOT_FOUND);
     assert_eq!(house.get("/webhooks").await.status, StatusCode::NOT_FOUND);
 }
 

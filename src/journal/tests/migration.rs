@@ -80,7 +80,7 @@ async fn all_that_was_kept_is_there_and_the_batch_under_way_settles() {
     check_identity(&journal);
     let draft = drafted(&journal, book(&journal), at_most(9)).await;
     assert_eq!((draft.title(), draft.rows()), (Some(LOG), 1));
-    let last = journal.seal(draft, "new words".into(), None, NOW).await.unwrap();
+    let last = journal.seal(draft, "new words".into(), None, NOW).await.unwrap().unwrap();
     assert_eq!((last.number(), chats(last.entries())), (4, vec!["c"]));
     journal.written(last).await.unwrap();
     assert_eq!((journal.tally().written, journal.tally().pending()), (4, 0));

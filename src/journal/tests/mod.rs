@@ -1,11 +1,14 @@
 //! What is kept is kept, what is delivered is gone, and the counters add up.
 
 mod accepting;
+mod backing_up;
 mod batches;
+mod full_disk;
 mod migration;
 mod model;
 mod opening;
 mod queues;
+mod setting_aside;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -71,7 +74,7 @@ async fn next_batch(journal: &Journal, measure: Measure, plan: &str) -> Option<B
     let draft = drafted(journal, book(journal), measure).await;
     match draft.rows() {
         0 => None,
-        _ => Some(journal.seal(draft, plan.into(), None, NOW).await.unwrap()),
+        _ => journal.seal(draft, plan.into(), None, NOW).await.unwrap(),
     }
 }
 

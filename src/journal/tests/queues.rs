@@ -53,7 +53,7 @@ async fn drained(journal: &Journal, book: BookId, rows_max: usize) -> Vec<Left> 
             return batches;
         }
         let title = draft.title().map(str::to_owned);
-        let batch = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap();
+        let batch = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap().unwrap();
         let owned = |rows| chats(rows).into_iter().map(str::to_owned).collect();
         batches.push((title, owned(batch.entries()), owned(batch.handovers())));
         journal.written(batch).await.unwrap();
@@ -176,7 +176,7 @@ async fn a_batch_never_straddles_two_months() {
     loop {
         let draft = journal.draft(book(&journal), at_most(10), by_month(), NOW).await.unwrap();
         let Some(title) = draft.title().map(str::to_owned) else { break };
-        let batch = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap();
+        let batch = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap().unwrap();
         batches.push((title, chats(batch.entries()).concat()));
         journal.written(batch).await.unwrap();
     }
@@ -210,7 +210,7 @@ async fn rows_of_a_place_that_is_not_configured_any_more_are_routed_anew() {
     assign(&journal, "s1").await;
     let draft = drafted(&journal, second(&journal), at_most(10)).await;
     // Under way in a spreadsheet that nobody serves any more: it will never be settled.
-    let _left = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap();
+    let _left = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap().unwrap();
     drop(journal);
     let journal = open_with(dir.path(), Routes::new(to(SHEET, "Everything"), Vec::new()));
     check_identity(&journal);
@@ -283,7 +283,7 @@ async fn released_rows_never_slip_into_another_spreadsheets_batch_that_is_under_
     let north = sealed(&journal, 10).await;
     assert_eq!(chats(north.entries()), ["n1"]);
     let draft = drafted(&journal, second(&journal), at_most(10)).await;
-    let south = face(&journal.seal(draft, PLAN.into(), None, NOW).await.unwrap());
+    let south = face(&journal.seal(draft, PLAN.into(), None, NOW).await.unwrap().unwrap());
     drop(north);
     drop(journal);
     // North goes where South goes from now on.
@@ -337,7 +337,8 @@ async fn each_spreadsheet_has_its_own_board() {
     }
     for (book, expected) in [(book(&journal), &["a", "n1"][..]), (second(&journal), &["s1"])] {
         let draft = drafted(&journal, book, at_most(0)).await;
-        let sealed = journal.seal(draft, PLAN.into(), Some(look(book)), NOW).await.unwrap();
+        let sealed =
+            journal.seal(draft, PLAN.into(), Some(look(book)), NOW).await.unwrap().unwrap();
         let board = sealed.board().unwrap();
         let lines = board.lines.iter().map(|line| line.entry.chat_id.reveal());
         assert_eq!(lines.collect::<Vec<_>>(), expected);

@@ -241,7 +241,7 @@ async fn a_board_is_sealed_with_its_batch_and_taken_up_again_as_it_was() {
     let book = book(&journal);
     let look = Look { remarks: vec!["BEHIND".into()], ..look(book) };
     let draft = drafted(&journal, book, at_most(1)).await;
-    let batch = journal.seal(draft, PLAN.into(), Some(look), NOW).await.unwrap();
+    let batch = journal.seal(draft, PLAN.into(), Some(look), NOW).await.unwrap().unwrap();
     let board = batch.board().unwrap();
     assert_eq!((board.waiting, board.at, &board.remarks[..]), (2, NOW, &["BEHIND".to_owned()][..]));
     let shown = serde_json::to_string(board).unwrap();
@@ -276,7 +276,7 @@ async fn nothing_personal_is_kept_of_a_wait_that_is_over() {
     drop(journal.accept(event(Happening::Unassigned, body), NOW).await.unwrap());
     drop(journal.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
     let draft = drafted(&journal, book(&journal), at_most(9)).await;
-    let batch = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap();
+    let batch = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap().unwrap();
     journal.written(batch).await.unwrap();
     journal.purge().await.unwrap();
     assert_eq!(files_with(dir.path(), MARKED), Vec::<String>::new());

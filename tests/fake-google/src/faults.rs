@@ -46,6 +46,7 @@ pub enum Refusal {
     Xlsx400,
     Expired401,
     CellsLimit400,
+    CellTooLong400,
     /// Any status with any body.
     Custom(u16, String),
 }
@@ -190,6 +191,7 @@ impl Refusal {
             Self::Xlsx400 => Refused::new(400, "FAILED_PRECONDITION", errors::NOT_A_SHEET),
             Self::Expired401 => Refused::unauthenticated(),
             Self::CellsLimit400 => Self::of_append(errors::TOO_MANY_CELLS),
+            Self::CellTooLong400 => Self::of_append(errors::CELL_TOO_LONG),
             Self::Custom(status, body) => Refused { body: body.clone(), ..Refused::html(*status) },
         }
     }

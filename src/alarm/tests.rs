@@ -1,0 +1,104 @@
+//! The alarm is said once, again every hour, and once when it is over.
+
+use crate::alarm::{Alarm, Condition, Reason, Sight, Word};
+use crate::chat::time::UnixMs;
+
+const NOW: UnixMs = UnixMs(1_795_329_000_000);
+const MINUTE_MS: i64 = 60_000;
+
+fn at(minutes: i64) -> UnixMs {
+    NOW.plus_ms(minutes * MINUTE_MS)
+}
+
+fn sight(sheet: Condition, oldest: Option<UnixMs>) -> Sight {
+    let pending_rows = u64::from(oldest.is_some());
+    Sight { pending_rows, oldest_pending: oldest, sheet, sentence: "share it".to_owned() }
+}
+
+fn kind(word: Option<Word>) -> &'static str {
+    match word {
+        None => "nothing",
+        Some(Word::On(Reason::Parked, _)) => "parked",
+        Some(Word::On(Reason::Overdue, _)) => "overdue",
+        Some(Word::Still(_)) => "still",
+        Some(Word::Off(_)) => "off",
+    }
+}
+
+/// Looks at these minutes at these sights; gives what was said.
+fn said(looks: &[(i64, Condition, Option<UnixMs>)]) -> Vec<&'static str> {
+    let mut alarm = Alarm::new(10);
+    let mut look = |(minute, sheet, oldest): &(i64, Condition, Option<UnixMs>)| {
+        kind(alarm.look(&sight(*sheet, *oldest), at(*minute)))
+    };
+    looks.iter().map(&mut look).collect()
+}
+
+use Condition::{Delivering, Parked, Waiting};
+
+#[test]
+fn a_parked_sheet_is_told_once_then_hourly_and_once_when_it_is_over() {
+    let looks = [
+        (0, Delivering, None),
+        (1, Parked, None),
+        (2, Parked, None),
+        (61, Parked, None),
+        (62, Parked, None),
+        (63, Delivering, None),
+        (64, Delivering, None),
+    ];
+    assert_eq!(
+        said(&looks),
+        ["nothing", "parked", "nothing", "still", "nothing", "off", "nothing"]
+    );
+}
+
+#[test]
+fn rows_that_wait_for_too_long_are_told_whatever_the_sheet_says() {
+    let waits = Some(at(0));
+    let looks = [
+        (9, Waiting, waits),
+        (10, Waiting, waits),
+        (11, Waiting, waits),
+        (12, Delivering, waits),
+        (13, Delivering, None),
+    ];
+    assert_eq!(said(&looks), ["nothing", "nothing", "overdue", "nothing", "off"]);
+}
+
+/// A machine that slept for an hour finds an old row when it wakes, and writes it.
+#[test]
+fn rows_that_are_old_for_one_look_only_alarm_nobody() {
+    let looks =
+        [(70, Delivering, Some(at(0))), (71, Delivering, None), (90, Delivering, Some(at(79)))];
+    assert_eq!(said(&looks), ["nothing", "nothing", "nothing"]);
+}
+
+#[test]
+fn an_alarm_that_wavers_is_one_alarm() {
+    let looks = [
+        (0, Parked, None),
+        (1, Waiting, None),
+        (2, Parked, None),
+        (3, Waiting, None),
+        (4, Delivering, None),
+    ];
+    assert_eq!(said(&looks), ["parked", "nothing", "nothing", "nothing", "off"]);
+}
+
+#[test]
+fn a_clock_that_is_set_back_neither_alarms_nor_silences() {
+    let looks = [(0, Delivering, Some(at(600))), (1, Parked, None), (-600, Parked, None)];
+    assert_eq!(said(&looks), ["nothing", "parked", "still"]);
+}
+
+#[test]
+fn the_sentence_says_how_many_for_how_long_and_what_to_do() {
+    let mut alarm = Alarm::new(10);
+    let sight = Sight { pending_rows: 12, ..sight(Parked, Some(at(0))) };
+    let Some(Word::On(Reason::Parked, sentence)) = alarm.look(&sight, at(14)) else {
+        panic!("it did not go on")
+    };
+    assert_eq!(sentence, "12 rows wait for the sheet, the oldest for 14 minutes: share it");
+    assert!(alarm.is_on());
+}

@@ -1,0 +1,72 @@
+//! The checker: goes through what `check` tries whenever the operator looks at the page.
+//!
+//! At most every ten seconds, so that it takes few of the calls that Google allows: twenty reads a
+//! minute of 60, and six writes, which the ceiling below Google's leaves free; none at all while
+//! rows are being written, which shows as much.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::{Sheet, check, clock};
+use crate::chat::time::UnixMs;
+use crate::journal::Journal;
+use crate::operator::{FRESH_MS, Finding, Operator};
+use crate::status::{SheetState, Status};
+
+/// A write as old as this says nothing about now.
+const WRITE_FRESH_MS: i64 = 600_000;
+
+/// Looks for the operator.
+#[derive(Debug)]
+pub(super) struct Checker {
+    pub(super) operator: Arc<Operator>,
+    pub(super) status: Arc<Status>,
+    pub(super) journal: Journal,
+    /// What is wrong with the settings; then there is no spreadsheet.
+    pub(super) faults: Vec<String>,
+    pub(super) sheets: Vec<Sheet>,
+}
+
+impl Checker {
+    /// Looks whenever it is asked. Never ends.
+    pub(super) async fn run(self) {
+        loop {
+            self.operator.asked().await;
+            let list = self.look().await;
+            self.operator.looked(list, clock::now());
+            tokio::time::sleep(Duration::from_millis(FRESH_MS.unsigned_abs())).await;
+        }
+    }
+
+    async fn look(&self) -> Vec<Finding> {
+        let mut list = Vec::new();
+        let mut report = check::Report::to(|finding: Finding| {
+            self.operator.found(finding.clone());
+            list.push(finding);
+        });
+        self.faults.iter().for_each(|fault| report.fails("settings", fault));
+        for (number, sheet) in (1..).zip(&self.sheets) {
+            match number {
+                1 => {
+                    report.holds("settings", "complete");
+                    report.holds("key file", &format!("of {}", sheet.client.account()));
+                }
+                _ => report.holds("spreadsheet", &sheet.options.name),
+            }
+            let wanted = check::wanted(Some(&self.journal), &sheet.options).await;
+            let (shading, by_writing) = (sheet.options.board.shading, self.writes(clock::now()));
+            check::check_google(&sheet.client, &wanted, shading, by_writing, &mut report).await;
+        }
+        if !self.sheets.is_empty() {
+            check::check_events(Some(&self.journal), &mut report);
+        }
+        list
+    }
+
+    /// Whether rows are being written these minutes.
+    fn writes(&self, now: UnixMs) -> bool {
+        let last = self.operator.history().last_write_at();
+        self.status.sheet() == SheetState::Delivering
+            && last.is_some_and(|at| (0..WRITE_FRESH_MS).contains(&now.since_ms(at)))
+    }
+}

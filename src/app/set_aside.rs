@@ -1,0 +1,92 @@
+//! `set-aside`: the rows that Google refused, from the command line; also beside the running service.
+
+use std::io::Write;
+
+use jiff::Timestamp;
+
+use crate::app::{limits, routes};
+use crate::config::Config;
+use crate::journal::Journal;
+use crate::journal::export::{Export, Format};
+
+/// What to do with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Say which, when and why; not what is in them.
+    List,
+    /// Try them again: the one of this event, or all.
+    Retry(Option<String>),
+    /// Print them whole.
+    Export(Format),
+}
+
+const ROWS_A_STEP: u32 = 1_000;
+
+/// Does as wished.
+///
+/// # Errors
+/// When the journal cannot be used, or there is no such row.
+pub async fn run(config: &Config, wish: Wish) -> anyhow::Result<()> {
+    let journal = Journal::open_beside(&config.data_dir, limits(config), routes(config))?;
+    match wish {
+        Wish::List => list(&journal).await,
+        Wish::Retry(event) => retry(&journal, event.as_deref()).await,
+        Wish::Export(format) => {
+            let mut export = Export::new(journal, format);
+            while let Some(part) = export.next_part().await? {
+                std::io::stdout().write_all(part.as_bytes())?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn list(journal: &Journal) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    let mut after = 0;
+    loop {
+        let rows = journal.set_aside_after(after, ROWS_A_STEP).await?;
+        for row in &rows {
+            let at = Timestamp::from_millisecond(row.at.0).unwrap_or_default();
+            writeln!(out, "{}  {at:.0}  {}", row.entry.event_id, row.reason)?;
+            after = row.entry.event_id.number;
+        }
+        if rows.len() < ROWS_A_STEP as usize {
+            break;
+        }
+    }
+    writeln!(out, "{} rows set aside", journal.tally().set_aside)?;
+    Ok(())
+}
+
+/// An event is named by its id, as in the list and in the answer to its sender.
+async fn retry(journal: &Journal, event: Option<&str>) -> anyhow::Result<()> {
+    let number = match event {
+        None => None,
+        Some(id) => {
+            let number = id.rsplit('-').next().and_then(|number| number.parse().ok());
+            let row = match number {
+                Some(number @ 1..) => journal.set_aside_after(number - 1, 1).await?.pop(),
+                _ => None,
+            };
+            let known = row.filter(|row| row.entry.event_id.to_string() == id);
+            anyhow::ensure!(known.is_some(), "no row of that event is set aside");
+            number
+        }
+    };
+    let retried = journal.retry_set_aside(number).await?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{} rows are pending again", retried.rows)?;
+    if retried.later > 0 {
+        writeln!(
+            out,
+            "{} stay for now: a batch is under way around them, or the journal is full; try again in \
+             a minute",
+            retried.later
+        )?;
+    }
+    if retried.forgotten > 0 {
+        writeln!(out, "{} stay: their patient was forgotten", retried.forgotten)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The watch: looks at the service from the outside, notes what it sees, and raises the alarm.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::alarm::{Alarm, Condition, Reason, Sight, Word};
+use crate::app::clock;
+use crate::app::notify::Notify;
+use crate::chat::time::UnixMs;
+use crate::journal::Journal;
+use crate::operator::{Minute, Operator};
+use crate::status::{SheetState, Status};
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Looks between two at whether there is cause for alarm.
+const ALARM_EVERY: u32 = 5;
+
+/// Who watches what.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) operator: Arc<Operator>,
+    pub(super) status: Arc<Status>,
+    pub(super) journal: Journal,
+    pub(super) alarm: Alarm,
+    pub(super) notify: Option<Notify>,
+}
+
+impl Watch {
+    /// Watches. Never ends.
+    pub(super) async fn run(mut self) {
+        let mut looks: u32 = 0;
+        loop {
+            let now = clock::now();
+            let written = self.journal.tally().written;
+            self.operator.history().sample(now, self.calls(), written);
+            if looks.is_multiple_of(ALARM_EVERY) {
+                self.look(now).await;
+            }
+            looks = looks.wrapping_add(1);
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// All calls to Google since the start.
+    fn calls(&self) -> Minute {
+        let mut total = Minute::default();
+        for ((_, outcome), count) in self.status.google_calls() {
+            total.calls += count;
+            total.errors += if outcome == "ok" { 0 } else { count };
+        }
+        total
+    }
+
+    async fn look(&mut self, now: UnixMs) {
+        // A journal that does not answer says so in the log itself.
+        let Ok(oldest_pending) = self.journal.oldest_pending().await else { return };
+        let sheet = self.status.sheet();
+        let sight = Sight {
+            pending_rows: self.journal.tally().pending() + self.journal.tally().handovers_pending(),
+            oldest_pending,
+            sheet: match &sheet {
+                SheetState::Delivering => Condition::Delivering,
+                SheetState::Connecting | SheetState::Retrying(_) => Condition::Waiting,
+                SheetState::Parked(_) => Condition::Parked,
+            },
+            sentence: sheet.sentence().to_owned(),
+        };
+        let word = self.alarm.look(&sight, now);
+        let age_ms = oldest_pending.map_or(0, |oldest| now.since_ms(oldest));
+        self.status.set_alarm(self.alarm.is_on().then(|| sight.told(age_ms)));
+        if let Some(word) = word {
+            self.say(word, sight.pending_rows);
+        }
+        if let Some(notify) = &mut self.notify {
+            notify.send().await;
+        }
+    }
+
+    fn say(&mut self, word: Word, pending_rows: u64) {
+        let told = match word {
+            // Whoever parked the sheet has said so at that moment.
+            Word::On(Reason::Parked, sentence) => Some(sentence),
+            Word::On(Reason::Overdue, sentence) => {
+                log::error!(pending_rows; "{sentence}");
+                Some(sentence)
+            }
+            Word::Still(sentence) => {
+                log::error!(pending_rows; "still: {sentence}");
+                None
+            }
+            Word::Off(sentence) => {
+                log::info!("{sentence}");
+                Some(sentence)
+            }
+        };
+        if let (Some(notify), Some(sentence)) = (&mut self.notify, told) {
+            notify.tell(sentence);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Keeping an open page up to date: server-sent events, each with the sections that have changed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::http::Door;
+use crate::http::page::guarded;
+use crate::http::page::parts::{Broken, Parts, Teller};
+use crate::http::page::sections;
+use crate::http::page::session::Session;
+use crate::http::page::view::View;
+
+/// How often is looked whether anything has changed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Something is said at least so often, so that a proxy keeps the connection and a browser that has
+/// gone is noticed.
+const SPEAK_EVERY: u32 = 15;
+/// How often the set-up is tried again while someone looks, once everything holds: in looks.
+const TRY_EVERY: u32 = 60;
+/// Most pages kept up to date at once.
+const SEATS: usize = 16;
+
+/// How many pages are being kept up to date.
+#[derive(Debug, Default)]
+pub(super) struct Seats(Arc<AtomicUsize>);
+
+/// One of them.
+struct Seat(Arc<AtomicUsize>);
+
+impl Seats {
+    fn take(&self) -> Option<Seat> {
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
+            (taken < SEATS).then_some(taken + 1)
+        });
+        taken.is_ok().then(|| Seat(Arc::clone(&self.0)))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// GET /live: for a signed-in page, until the session ends or the service stops.
+pub(super) async fn live(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+    let Some(session) = door.page.sessions.of(&request, (door.now)()) else {
+        return guarded(StatusCode::UNAUTHORIZED).finish();
+    };
+    let Some(seat) = door.page.live.take() else {
+        let mut response = guarded(StatusCode::SERVICE_UNAVAILABLE);
+        return response.insert_header((RETRY_AFTER, "30")).finish();
+    };
+    let teller = News { door, request, session, _seat: seat, told: BTreeMap::new(), looks: 0 };
+    guarded(StatusCode::OK)
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .content_type("text/event-stream")
+        .body(Parts::of(teller))
+}
+
+/// What has been told of each section so far.
+struct News {
+    door: Data<Door>,
+    request: HttpRequest,
+    session: Session,
+    _seat: Seat,
+    told: BTreeMap<&'static str, String>,
+    looks: u32,
+}
+
+impl Teller for News {
+    /// Waits until there is something to say.
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Broken> {
+        let mut silent = 0;
+        loop {
+            if self.looks > 0 {
+                let closed = self.door.page.operator.closed();
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                    () = closed => return Ok(None),
+                }
+            }
+            if self.door.page.sessions.of(&self.request, (self.door.now)()).is_none() {
+                return Ok(None);
+            }
+            let news = self.look().await;
+            silent += 1;
+            if !news.is_empty() {
+                let text = serde_json::to_string(&news).unwrap_or_default();
+                return Ok(Some((Bytes::from(format!("data: {text}\n\n")), self)));
+            }
+            if silent >= SPEAK_EVERY {
+                return Ok(Some((Bytes::from_static(b":\n\n"), self)));
+            }
+        }
+    }
+}
+
+impl News {
+    /// The sections that are not as they were told.
+    async fn look(&mut self) -> BTreeMap<&'static str, String> {
+        let operator = &self.door.page.operator;
+        let findings = operator.findings();
+        if !findings.are_fresh((self.door.now)())
+            && (!findings.all_hold() || self.looks.is_multiple_of(TRY_EVERY))
+        {
+            operator.ask();
+        }
+        self.looks = self.looks.wrapping_add(1).max(1);
+        let view = View::gather(&self.door).await;
+        let mut sections = sections::changing(&view, &self.door, &self.session);
+        sections.retain(|name, html| self.told.get(name) != Some(html));
+        self.told.extend(sections.iter().map(|(name, html)| (*name, html.clone())));
+        sections
+    }
+}

@@ -1,0 +1,218 @@
+//! The operator's page at `/`: setting up, how it is, and what can be done about it.
+//!
+//! Guarantees: nothing but the sign-in form without a session; no secret in any address; no form is
+//! taken that this page did not make; no patient's data on it, but in what is exported on purpose.
+//! Everything comes from here, also where JavaScript is off; with it, the page is kept up to date.
+
+mod attempts;
+mod chart;
+mod html;
+mod live;
+mod parts;
+mod session;
+mod sections;
+mod set_aside;
+mod setup;
+mod sign_in;
+mod test_event;
+mod view;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ContentType, LOCATION, SET_COOKIE};
+use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource};
+
+use crate::http::page::attempts::Attempts;
+use crate::http::page::session::{Session, Sessions};
+use crate::http::page::test_event::TestEvent;
+use crate::http::page::view::View;
+use crate::http::{Door, window};
+use crate::operator::Operator;
+
+/// Nothing from elsewhere, nothing inline, and no one may put the page into a frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Largest form read; the longest field is a secret.
+const FORM_BYTES_MAX: usize = 4 * 1_024;
+const FORM_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a page waits for what is looked up for it; the rest is shown when it comes.
+const LOOK_TIME_MAX: Duration = Duration::from_millis(1_500);
+
+/// What the page's handlers share.
+#[derive(Debug)]
+pub(super) struct Page {
+    operator: Arc<Operator>,
+    sessions: Sessions,
+    attempts: Mutex<Attempts>,
+    test_event: Mutex<Option<TestEvent>>,
+    live: live::Seats,
+}
+
+impl Page {
+    pub(super) fn new(operator: Arc<Operator>, session_key: &[u8; 32]) -> Self {
+        Self {
+            operator,
+            sessions: Sessions::new(session_key),
+            attempts: Mutex::default(),
+            test_event: Mutex::default(),
+            live: live::Seats::default(),
+        }
+    }
+}
+
+/// A panic elsewhere leaves what is held as it was.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn routes(service: &mut ServiceConfig) {
+    service
+        .service(window("/", web::get().to(home), web::head().to(home)))
+        .service(form("/sign-in").route(web::post().to(sign_in::sign_in)))
+        .service(form("/sign-out").route(web::post().to(sign_in::sign_out)))
+        .service(form("/check").route(web::post().to(check)))
+        .service(form("/test").route(web::post().to(test_event::send)))
+        .service(form("/set-aside/retry").route(web::post().to(set_aside::retry)))
+        .service(window(
+            "/set-aside.csv",
+            web::get().to(set_aside::csv),
+            web::head().to(set_aside::csv),
+        ))
+        .service(window(
+            "/set-aside.json",
+            web::get().to(set_aside::json),
+            web::head().to(set_aside::json),
+        ))
+        .service(web::resource("/live").route(web::get().to(live::live)));
+    let files: [(&str, &str, &str); 3] = [
+        ("/page.css", "text/css; charset=utf-8", include_str!("page.css")),
+        ("/page.js", "text/javascript; charset=utf-8", include_str!("page.js")),
+        ("/icon.svg", "image/svg+xml", include_str!("icon.svg")),
+    ];
+    for (path, content_type, text) in files {
+        let file = move || async move {
+            // Asked for anew by each page, so that page and files are of one version.
+            let mut response = guarded(StatusCode::OK);
+            response.insert_header((CACHE_CONTROL, "no-cache")).content_type(content_type);
+            response.body(text)
+        };
+        service.service(window(path, web::get().to(file), web::head().to(file)));
+    }
+}
+
+/// Where a form is sent: POST only.
+fn form(path: &str) -> Resource {
+    let other = || async {
+        guarded(StatusCode::METHOD_NOT_ALLOWED).insert_header(("allow", "POST")).finish()
+    };
+    web::resource(path).default_service(web::to(other))
+}
+
+/// GET /: the page, or the way in.
+async fn home(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+    let Some(session) = door.page.sessions.of(&request, (door.now)()) else {
+        return sign_in::form(StatusCode::OK, sign_in::told(&request));
+    };
+    let operator = &door.page.operator;
+    operator.fresh_findings((door.now)(), LOOK_TIME_MAX).await;
+    let view = View::gather(&door).await;
+    let said = said(&request);
+    show(StatusCode::OK, &sections::whole(&view, operator.about(), &door, &session, &request, said))
+}
+
+/// POST /check: looks at everything again.
+async fn check(request: HttpRequest, payload: Payload, door: Data<Door>) -> HttpResponse {
+    if let Err(refusal) = sent(&request, payload, &door).await {
+        return refusal;
+    }
+    door.page.operator.ask();
+    see("/#set-up")
+}
+
+/// What a page is told by the address that it came from; nothing else can be put on it.
+fn said(request: &HttpRequest) -> Option<&'static str> {
+    match request.query_string() {
+        "said=retried" => Some("Those rows are on their way again."),
+        "said=later" => Some("Some rows could not be tried again yet. Try again in a minute."),
+        "said=nothing" => Some("There was nothing to try again."),
+        "said=test" => Some("A test event is on its way already."),
+        "said=full" => Some("No event can be taken now. The status says why."),
+        _ => None,
+    }
+}
+
+/// A form that a signed-in operator sent from our page.
+async fn sent(
+    request: &HttpRequest,
+    payload: Payload,
+    door: &Door,
+) -> Result<(Session, Bytes), HttpResponse> {
+    let Some(session) = door.page.sessions.of(request, (door.now)()) else { return Err(see("/")) };
+    let body = read(request, payload).await?;
+    match field(&body, "token") {
+        Some(token) if door.page.sessions.made(&token, &session) => Ok((session, body)),
+        _ => Err(foreign()),
+    }
+}
+
+/// The body of a form, if it comes from a page of ours.
+async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, HttpResponse> {
+    if !session::is_from_here(request) {
+        return Err(foreign());
+    }
+    let body = tokio::time::timeout(FORM_TIME_MAX, payload.to_bytes_limited(FORM_BYTES_MAX)).await;
+    match body {
+        Ok(Ok(Ok(body))) => Ok(body),
+        _ => Err(show(StatusCode::BAD_REQUEST, &sign_in::note("That form could not be read."))),
+    }
+}
+
+fn foreign() -> HttpResponse {
+    let sentence = "That form was not made by this page. Go back, load the page again and retry.";
+    show(StatusCode::FORBIDDEN, &sign_in::note(sentence))
+}
+
+fn field(body: &[u8], name: &str) -> Option<String> {
+    form_urlencoded::parse(body)
+        .find(|(field, _)| field == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+/// A page. Kept by nobody: it shows how things are now.
+fn show(status: StatusCode, html: &str) -> HttpResponse {
+    let mut response = guarded(status);
+    response.insert_header((CACHE_CONTROL, "no-store")).content_type(ContentType::html());
+    response.body(html.to_owned())
+}
+
+/// On to another page, with GET.
+fn see(path: &str) -> HttpResponse {
+    guarded(StatusCode::SEE_OTHER).insert_header((LOCATION, path)).finish()
+}
+
+/// What every answer of the page has in common.
+fn guarded(status: StatusCode) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header(("content-security-policy", POLICY))
+        .insert_header(("x-content-type-options", "nosniff"))
+        .insert_header(("x-frame-options", "DENY"))
+        .insert_header(("referrer-policy", "no-referrer"))
+        .insert_header(("cross-origin-opener-policy", "same-origin"))
+        .insert_header(("cross-origin-resource-policy", "same-origin"));
+    response
+}
+
+/// The same, with a cookie.
+fn see_with(path: &str, cookie: Option<actix_web::http::header::HeaderValue>) -> HttpResponse {
+    let mut response = see(path);
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}

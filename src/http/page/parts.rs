@@ -1,0 +1,57 @@
+//! Bodies that are made part by part while they are sent, and never whole in memory.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::web::Bytes;
+
+/// Who makes the parts of one body.
+pub(super) trait Teller: Sized + 'static {
+    /// The next part and who makes the one after it; `None` after the last.
+    ///
+    /// # Errors
+    /// [`Broken`] cuts the answer off, so that nobody takes half of it for the whole.
+    async fn next(self) -> Result<Option<(Bytes, Self)>, Broken>;
+}
+
+/// The rest could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the rest of the answer could not be made")]
+pub(super) struct Broken;
+
+type Next<T> = Pin<Box<dyn Future<Output = Result<Option<(Bytes, T)>, Broken>>>>;
+
+/// A body of parts.
+pub(super) struct Parts<T>(Option<Next<T>>);
+
+impl<T: Teller> Parts<T> {
+    pub(super) fn of(teller: T) -> Self {
+        Self(Some(Box::pin(teller.next())))
+    }
+}
+
+impl<T: Teller> MessageBody for Parts<T> {
+    type Error = Broken;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Broken>>> {
+        let Some(next) = self.0.as_mut() else { return Poll::Ready(None) };
+        let Poll::Ready(made) = next.as_mut().poll(context) else { return Poll::Pending };
+        self.0 = None;
+        Poll::Ready(match made {
+            Ok(Some((bytes, teller))) => {
+                self.0 = Some(Box::pin(teller.next()));
+                Some(Ok(bytes))
+            }
+            Ok(None) => None,
+            Err(broken) => Some(Err(broken)),
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! The sections of the page: how it is, in numbers and sentences.
+
+use std::collections::BTreeMap;
+
+use actix_web::HttpRequest;
+
+use crate::http::Door;
+use crate::http::page::chart::chart;
+use crate::http::page::html::{Text, counted, grouped, lasting, moment, page, spoken};
+use crate::http::page::session::Session;
+use crate::http::page::setup;
+use crate::http::page::view::View;
+use crate::operator::About;
+use crate::status::SheetState;
+
+/// Without JavaScript the page comes again by itself; with it, it is kept up to date.
+const HEAD: &str = "<noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>\n\
+                    <script src=\"/page.js\" defer></script>\n";
+
+/// The whole page.
+pub(super) fn whole(
+    view: &View,
+    about: &About,
+    door: &Door,
+    session: &Session,
+    request: &HttpRequest,
+    said: Option<&str>,
+) -> String {
+    let token = door.page.sessions.form_token(session);
+    let parts = changing(view, door, session);
+    let part = |name: &str| {
+        let html = parts.get(name).map(String::as_str).unwrap_or_default();
+        format!("<div id=\"{name}\">{html}</div>\n")
+    };
+    let said = said.map_or_else(String::new, |sentence| {
+        format!("<p class=\"note\" role=\"status\">{}</p>\n", Text(sentence))
+    });
+    let status = format!(
+        "<section aria-labelledby=\"how\">\n<h2 id=\"how\">How it is</h2>\n{}{}</section>\n\
+         <section aria-labelledby=\"calls\">\n<h2 id=\"calls\">Calls to Google</h2>\n{}</section>\n\
+         <section aria-labelledby=\"sheet\">\n<h2 id=\"sheet\">The spreadsheet</h2>\n{}<p>{}</p></section>\n",
+        part("numbers"),
+        part("aside"),
+        part("google"),
+        part("sheets"),
+        setup::links(about),
+    );
+    let steps = setup::steps(about, request, &token, &part("checks"), &part("arrival"));
+    // Whoever has still to set it up finds that first; afterwards it is out of the way.
+    let body = match view.is_set_up() {
+        true => format!(
+            "{status}<details class=\"fold\" id=\"set-up\"><summary><h2>Set up, check and test</h2>\
+             </summary>\n{steps}</details>\n"
+        ),
+        false => format!(
+            "<section id=\"set-up\" aria-labelledby=\"setting-up\">\n\
+             <h2 id=\"setting-up\">From nothing to the first row</h2>\n{steps}</section>\n{status}"
+        ),
+    };
+    let content = format!(
+        "<header>\n<h1>doubletick-sheets</h1>\n\
+         <form method=\"post\" action=\"/sign-out\">{}<button class=\"quiet\">Sign out</button></form>\n\
+         </header>\n<main>\n<div id=\"headline\" role=\"status\">{}</div>\n{said}{body}</main>\n\
+         <footer>Version {}. No patient's data is shown on this page.</footer>\n",
+        setup::hidden(&token),
+        parts.get("headline").map(String::as_str).unwrap_or_default(),
+        env!("CARGO_PKG_VERSION"),
+    );
+    page(HEAD, &content)
+}
+
+/// What changes while one looks, by the id of its place.
+pub(super) fn changing(
+    view: &View,
+    door: &Door,
+    session: &Session,
+) -> BTreeMap<&'static str, String> {
+    let token = door.page.sessions.form_token(session);
+    [
+        ("headline", headline(view)),
+        ("numbers", numbers(view)),
+        ("aside", aside(view, &token)),
+        ("google", chart(&view.hour)),
+        ("sheets", sheets(view)),
+        ("checks", setup::checks(&view.findings)),
+        ("arrival", setup::arrival(view)),
+    ]
+    .into()
+}
+
+/// How it is, in one sentence that only changes when that does.
+fn headline(view: &View) -> String {
+    let kept = match view.tally.pending() {
+        0 => "Events are taken and kept until it can.".to_owned(),
+        rows => format!("{} kept until it can; more events are taken.", counted(rows, "row")),
+    };
+    let (kind, sentence) = match &view.sheet {
+        _ if !view.is_answering => {
+            ("bad", "The journal does not answer: events are refused. See the log.".to_owned())
+        }
+        _ if view.is_full => (
+            "bad",
+            "No event can be taken: the disk or the journal is full. Make the volume larger, or see \
+             below why rows are not written."
+                .to_owned(),
+        ),
+        SheetState::Parked(advice) => {
+            ("bad", format!("The sheet cannot be written. {kept} What to do: {advice}."))
+        }
+        _ if view.alarm.is_some() => {
+            ("bad", "Rows have been waiting for too long: see below how the sheet is.".to_owned())
+        }
+        SheetState::Retrying(why) => {
+            ("wait", format!("Google does not take rows just now: {why}. Nothing is lost."))
+        }
+        _ if view.findings.looked_at.is_some() && !view.findings.all_hold() => {
+            ("wait", "Something does not hold: the set-up below says what to do.".to_owned())
+        }
+        SheetState::Connecting => ("wait", "The spreadsheet is being reached.".to_owned()),
+        SheetState::Delivering if view.tally.pending() > 0 => {
+            ("good", "Rows are on their way to the sheet.".to_owned())
+        }
+        SheetState::Delivering if view.tally.set_aside > 0 => {
+            ("wait", "Rows are written, but some were set aside: see below.".to_owned())
+        }
+        SheetState::Delivering if view.tally.accepted == 0 => {
+            ("good", "Ready: the first unassigned chat becomes the first row.".to_owned())
+        }
+        SheetState::Delivering => {
+            ("good", "All is well: every unassigned chat is in the sheet.".to_owned())
+        }
+    };
+    format!("<p class=\"state {kind}\">{}</p>", spoken(&sentence))
+}
+
+fn numbers(view: &View) -> String {
+    let tally = view.tally;
+    let oldest = match view.oldest_pending {
+        _ if !view.is_answering => "unknown".to_owned(),
+        Some(at) => lasting(view.seconds_since(at)),
+        None => "none waits".to_owned(),
+    };
+    let last = match view.last_write_at {
+        Some(at) => format!("{} ago", lasting(view.seconds_since(at))),
+        None => "none since the start".to_owned(),
+    };
+    let tiles = [
+        ("Accepted", grouped(tally.accepted)),
+        ("Written", grouped(tally.written)),
+        ("Pending", grouped(tally.pending())),
+        ("Set aside", grouped(tally.set_aside)),
+        ("Unrecognised", grouped(tally.unrecognised)),
+        ("Oldest pending", oldest),
+        ("Last write", last),
+    ];
+    let tiles: String = tiles
+        .iter()
+        .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>"))
+        .collect();
+    format!(
+        "<dl class=\"tiles\">{tiles}</dl><p class=\"hint\">Accepted = written + pending + set aside.</p>"
+    )
+}
+
+/// The rows set aside: which, when and why, and never what is in them.
+fn aside(view: &View, token: &str) -> String {
+    if view.tally.set_aside == 0 {
+        return String::new();
+    }
+    let hidden = setup::hidden(token);
+    let rows: String = view
+        .set_aside
+        .iter()
+        .map(|row| {
+            let id = row.entry.event_id.to_string();
+            format!(
+                "<tr><th scope=\"row\"><code>{id}</code></th><td>{}</td><td>{}</td><td>\
+                 <form method=\"post\" action=\"/set-aside/retry\">{hidden}\
+                 <input type=\"hidden\" name=\"number\" value=\"{}\">\
+                 <button class=\"quiet\" aria-label=\"Retry {id}\">Retry</button></form></td></tr>",
+                moment(row.at),
+                Text(&row.reason),
+                row.entry.event_id.number
+            )
+        })
+        .collect();
+    let more = match view.tally.set_aside.saturating_sub(view.set_aside.len() as u64) {
+        0 => String::new(),
+        more => format!("<p class=\"hint\">And {}.</p>", counted(more, "more row")),
+    };
+    format!(
+        "<h3>Rows set aside</h3><p>Google refused {} for what is in them; the rest went on. Export them \
+         to see them, and retry them once the cause is gone.</p>\
+         <div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Rows set aside\"><table><thead><tr><th scope=\"col\">Event</th><th scope=\"col\">When</th>\
+         <th scope=\"col\">Why</th><th scope=\"col\"><span class=\"unseen\">Retry</span></th></tr></thead>\
+         <tbody>{rows}</tbody></table></div>{more}\
+         <div class=\"row\"><form method=\"post\" action=\"/set-aside/retry\">{hidden}\
+         <button>Retry all</button></form>\
+         <a href=\"/set-aside.csv\" download>Export as CSV</a> \
+         <a href=\"/set-aside.json\" download>Export as JSON</a></div>\
+         <p class=\"hint\">The exports hold patients' names and numbers.</p>",
+        counted(view.tally.set_aside, "row")
+    )
+}
+
+fn sheets(view: &View) -> String {
+    let line = |(name, state): &(String, SheetState)| {
+        let (kind, sentence) = match state {
+            SheetState::Delivering => ("good", state.sentence()),
+            SheetState::Connecting | SheetState::Retrying(_) => ("wait", state.sentence()),
+            SheetState::Parked(advice) => ("bad", advice.as_str()),
+        };
+        let name = if view.sheets.len() > 1 {
+            format!("<strong>{}</strong> ", Text(name))
+        } else {
+            String::new()
+        };
+        format!(
+            "<p>{name}<span class=\"badge {kind}\">{}</span> {}</p>",
+            state.word(),
+            spoken(sentence)
+        )
+    };
+    match view.sheets.is_empty() {
+        true => line(&(String::new(), view.sheet.clone())),
+        false => view.sheets.iter().map(line).collect(),
+    }
+}

@@ -1,0 +1,62 @@
+//! Rows set aside, for the operator: tried again, or handed out whole.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
+use actix_web::web::{Bytes, Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::http::Door;
+use crate::http::page::parts::{Broken, Parts, Teller};
+use crate::http::page::{field, guarded, see, sent};
+use crate::journal::export::{Export, Format};
+
+/// POST /set-aside/retry: one row by its number, or all.
+pub(super) async fn retry(
+    request: HttpRequest,
+    payload: Payload,
+    door: Data<Door>,
+) -> HttpResponse {
+    let body = match sent(&request, payload, &door).await {
+        Ok((_, body)) => body,
+        Err(refusal) => return refusal,
+    };
+    let number = field(&body, "number").map(|number| number.parse());
+    let Ok(number) = number.transpose() else { return see("/?said=nothing#how") };
+    see(match door.journal.retry_set_aside(number).await {
+        Ok(retried) if retried.rows > 0 => "/?said=retried#how",
+        Ok(retried) if retried.later == 0 => "/?said=nothing#how",
+        Ok(_) | Err(_) => "/?said=later#how",
+    })
+}
+
+/// GET /set-aside.csv.
+pub(super) async fn csv(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+    hand_out(&request, &door, Format::Csv).await
+}
+
+/// GET /set-aside.json.
+pub(super) async fn json(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+    hand_out(&request, &door, Format::Json).await
+}
+
+async fn hand_out(request: &HttpRequest, door: &Door, format: Format) -> HttpResponse {
+    if door.page.sessions.of(request, (door.now)()).is_none() {
+        return see("/");
+    }
+    let (content_type, name) = match format {
+        Format::Csv => ("text/csv; charset=utf-8", "set-aside.csv"),
+        Format::Json => ("application/json", "set-aside.json"),
+    };
+    guarded(StatusCode::OK)
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .content_type(content_type)
+        .body(Parts::of(Export::new(door.journal.clone(), format)))
+}
+
+impl Teller for Export {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Broken> {
+        let part = self.next_part().await.map_err(|_| Broken)?;
+        Ok(part.map(|part| (Bytes::from(part), self)))
+    }
+}

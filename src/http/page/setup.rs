@@ -1,0 +1,190 @@
+//! Setting up, step by step: share, check, tell DoubleTick, test.
+
+use actix_web::HttpRequest;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::ExposeSecret;
+
+use crate::http::WEBHOOK_PATH;
+use crate::http::page::html::{Text, lasting, spoken};
+use crate::http::page::session::{host, is_loopback};
+use crate::http::page::view::View;
+use crate::journal::Whereabouts;
+use crate::operator::{About, Finding, Findings, Spreadsheet};
+
+/// What stands in an address as it is.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// What is tried, in order, and what it is called here.
+const CHECKS: [(&str, &str); 7] = [
+    ("settings", "Settings"),
+    ("key file", "Key of the service account"),
+    ("token", "Access to Google"),
+    ("spreadsheet reachable", "Spreadsheet"),
+    ("may edit", "Right to edit it"),
+    ("tabs", "Tab for the log"),
+    ("columns", "Columns"),
+];
+
+/// The events to tick in DoubleTick, and what each is for.
+const EVENTS: [(&str, &str); 4] = [
+    ("Chat Unassigned", "becomes a row"),
+    ("Chat Assigned to Agent", "tells who had the chat"),
+    ("Conversation Opened", "tells the customer's name"),
+    ("Close Conversation", "tells that nobody waits any more"),
+];
+
+/// All steps around the parts that change.
+pub(super) fn steps(
+    about: &About,
+    request: &HttpRequest,
+    token: &str,
+    checks: &str,
+    arrival: &str,
+) -> String {
+    let hidden = hidden(token);
+    let events: String = EVENTS
+        .iter()
+        .map(|(event, what_for)| format!("<li><strong>{event}</strong>: {what_for}</li>"))
+        .collect();
+    format!(
+        "<ol class=\"steps\">\n<li><h3>Share the spreadsheet</h3>\n{}</li>\n\
+         <li><h3>See that everything holds</h3>\n{checks}\
+         <form method=\"post\" action=\"/check\">{hidden}<button class=\"quiet\">Check again</button>\
+         </form></li>\n\
+         <li><h3>Tell DoubleTick</h3>\n<p>In DoubleTick open <em>Settings › Webhooks › New Webhook</em>, \
+         paste this address, and tick these events:</p>{}<ul>{events}</ul></li>\n\
+         <li><h3>Send a test event</h3>\n<p>Writes one row that says that it is a test, the way of any \
+         other. Delete it in the sheet when you have seen it.</p>\
+         <form method=\"post\" action=\"/test\" id=\"test\">{hidden}<button>Send a test event</button></form>\
+         {arrival}</li>\n</ol>\n",
+        sharing(about),
+        address(about, request),
+    )
+}
+
+fn sharing(about: &About) -> String {
+    let link: String = links(about);
+    match &about.account {
+        Some(account) => format!(
+            "<p>Open the spreadsheet, press <em>Share</em>, and add this address as <em>Editor</em>:</p>{}\
+             <p>{link}</p>",
+            copied("account", account)
+        ),
+        None => format!(
+            "<p>The address to share it with appears here once the service account's key is set.</p>\
+             <p>{link}</p>"
+        ),
+    }
+}
+
+/// The address with the secret: folded, so that nobody reads it over a shoulder.
+fn address(about: &About, request: &HttpRequest) -> String {
+    let secret = utf8_percent_encode(about.webhook_secret.expose_secret(), PLAIN);
+    let (scheme, note) = match is_loopback(request) {
+        true => (
+            "http",
+            "<p class=\"hint\">This is this machine's own address, which DoubleTick cannot reach: give it \
+             your public one, with the same end.</p>",
+        ),
+        false => ("https", ""),
+    };
+    let url = format!("{scheme}://{}{WEBHOOK_PATH}/{secret}", host(request));
+    format!(
+        "<details class=\"secret\"><summary>Show the address. It contains the secret.</summary>{}</details>\
+         {note}",
+        copied("address", &url)
+    )
+}
+
+/// What was tried, and how it is.
+pub(super) fn checks(findings: &Findings) -> String {
+    let line = |label: &str, kind: &str, word: &str, sentence: &str| {
+        format!(
+            "<li class=\"{kind}\"><span class=\"unseen\">{word}: </span><strong>{label}</strong> \
+             <span class=\"said\">{}</span></li>",
+            spoken(sentence)
+        )
+    };
+    let mut lines = String::new();
+    for (what, label) in CHECKS {
+        let mut tried = findings.list.iter().filter(|finding| finding.what == what).peekable();
+        if tried.peek().is_none() {
+            lines += &line(label, "unknown", "not tried", "");
+        }
+        tried.for_each(|finding| lines += &found(&line, label, finding));
+    }
+    let others = findings.list.iter().filter(|it| CHECKS.iter().all(|(what, _)| *what != it.what));
+    others.for_each(|finding| lines += &found(&line, finding.what, finding));
+    let over = match findings.looked_at {
+        None => "<p class=\"hint\">Being tried now.</p>",
+        Some(_) if findings.all_hold() => "<p class=\"hint\">Everything holds.</p>",
+        Some(_) => {
+            "<p class=\"hint\">It is tried again by itself while this page is open; rows follow within a \
+             minute of the mend. Settings are read at the start: restart the service after changing \
+             them.</p>"
+        }
+    };
+    format!("<ul class=\"checks\">{lines}</ul>{over}")
+}
+
+fn found(line: &dyn Fn(&str, &str, &str, &str) -> String, label: &str, it: &Finding) -> String {
+    match it.holds {
+        true => line(label, "good", "done", &it.sentence),
+        false => line(label, "bad", "to do", &it.sentence),
+    }
+}
+
+/// What became of the test event.
+pub(super) fn arrival(view: &View) -> String {
+    let Some(test) = &view.test_event else { return String::new() };
+    let id = &test.event_id;
+    match test.ended {
+        None => format!(
+            "<p class=\"state wait\">The test event <code>{id}</code> is on its way for {}.</p>",
+            lasting(view.seconds_since(test.sent_at))
+        ),
+        Some((Whereabouts::SetAside, _)) => {
+            format!("<p class=\"state bad\">Google refused the test row <code>{id}</code>.</p>")
+        }
+        Some((_, at)) => {
+            let after = match at.since_ms(test.sent_at).max(0) {
+                ms @ ..1_000 => format!("{ms} ms"),
+                ms => lasting(ms / 1_000),
+            };
+            format!(
+                "<p class=\"state good\">The test row <code>{id}</code> arrived after {after}.</p>"
+            )
+        }
+    }
+}
+
+/// A form's field that shows that we made it.
+pub(super) fn hidden(token: &str) -> String {
+    format!("<input type=\"hidden\" name=\"token\" value=\"{token}\">")
+}
+
+/// The way to every spreadsheet; of several each by its name.
+pub(super) fn links(about: &About) -> String {
+    let name = |sheet: &Spreadsheet| match about.spreadsheets.len() {
+        1 => "the spreadsheet".to_owned(),
+        _ => sheet.name.clone(),
+    };
+    let link = |sheet: &Spreadsheet| {
+        format!(
+            "<a href=\"https://docs.google.com/spreadsheets/d/{}/edit\" target=\"_blank\" \
+             rel=\"noopener noreferrer\">Open {}</a>",
+            Text(&sheet.id),
+            Text(&name(sheet))
+        )
+    };
+    about.spreadsheets.iter().map(link).collect::<Vec<_>>().join(" ")
+}
+
+/// A text to be copied; the button needs JavaScript, selecting does not.
+fn copied(id: &str, text: &str) -> String {
+    format!(
+        "<div class=\"copy\"><code id=\"{id}\">{}</code>\
+         <button type=\"button\" class=\"quiet\" data-copy=\"{id}\" hidden>Copy</button></div>",
+        Text(text)
+    )
+}

@@ -1,0 +1,106 @@
+//! The way in: a form that takes one of the webhook's secrets, so many tries a minute.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::http::Door;
+use crate::http::page::html::{Text, page};
+use crate::http::page::{field, locked, read, see, see_with, sent, session, show};
+
+/// POST /sign-in: a session for a secret.
+pub(super) async fn sign_in(
+    request: HttpRequest,
+    payload: Payload,
+    door: Data<Door>,
+) -> HttpResponse {
+    let body = match read(&request, payload).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    let (client, now) = (client(&request), (door.now)());
+    let wait_ms = locked(&door.page.attempts).wait_ms(&client, now);
+    if wait_ms > 0 {
+        door.status.count_refused("sign_in_rate");
+        let sentence = "Too many wrong secrets. Wait a minute, then try again.";
+        let mut response = form(StatusCode::TOO_MANY_REQUESTS, Some(sentence));
+        let seconds = wait_ms.unsigned_abs().div_ceil(1_000);
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        return response;
+    }
+    if !door.secrets.opens(field(&body, "secret").unwrap_or_default().trim()) {
+        locked(&door.page.attempts).note(&client, now);
+        door.status.count_refused("sign_in");
+        // Told by the page that follows, which can be loaded again without sending the form again.
+        return see("/?from=wrong");
+    }
+    let session = door.page.sessions.issue(now);
+    see_with("/?from=sign-in", session::signed_in(&session, &request))
+}
+
+/// POST /sign-out.
+pub(super) async fn sign_out(
+    request: HttpRequest,
+    payload: Payload,
+    door: Data<Door>,
+) -> HttpResponse {
+    match sent(&request, payload, &door).await {
+        Ok(_) => see_with("/", session::signed_out(&request)),
+        Err(refusal) => refusal,
+    }
+}
+
+/// Whom the tries are counted against. Behind Fly's proxy every connection is the proxy's, and its
+/// header tells whose it was; elsewhere that header can be made up, and then only the count of all holds.
+fn client(request: &HttpRequest) -> String {
+    let told = request.headers().get("fly-client-ip").and_then(|client| client.to_str().ok());
+    match (told, request.peer_addr()) {
+        (Some(told), _) => told.chars().take(64).collect(),
+        (None, Some(peer)) => peer.ip().to_string(),
+        (None, None) => String::new(),
+    }
+}
+
+/// What there is to say to someone without a session. Whoever comes from the sign-in and has none has
+/// a browser that does not keep the cookie.
+pub(super) fn told(request: &HttpRequest) -> Option<&'static str> {
+    match request.query_string() {
+        "from=wrong" => Some("That is not the webhook secret."),
+        "from=sign-in" => Some(
+            "Your browser did not keep the sign-in. Open this page with https, or on the machine \
+             itself as localhost, and allow its cookie.",
+        ),
+        _ => None,
+    }
+}
+
+/// The form, with a sentence where there is something to say.
+pub(super) fn form(status: StatusCode, told: Option<&str>) -> HttpResponse {
+    let told = told.map_or_else(String::new, |sentence| {
+        format!("<p class=\"note bad\" id=\"told\" role=\"alert\">{}</p>", Text(sentence))
+    });
+    let content = format!(
+        "<main class=\"narrow\">\n<h1>doubletick-sheets</h1>\n\
+         <p>Every WhatsApp chat that loses its agent becomes one row in your Google Sheet. \
+         This page sets it up and shows how it is.</p>\n{told}\
+         <form method=\"post\" action=\"/sign-in\">\n\
+         <label for=\"secret\">Webhook secret</label>\n\
+         <input id=\"secret\" name=\"secret\" type=\"password\" required autofocus \
+         autocomplete=\"current-password\" aria-describedby=\"hint\">\n\
+         <p class=\"hint\" id=\"hint\">The <code>WEBHOOK_SECRET</code> that was set when the service was \
+         deployed. It is also the end of the webhook address in DoubleTick.</p>\n\
+         <button type=\"submit\">Sign in</button>\n</form>\n</main>\n"
+    );
+    show(status, &page("", &content))
+}
+
+/// A page that only says one thing.
+pub(super) fn note(sentence: &str) -> String {
+    let content = format!(
+        "<main class=\"narrow\">\n<h1>doubletick-sheets</h1>\n<p class=\"note bad\">{}</p>\n\
+         <p><a href=\"/\">Back to the page</a></p>\n</main>\n",
+        Text(sentence)
+    );
+    page("", &content)
+}

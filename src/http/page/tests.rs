@@ -1,0 +1,129 @@
+//! The page's small promises: sessions end, guessing is slow, a text stays a text.
+
+use actix_web::HttpRequest;
+use actix_web::test::TestRequest;
+
+use crate::chat::time::UnixMs;
+use crate::http::page::attempts::Attempts;
+use crate::http::page::chart::chart;
+use crate::http::page::html::{Text, counted, grouped, lasting, moment, spoken};
+use crate::http::page::session::{Sessions, is_from_here, is_loopback, signed_in};
+use crate::operator::{MINUTES, Minute};
+
+const NOW: UnixMs = UnixMs(1_795_329_000_000);
+const HOUR_MS: i64 = 3_600_000;
+
+/// A request with the cookie that a sign-in at `NOW` gave.
+fn returning(sessions: &Sessions) -> HttpRequest {
+    let request = TestRequest::default().to_http_request();
+    let cookie = signed_in(&sessions.issue(NOW), &request).unwrap();
+    let cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+    TestRequest::default().insert_header(("cookie", format!("a=b; {cookie}"))).to_http_request()
+}
+
+#[test]
+fn a_session_ends_after_a_working_day_and_holds_under_its_key_only() {
+    let sessions = Sessions::new(&[7; 32]);
+    let request = returning(&sessions);
+    assert!(sessions.of(&request, NOW).is_some());
+    assert!(sessions.of(&request, NOW.plus_ms(12 * HOUR_MS - 1)).is_some());
+    assert!(sessions.of(&request, NOW.plus_ms(12 * HOUR_MS)).is_none());
+    // A clock set back by a day must not make it hold for longer.
+    assert!(sessions.of(&request, NOW.plus_ms(-24 * HOUR_MS)).is_none());
+    assert!(Sessions::new(&[8; 32]).of(&request, NOW).is_none());
+}
+
+#[test]
+fn a_form_is_taken_from_the_session_that_it_was_made_for() {
+    let sessions = Sessions::new(&[7; 32]);
+    let (one, other) = (sessions.issue(NOW), sessions.issue(NOW.plus_ms(HOUR_MS)));
+    let token = sessions.form_token(&one);
+    assert!(sessions.made(&token, &one));
+    assert!(!sessions.made(&token, &other) && !sessions.made("", &one));
+    assert_eq!(format!("{sessions:?} {one:?}"), "Sessions(<secret>) Session(<secret>)");
+}
+
+#[test]
+fn five_wrong_secrets_a_minute_and_sixty_of_all_together() {
+    let mut attempts = Attempts::default();
+    for n in 0..5 {
+        assert_eq!(attempts.wait_ms("one", NOW.plus_ms(n)), 0);
+        attempts.note("one", NOW.plus_ms(n));
+    }
+    let now = NOW.plus_ms(1_000);
+    assert_eq!(attempts.wait_ms("one", now), 59_000);
+    assert_eq!(attempts.wait_ms("other", now), 0);
+    assert_eq!(attempts.wait_ms("one", NOW.plus_ms(60_000)), 0);
+    for n in 0..60 {
+        attempts.note(&format!("client {n}"), now);
+    }
+    assert!(attempts.wait_ms("other", now) > 0);
+    assert_eq!(attempts.wait_ms("other", NOW.plus_ms(-HOUR_MS)), 0, "the clock was set back");
+}
+
+#[test]
+fn only_this_machines_own_names_go_without_https() {
+    let request =
+        |host: &str| TestRequest::default().insert_header(("host", host)).to_http_request();
+    for host in ["localhost", "localhost:8080", "127.0.0.1:80", "[::1]", "[::1]:8080"] {
+        assert!(is_loopback(&request(host)), "{host}");
+    }
+    for host in ["", "clinic.fly.dev", "192.168.1.5:8080", "localhost.evil.example", "[::2]:1"] {
+        assert!(!is_loopback(&request(host)), "{host}");
+    }
+}
+
+#[test]
+fn where_the_browser_tells_where_a_form_comes_from_it_comes_from_here() {
+    let request = |header: (&'static str, &str)| {
+        let request = TestRequest::default().insert_header(("host", "clinic.fly.dev"));
+        is_from_here(&request.insert_header(header).to_http_request())
+    };
+    for header in [
+        ("sec-fetch-site", "same-origin"),
+        ("origin", "https://clinic.fly.dev"),
+        ("accept", "text/html"),
+    ] {
+        assert!(request(header), "{header:?}");
+    }
+    for header in [
+        ("sec-fetch-site", "cross-site"),
+        ("origin", "https://clinic.fly.dev.evil.example"),
+        ("origin", "null"),
+    ] {
+        assert!(!request(header), "{header:?}");
+    }
+}
+
+#[test]
+fn a_text_inside_a_page_is_nothing_but_text() {
+    let shown = Text("<a href='x' title=\"y\">Zoë & co</a>").to_string();
+    assert_eq!(shown, "&lt;a href=&#39;x&#39; title=&quot;y&quot;&gt;Zoë &amp; co&lt;/a&gt;");
+}
+
+#[test]
+fn what_a_terminal_is_shown_in_backticks_is_quoted() {
+    assert_eq!(spoken("the tab `A&B` is full"), "the tab <q>A&amp;B</q> is full");
+    assert_eq!(spoken("plain <b>"), "plain &lt;b&gt;");
+}
+
+#[test]
+fn numbers_and_times_are_shown_as_people_read_them() {
+    assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    assert_eq!((counted(1, "row"), counted(2, "row")), ("1 row".into(), "2 rows".into()));
+    let times = [-5, 59, 60, 3_599, 3_600, 90_061].map(lasting);
+    assert_eq!(times, ["0 s", "59 s", "1 min", "59 min", "1 h 0 min", "1 d 1 h"]);
+    assert_eq!(moment(NOW), "2026-11-22 06:30:00 UTC");
+}
+
+#[test]
+fn the_chart_shows_every_minute_in_which_something_happened_and_says_so_in_words() {
+    let mut hour = [Minute::default(); MINUTES];
+    hour[0] = Minute { calls: 1_000, errors: 1 };
+    hour[59] = Minute { calls: 1, errors: 0 };
+    let svg = chart(&hour);
+    assert_eq!((svg.matches("\"calls\"").count(), svg.matches("\"errors\"").count()), (2, 1));
+    assert!(svg.contains("1,001 calls in the last hour, 1 of them without success"), "{svg}");
+    assert!(!svg.contains("height=\"0\""), "what happened cannot be seen: {svg}");
+    assert!(chart(&[Minute::default(); MINUTES]).contains("0 calls"));
+}

@@ -1,0 +1,75 @@
+//! How things are at one moment: gathered once, shown in several sections.
+
+use crate::chat::time::UnixMs;
+use crate::http::Door;
+use crate::http::page::locked;
+use crate::http::page::test_event::{self, TestEvent};
+use crate::journal::{SetAside, Tally};
+use crate::operator::{Findings, MINUTES, Minute};
+use crate::status::SheetState;
+
+/// Most rows set aside that the page lists; the export has all.
+pub(super) const LISTED_MAX: u32 = 20;
+
+/// One moment.
+pub(super) struct View {
+    pub(super) now: UnixMs,
+    pub(super) tally: Tally,
+    /// When the oldest pending row came; `None` also where the journal does not answer.
+    pub(super) oldest_pending: Option<UnixMs>,
+    pub(super) is_answering: bool,
+    pub(super) is_full: bool,
+    /// The state of the sheet that is worst off, and of each by its name.
+    pub(super) sheet: SheetState,
+    pub(super) sheets: Vec<(String, SheetState)>,
+    /// Why the alarm is on.
+    pub(super) alarm: Option<String>,
+    pub(super) findings: Findings,
+    pub(super) hour: [Minute; MINUTES],
+    pub(super) last_write_at: Option<UnixMs>,
+    pub(super) test_event: Option<TestEvent>,
+    pub(super) set_aside: Vec<SetAside>,
+}
+
+impl View {
+    pub(super) async fn gather(door: &Door) -> Self {
+        let now = (door.now)();
+        test_event::look(door).await;
+        let oldest = door.journal.oldest_pending().await;
+        let tally = door.journal.tally();
+        let set_aside = match tally.set_aside {
+            0 => Vec::new(),
+            _ => door.journal.set_aside_after(0, LISTED_MAX).await.unwrap_or_default(),
+        };
+        let operator = &door.page.operator;
+        let (hour, last_write_at) = {
+            let history = operator.history();
+            (history.hour(now), history.last_write_at())
+        };
+        Self {
+            now,
+            tally,
+            is_answering: oldest.is_ok(),
+            oldest_pending: oldest.unwrap_or_default(),
+            is_full: door.journal.is_full(),
+            sheet: door.status.sheet(),
+            sheets: door.status.sheets(),
+            alarm: door.status.alarm(),
+            findings: operator.findings(),
+            hour,
+            last_write_at,
+            test_event: locked(&door.page.test_event).clone(),
+            set_aside,
+        }
+    }
+
+    /// Seconds since then; none below zero after the clock was set back.
+    pub(super) fn seconds_since(&self, at: UnixMs) -> i64 {
+        (self.now.since_ms(at) / 1_000).max(0)
+    }
+
+    /// Whether everything is set up: nothing is left to do before rows arrive by themselves.
+    pub(super) fn is_set_up(&self) -> bool {
+        self.tally.written > 0 && self.sheet == SheetState::Delivering
+    }
+}

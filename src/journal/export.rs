@@ -1,0 +1,127 @@
+//! Rows set aside, handed out whole: CSV for people, JSON for programs. A thousand rows at a time.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::chat::text::Personal;
+use crate::chat::time::UnixMs;
+use crate::journal::{Error, Journal, SetAside};
+
+const ROWS_A_STEP: u32 = 1_000;
+
+/// For whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For a spreadsheet program; a text that one would take for a formula is quoted.
+    Csv,
+    /// An array of objects; every text as it is.
+    Json,
+}
+
+/// An export under way.
+#[derive(Debug)]
+pub struct Export {
+    journal: Journal,
+    format: Format,
+    after: u64,
+    rows: u64,
+    is_over: bool,
+}
+
+/// The columns, and the fields of the JSON.
+const COLUMNS: [(&str, &str); 11] = [
+    ("Event ID", "event_id"),
+    ("Received at", "received_at"),
+    ("Set aside at", "set_aside_at"),
+    ("Reason", "reason"),
+    ("Unassigned at", "unassigned_at"),
+    ("Customer name", "customer_name"),
+    ("Customer phone", "customer_phone"),
+    ("Previous agent", "previous_agent"),
+    ("Agent phone", "agent_phone"),
+    ("WABA number", "waba_number"),
+    ("Chat ID", "chat_id"),
+];
+
+impl Export {
+    /// Begins one.
+    pub fn new(journal: Journal, format: Format) -> Self {
+        Self { journal, format, after: 0, rows: 0, is_over: false }
+    }
+
+    /// The next part of the text; `None` when it was whole.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn next_part(&mut self) -> Result<Option<String>, Arc<Error>> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let rows = self.journal.set_aside_after(self.after, ROWS_A_STEP).await?;
+        let mut part = match (self.format, self.rows) {
+            (Format::Csv, 0) => csv(COLUMNS.map(|(column, _)| column.to_owned())),
+            (Format::Json, 0) => "[".to_owned(),
+            _ => String::new(),
+        };
+        for row in &rows {
+            let texts = texts(row);
+            match self.format {
+                Format::Csv => part += &csv(texts),
+                Format::Json => {
+                    part += if self.rows == 0 { "\n" } else { ",\n" };
+                    part += &object(texts).to_string();
+                }
+            }
+            self.rows += 1;
+            self.after = row.entry.event_id.number;
+        }
+        if rows.len() < ROWS_A_STEP as usize {
+            self.is_over = true;
+            part += if self.format == Format::Json { "\n]\n" } else { "" };
+        }
+        Ok(Some(part))
+    }
+}
+
+fn texts(row: &SetAside) -> [String; COLUMNS.len()] {
+    let entry = &row.entry;
+    let text = |personal: &Personal| personal.reveal().to_owned();
+    let time = |at: UnixMs| Timestamp::from_millisecond(at.0).unwrap_or_default().to_string();
+    [
+        entry.event_id.to_string(),
+        time(row.received_at),
+        time(row.at),
+        row.reason.clone(),
+        time(entry.unassigned_at),
+        text(&entry.customer_name),
+        text(&entry.customer_phone),
+        text(&entry.previous_agent),
+        text(&entry.agent_phone),
+        text(&entry.waba_number),
+        text(&entry.chat_id),
+    ]
+}
+
+fn object(texts: [String; COLUMNS.len()]) -> Value {
+    COLUMNS.iter().zip(texts).map(|((_, field), text)| ((*field).to_owned(), json!(text))).collect()
+}
+
+/// One line (RFC 4180).
+fn csv(texts: [String; COLUMNS.len()]) -> String {
+    let cells = texts.map(|text| {
+        let quote = if is_like_a_formula(&text) { "'" } else { "" };
+        format!("\"{quote}{}\"", text.replace('"', "\"\""))
+    });
+    cells.join(",") + "\r\n"
+}
+
+/// Whether a spreadsheet program would calculate it. A phone number may begin with a plus.
+fn is_like_a_formula(text: &str) -> bool {
+    let is_number = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-'));
+    match text.strip_prefix(['+', '-']) {
+        Some(rest) => !is_number(rest),
+        None => text.starts_with(['=', '@']),
+    }
+}

@@ -1,0 +1,130 @@
+//! Rows set aside are listed, come back when asked for, and never into a batch that has its members.
+
+use crate::journal::tests::{
+    LIMITS, NOW, PLAN, accept_all, at_most, chats, check_identity, dir, next_batch, one_tab, open,
+    open_batch, sealed,
+};
+use crate::journal::{Journal, Retried, Whereabouts};
+
+/// Sets the oldest pending row aside; gives its number.
+async fn set_one_aside(journal: &Journal) -> u64 {
+    let batch = sealed(journal, 1).await;
+    let number = batch.entries()[0].event_id.number;
+    journal.set_aside(batch, "for a reason".into(), NOW).await.unwrap();
+    number
+}
+
+fn back(rows: u64) -> Retried {
+    Retried { rows, ..Retried::default() }
+}
+
+#[tokio::test]
+async fn what_is_set_aside_is_listed_with_its_reason_in_order() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b", "c"]).await;
+    let numbers = [set_one_aside(&journal).await, set_one_aside(&journal).await];
+    let all = journal.set_aside_after(0, 10).await.unwrap();
+    let listed: Vec<u64> = all.iter().map(|row| row.entry.event_id.number).collect();
+    assert_eq!(listed, numbers);
+    assert_eq!((all[0].reason.as_str(), all[0].at, all[0].received_at), ("for a reason", NOW, NOW));
+    assert_eq!(all[0].entry.chat_id.reveal(), "a");
+    assert_eq!(journal.set_aside_after(numbers[0], 10).await.unwrap().len(), 1);
+    assert_eq!(journal.set_aside_after(0, 1).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_row_that_is_retried_is_pending_under_its_old_id() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b", "c"]).await;
+    let (first, second) = (set_one_aside(&journal).await, set_one_aside(&journal).await);
+    assert_eq!(journal.whereabouts(first).await.unwrap(), Whereabouts::SetAside);
+    assert_eq!(journal.retry_set_aside(Some(second)).await.unwrap(), back(1));
+    check_identity(&journal);
+    assert_eq!(journal.whereabouts(second).await.unwrap(), Whereabouts::Pending);
+    assert_eq!(journal.retry_set_aside(None).await.unwrap(), back(1));
+    assert_eq!(journal.retry_set_aside(None).await.unwrap(), back(0));
+    check_identity(&journal);
+    let batch = sealed(&journal, 10).await;
+    assert_eq!(chats(batch.entries()), ["a", "b", "c"]);
+    assert_eq!(batch.entries()[0].event_id.number, first);
+    journal.written(batch).await.unwrap();
+    check_identity(&journal);
+    assert_eq!(journal.whereabouts(first).await.unwrap(), Whereabouts::Written);
+    assert_eq!((journal.tally().written, journal.tally().set_aside), (3, 0));
+}
+
+/// A batch's members are all rows from its first to its last.
+#[tokio::test]
+async fn a_row_never_comes_back_among_the_members_of_a_sealed_batch() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b", "c"]).await;
+    let (first, second) = (set_one_aside(&journal).await, set_one_aside(&journal).await);
+    journal.retry_set_aside(Some(first)).await.unwrap();
+    let batch = sealed(&journal, 10).await;
+    assert_eq!(chats(batch.entries()), ["a", "c"]);
+    let later = Retried { later: 1, ..Retried::default() };
+    assert_eq!(journal.retry_set_aside(Some(second)).await.unwrap(), later);
+    assert_eq!(journal.retry_set_aside(None).await.unwrap(), later);
+    check_identity(&journal);
+    journal.written(batch).await.unwrap();
+    assert_eq!(journal.retry_set_aside(None).await.unwrap(), back(1));
+    let batch = sealed(&journal, 10).await;
+    assert_eq!(chats(batch.entries()), ["b"]);
+    journal.written(batch).await.unwrap();
+    check_identity(&journal);
+}
+
+/// Between reading the members and sealing them, another row may have come to stand among them.
+#[tokio::test]
+async fn a_batch_is_sealed_with_exactly_the_rows_that_it_was_made_of() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b", "c"]).await;
+    for _ in 0..20 {
+        let first = set_one_aside(&journal).await;
+        let second = set_one_aside(&journal).await;
+        journal.retry_set_aside(Some(first)).await.unwrap();
+        let (batch, retried) = tokio::join!(
+            next_batch(&journal, at_most(10), PLAN),
+            journal.retry_set_aside(Some(second))
+        );
+        assert!(retried.unwrap().rows <= 1);
+        if let Some(batch) = batch {
+            let again = open_batch(&journal).await.expect("it was sealed");
+            assert_eq!(again.entries(), batch.entries());
+            journal.release(batch).await.unwrap();
+        }
+        journal.retry_set_aside(None).await.unwrap();
+        check_identity(&journal);
+        assert_eq!(journal.tally().pending(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_row_whose_patient_was_forgotten_does_not_come_back_blank() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a"]).await;
+    set_one_aside(&journal).await;
+    journal.forget("919876543210").await.unwrap();
+    let nothing = Retried { forgotten: 1, ..Retried::default() };
+    assert_eq!(journal.retry_set_aside(None).await.unwrap(), nothing);
+    check_identity(&journal);
+}
+
+#[tokio::test]
+async fn a_full_journal_takes_no_rows_back_either() {
+    let dir = dir();
+    let mut limits = LIMITS;
+    limits.pending_rows_max = 1;
+    let journal = Journal::open(dir.path(), limits, one_tab()).unwrap();
+    accept_all(&journal, &["a"]).await;
+    set_one_aside(&journal).await;
+    accept_all(&journal, &["b"]).await;
+    let later = Retried { later: 1, ..Retried::default() };
+    assert_eq!(journal.retry_set_aside(None).await.unwrap(), later);
+    check_identity(&journal);
+}

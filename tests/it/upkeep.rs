@@ -1,0 +1,70 @@
+//! What is done from the command line beside the running service.
+
+use fake_google::{Fault, Refusal};
+use serde_json::{Value, json};
+
+use crate::harness::{Clinic, Service, unassigned};
+
+/// A service whose first row Google refuses for its content; gives the event's id.
+async fn with_a_row_set_aside(clinic: &Clinic) -> (Service, String) {
+    let service = clinic.open();
+    service.wait_for_sheet("delivering").await;
+    clinic.google.fail_next_write(Fault::Refuse(Refusal::CellTooLong400));
+    let mut event = unassigned("chat_1");
+    event["customerName"] = json!("Zoë, \"O’Brien\"");
+    let answer = service.take(&event).await;
+    service.drained().await;
+    (service, answer["event_id"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn rows_set_aside_are_listed_exported_and_tried_again_beside_the_service() {
+    let clinic = Clinic::new();
+    let (service, id) = with_a_row_set_aside(&clinic).await;
+    let listed = clinic.run(&["set-aside", "list"]);
+    assert!(listed.status.success(), "{}", listed.stderr);
+    assert!(listed.stdout.starts_with(&id) && listed.stdout.contains("50,000 characters"));
+    assert!(!listed.stdout.contains("Zoë") && !listed.stdout.contains("919111222333"));
+
+    let exported = clinic.run(&["set-aside", "export"]).stdout;
+    assert!(exported.starts_with("\"Event ID\",\"Received at\","), "{exported}");
+    assert!(exported.contains("\"Zoë, \"\"O’Brien\"\"\",\"+919111222333\""), "{exported}");
+    let exported: Value =
+        serde_json::from_str(&clinic.run(&["set-aside", "export", "json"]).stdout).unwrap();
+    assert_eq!(exported[0]["event_id"], json!(id));
+
+    let unknown = clinic.run(&["set-aside", "retry", "elsewhere-1"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    let retried = clinic.run(&["set-aside", "retry", &id]);
+    assert!(retried.stdout.contains("1 rows are pending again"), "{}", retried.stdout);
+    clinic.expect_rows(1);
+    service.drained().await;
+    let metrics = service.metrics().await;
+    assert_eq!((metrics["written_total"], metrics["set_aside"]), (1.0, 0.0));
+    assert!(clinic.run(&["set-aside", "list"]).stdout.contains("0 rows set aside"));
+}
+
+#[tokio::test]
+async fn a_backup_made_while_it_runs_starts_in_the_place_of_the_journal() {
+    let clinic = Clinic::new();
+    clinic.google.outage(true);
+    let mut service = clinic.open();
+    for n in 0..20 {
+        service.take(&unassigned(&format!("chat_{n}"))).await;
+    }
+    let copy = tempfile::tempdir().unwrap();
+    let file = copy.path().join("journal.sqlite3");
+    let made = clinic.run(&["backup", file.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", made.stderr);
+    let again = clinic.run(&["backup", file.to_str().unwrap()]);
+    assert_eq!(again.status.code(), Some(1), "an older backup is not written over");
+    service.leaves_rows_behind();
+    service.kill();
+
+    clinic.google.heal();
+    let clinic = clinic.with("DATA_DIR", copy.path().to_str().unwrap());
+    let service = clinic.open();
+    clinic.expect_rows(20);
+    service.drained().await;
+    assert_eq!(clinic.rows().len(), 20);
+}
