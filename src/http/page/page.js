@@ -3,18 +3,22 @@
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   const text = document.getElementById(button.dataset.copy);
-  const word = button.textContent;
+  const label = button.ariaLabel;
+  const say = (word) => {
+    button.textContent = word;
+    button.ariaLabel = word;
+    setTimeout(() => { button.textContent = "Copy"; button.ariaLabel = label; }, 2000);
+  };
   button.hidden = false;
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text.textContent);
-      button.textContent = "Copied";
+      say("Copied");
     } catch {
       // Without https a browser does not let us copy: the text is selected for the person to do it.
       getSelection().selectAllChildren(text);
-      button.textContent = "Selected";
+      say("Selected");
     }
-    setTimeout(() => { button.textContent = word; }, 2000);
   });
 }
 

@@ -47,7 +47,7 @@ pub(super) fn steps(
         .map(|(event, what_for)| format!("<li><strong>{event}</strong>: {what_for}</li>"))
         .collect();
     format!(
-        "<ol class=\"steps\">\n<li><h3>Share the spreadsheet</h3>\n{}</li>\n\
+        "<ol class=\"steps\" role=\"list\">\n<li><h3>Share the spreadsheet</h3>\n{}</li>\n\
          <li><h3>See that everything holds</h3>\n{checks}\
          <form method=\"post\" action=\"/check\">{hidden}<button class=\"quiet\">Check again</button>\
          </form></li>\n\
@@ -68,7 +68,7 @@ fn sharing(about: &About) -> String {
         Some(account) => format!(
             "<p>Open the spreadsheet, press <em>Share</em>, and add this address as <em>Editor</em>:</p>{}\
              <p>{link}</p>",
-            copied("account", account)
+            copied("account", "the e-mail address", account)
         ),
         None => format!(
             "<p>The address to share it with appears here once the service account's key is set.</p>\
@@ -92,7 +92,7 @@ fn address(about: &About, request: &HttpRequest) -> String {
     format!(
         "<details class=\"secret\"><summary>Show the address. It contains the secret.</summary>{}</details>\
          {note}",
-        copied("address", &url)
+        copied("address", "the webhook address", &url)
     )
 }
 
@@ -124,7 +124,7 @@ pub(super) fn checks(findings: &Findings) -> String {
              them.</p>"
         }
     };
-    format!("<ul class=\"checks\">{lines}</ul>{over}")
+    format!("<ul class=\"checks\" role=\"list\">{lines}</ul>{over}")
 }
 
 fn found(line: &dyn Fn(&str, &str, &str, &str) -> String, label: &str, it: &Finding) -> String {
@@ -181,10 +181,11 @@ pub(super) fn links(about: &About) -> String {
 }
 
 /// A text to be copied; the button needs JavaScript, selecting does not.
-fn copied(id: &str, text: &str) -> String {
+fn copied(id: &str, what: &str, text: &str) -> String {
     format!(
         "<div class=\"copy\"><code id=\"{id}\">{}</code>\
-         <button type=\"button\" class=\"quiet\" data-copy=\"{id}\" hidden>Copy</button></div>",
+         <button type=\"button\" class=\"quiet\" data-copy=\"{id}\" aria-label=\"Copy {what}\" \
+         hidden>Copy</button></div>",
         Text(text)
     )
 }
