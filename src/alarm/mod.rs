@@ -122,6 +122,7 @@ impl Sight {
         let minutes = age_ms.max(0) / MINUTE_MS;
         match self.pending_rows {
             0 => self.sentence.clone(),
+            1 => format!("1 row waits for the sheet, for {minutes} minutes: {}", self.sentence),
             rows => format!(
                 "{rows} rows wait for the sheet, the oldest for {minutes} minutes: {}",
                 self.sentence

@@ -55,7 +55,7 @@ async fn list(journal: &Journal) -> anyhow::Result<()> {
             break;
         }
     }
-    writeln!(out, "{} rows set aside", journal.tally().set_aside)?;
+    writeln!(out, "rows set aside: {}", journal.tally().set_aside)?;
     Ok(())
 }
 
@@ -76,17 +76,17 @@ async fn retry(journal: &Journal, event: Option<&str>) -> anyhow::Result<()> {
     };
     let retried = journal.retry_set_aside(number).await?;
     let mut out = std::io::stdout();
-    writeln!(out, "{} rows are pending again", retried.rows)?;
+    writeln!(out, "pending again: {}", retried.rows)?;
     if retried.later > 0 {
         writeln!(
             out,
-            "{} stay for now: a batch is under way around them, or the journal is full; try again in \
-             a minute",
+            "left for now, since a batch is under way around them or the journal is full: {}; try again \
+             in a minute",
             retried.later
         )?;
     }
     if retried.forgotten > 0 {
-        writeln!(out, "{} stay: their patient was forgotten", retried.forgotten)?;
+        writeln!(out, "left, since their patient was forgotten: {}", retried.forgotten)?;
     }
     Ok(())
 }

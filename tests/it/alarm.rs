@@ -108,7 +108,7 @@ async fn rows_that_wait_for_too_long_are_told_once_and_so_is_the_end() {
     let service = clinic.open();
     let ready = wait_for_alarm(&service, true).await;
     let alarm = ready["alarm"].as_str().unwrap();
-    assert!(alarm.contains("1 rows wait for the sheet, the oldest for 12 minutes"), "{alarm}");
+    assert!(alarm.contains("1 row waits for the sheet, for 12 minutes"), "{alarm}");
     assert_eq!(ready["ready"], true, "events are taken all the same");
     assert_eq!(service.metrics().await["alarm"], 1.0);
     hook.wait_for(1).await;
@@ -116,7 +116,7 @@ async fn rows_that_wait_for_too_long_are_told_once_and_so_is_the_end() {
     clinic.expect_rows(1);
     wait_for_alarm(&service, false).await;
     let told = hook.wait_for(2).await;
-    assert!(told[0].starts_with("doubletick-sheets: 1 rows wait"), "{told:?}");
+    assert!(told[0].starts_with("doubletick-sheets: 1 row waits"), "{told:?}");
     assert!(told[1].contains("rows are written again"), "{told:?}");
     for words in told {
         assert!(!words.contains("919111222333") && !words.contains("chat_1"), "{words}");

@@ -36,12 +36,12 @@ async fn rows_set_aside_are_listed_exported_and_tried_again_beside_the_service()
     let unknown = clinic.run(&["set-aside", "retry", "elsewhere-1"]);
     assert_eq!(unknown.status.code(), Some(1));
     let retried = clinic.run(&["set-aside", "retry", &id]);
-    assert!(retried.stdout.contains("1 rows are pending again"), "{}", retried.stdout);
+    assert!(retried.stdout.contains("pending again: 1"), "{}", retried.stdout);
     clinic.expect_rows(1);
     service.drained().await;
     let metrics = service.metrics().await;
     assert_eq!((metrics["written_total"], metrics["set_aside"]), (1.0, 0.0));
-    assert!(clinic.run(&["set-aside", "list"]).stdout.contains("0 rows set aside"));
+    assert!(clinic.run(&["set-aside", "list"]).stdout.contains("rows set aside: 0"));
 }
 
 #[tokio::test]
