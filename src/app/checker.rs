@@ -1,20 +1,16 @@
 //! The checker: goes through what `check` tries whenever the operator looks at the page.
 //!
 //! At most every ten seconds, so that it takes few of the calls that Google allows: twenty reads a
-//! minute of 60, and six writes, which the ceiling below Google's leaves free; none at all while
-//! rows are being written, which shows as much.
+//! minute of 60, and six writes, which the ceiling below Google's leaves free; no write at all once
+//! one of the service's own went through, which shows as much.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::{Sheet, check, clock};
-use crate::chat::time::UnixMs;
 use crate::journal::Journal;
 use crate::operator::{FRESH_MS, Finding, Operator};
 use crate::status::{SheetState, Status};
-
-/// A write as old as this says nothing about now.
-const WRITE_FRESH_MS: i64 = 600_000;
 
 /// Looks for the operator.
 #[derive(Debug)]
@@ -54,7 +50,7 @@ impl Checker {
                 _ => report.holds("spreadsheet", &sheet.options.name),
             }
             let wanted = check::wanted(Some(&self.journal), &sheet.options).await;
-            let (shading, by_writing) = (sheet.options.board.shading, self.writes(clock::now()));
+            let (shading, by_writing) = (sheet.options.board.shading, self.writes());
             check::check_google(&sheet.client, &wanted, shading, by_writing, &mut report).await;
         }
         if !self.sheets.is_empty() {
@@ -63,10 +59,11 @@ impl Checker {
         list
     }
 
-    /// Whether rows are being written these minutes.
-    fn writes(&self, now: UnixMs) -> bool {
-        let last = self.operator.history().last_write_at();
-        self.status.sheet() == SheetState::Delivering
-            && last.is_some_and(|at| (0..WRITE_FRESH_MS).contains(&now.since_ms(at)))
+    /// Whether something was written since the start, and the last call went well: the board is written
+    /// every four minutes in any case.
+    fn writes(&self) -> bool {
+        let written =
+            self.status.google_calls().get(&("append", "ok")).is_some_and(|count| *count > 0);
+        written && self.status.sheet() == SheetState::Delivering
     }
 }

@@ -24,6 +24,7 @@ impl<'a> Visitor<'a> {
     }
 
     async fn signed_in(service: &'a Service) -> Self {
+        service.is_looked_at();
         let mut visitor = Self::new(service);
         let answer = visitor.sign_in(SECRET).await;
         assert_eq!((answer.status(), location(&answer)), (StatusCode::SEE_OTHER, "/?from=sign-in"));
