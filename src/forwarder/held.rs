@@ -220,6 +220,11 @@ impl Forwarder {
                 self.held = Some(held);
                 Ok(Next::Wait(self.park(advice)))
             }
+            // A board alone has no row to blame.
+            Refused::Row(_) if held.batch.rows() == 0 => {
+                self.leave_out(plan);
+                self.release_when_safe(held).await
+            }
             Refused::Row(reason) => self.narrow_down(held, reason).await,
             Refused::TooLarge if plan.has_board() => {
                 self.leave_out(plan);

@@ -38,8 +38,8 @@ fn dropped(chat: &str) -> Value {
 #[tokio::test]
 async fn an_empty_board_says_that_nobody_waits_and_since_when_that_is_so() {
     let clinic = Clinic::new();
-    let _service = clinic.open();
-    clinic.settled().await;
+    let service = clinic.open();
+    service.settled().await;
     assert!(clinic.headline().starts_with("Nobody is waiting · updated "), "{}", clinic.headline());
     let labels = &clinic.google.rows(BOARD_TAB)[1];
     assert_eq!(labels[..3], ["Waiting", "Unassigned at", "Customer name"]);
@@ -109,7 +109,7 @@ async fn the_waiting_time_is_a_formula_and_nothing_a_patient_wrote_is() {
 async fn a_lost_answer_or_a_kill_leaves_the_board_as_true_as_the_log() {
     let clinic = Clinic::new();
     let mut service = clinic.open();
-    clinic.settled().await;
+    service.settled().await;
     for round in 0..4 {
         clinic.google.fail_next_write(Fault::LoseAnswer);
         service.take(&dropped(&format!("{round}a"))).await;
@@ -132,7 +132,7 @@ async fn a_lost_answer_or_a_kill_leaves_the_board_as_true_as_the_log() {
 async fn a_board_that_cannot_be_written_does_not_stop_the_log() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    clinic.settled().await;
+    service.settled().await;
     clinic.google.staff().protect(BOARD_TAB);
     for chat in ["1", "2"] {
         service.take(&dropped(chat)).await;
@@ -159,7 +159,7 @@ async fn a_tab_of_the_boards_title_about_something_else_is_left_alone() {
 async fn what_people_keep_beside_and_between_our_columns_of_the_board_stays() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    clinic.settled().await;
+    service.settled().await;
     let staff = clinic.google.staff();
     staff.insert_column(BOARD_TAB, 3, "Ward");
     staff.set_cell(BOARD_TAB, 4, 3, "theirs");
@@ -178,7 +178,7 @@ async fn what_people_keep_beside_and_between_our_columns_of_the_board_stays() {
 async fn the_board_says_that_rows_are_still_to_be_written() {
     let clinic = Clinic::new();
     let mut service = clinic.open();
-    clinic.settled().await;
+    service.settled().await;
     service.leaves_rows_behind();
     // The handovers cannot be written; the log can, and the board says what is missing.
     clinic.google.staff().protect(HANDOVERS_TAB);
@@ -224,7 +224,7 @@ async fn a_clinic_that_sends_no_assignments_is_told_what_to_tick() {
 async fn google_refusing_to_tell_where_columns_are_stops_nothing() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    clinic.settled().await;
+    service.settled().await;
     let body = r#"{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"Invalid requests[1].updateDeveloperMetadata: Not today."}}"#;
     clinic.google.fail_next_write(Fault::Refuse(Refusal::Custom(400, body.to_owned())));
     for chat in ["1", "2"] {

@@ -67,7 +67,7 @@ async fn many_events_at_once_are_all_there_once_and_in_order() {
 async fn whatever_becomes_of_the_answer_the_row_is_there_once() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    service.wait_for_sheet("delivering").await;
+    service.settled().await;
     let faults = [
         Fault::LoseAnswer,
         Fault::RefuseAfterApplying(500),
@@ -94,7 +94,7 @@ async fn whatever_becomes_of_the_answer_the_row_is_there_once() {
 async fn a_write_applied_late_does_not_double_the_row() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    service.wait_for_sheet("delivering").await;
+    service.settled().await;
     let late = Duration::from_millis(1_500);
     clinic.google.fail_next_write(Fault::ApplyLate(late));
     service.take(&unassigned("late")).await;
@@ -180,7 +180,7 @@ async fn the_quota_is_kept_across_a_restart() {
     let clinic = Clinic::new().with("MAX_WRITES_PER_MINUTE", "6");
     let mut service = clinic.open();
     let mut rows = 0;
-    clinic.settled().await;
+    service.settled().await;
     // With the making of the tabs and of the board, three writes are half of a minute's and leave at
     // once.
     while rows < 1 {
@@ -222,7 +222,7 @@ async fn token_trouble_delays_and_passes() {
 async fn a_poisoned_row_is_set_aside_and_the_rest_goes_on() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    clinic.settled().await;
+    service.settled().await;
     // While the first write is under way the other rows gather; then whatever travels with the
     // poisoned one is refused, until it is refused alone.
     clinic.google.fail_next_write(Fault::Slow(Duration::from_secs(1)));
@@ -251,7 +251,7 @@ async fn a_poisoned_row_is_set_aside_and_the_rest_goes_on() {
 async fn an_unreadable_marker_is_asked_again_instead_of_sending_again() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    clinic.settled().await;
+    service.settled().await;
     clinic.google.fail_next_write(Fault::LoseAnswer);
     for _ in 0..3 {
         clinic.google.fail_next_read(Fault::Refuse(Refusal::Unavailable503));

@@ -160,12 +160,6 @@ impl Clinic {
         self.google.rows(BOARD_TAB).into_iter().skip(2).collect()
     }
 
-    /// Waits until the tabs are made and the board is written, so that whatever is written from here on
-    /// is for what the test does.
-    pub(crate) async fn settled(&self) {
-        self.wait_for_headline("updated").await;
-    }
-
     /// Waits until the sentence above the board contains this.
     pub(crate) async fn wait_for_headline(&self, text: &str) {
         let give_up = Instant::now() + PATIENCE;
@@ -256,6 +250,17 @@ impl Service {
             Some((name.trim_start_matches("doubletick_sheets_").to_owned(), value.parse().ok()?))
         };
         page.lines().filter(|line| !line.starts_with('#')).filter_map(read).collect()
+    }
+
+    /// Waits until the tabs are made and the board is written, so that whatever is written from here on
+    /// is for what the test does.
+    pub(crate) async fn settled(&self) {
+        let give_up = Instant::now() + PATIENCE;
+        let written = "google_calls_total{call=\"append\",outcome=\"ok\"}";
+        while !self.metrics().await.contains_key(written) {
+            assert!(Instant::now() < give_up, "the board was not written");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Waits until nothing is pending.

@@ -72,7 +72,7 @@ async fn a_protected_tab_is_said_and_resumed() {
 async fn a_refusal_nobody_knows_parks_and_drops_nothing() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    clinic.settled().await;
+    service.settled().await;
     let body = r#"{"error":{"code":400,"message":"Cell says MARKED-PATIENT","status":"X"}}"#;
     // With the board, and without it.
     for _ in 0..2 {

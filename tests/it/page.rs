@@ -364,7 +364,7 @@ async fn only_so_many_pages_are_kept_up_to_date() {
 async fn rows_set_aside_are_listed_exported_and_tried_again() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    service.wait_for_sheet("delivering").await;
+    service.settled().await;
     clinic.google.fail_next_write(Fault::Refuse(Refusal::CellTooLong400));
     let mut event = unassigned("chat_1");
     event["customerName"] = json!("=HYPERLINK(\"x\")");

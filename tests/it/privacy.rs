@@ -166,7 +166,7 @@ async fn no_event_and_no_bad_request_shows_in_a_log_or_an_answer() {
 async fn the_operators_pages_show_no_patient_and_the_secret_in_one_place_only() {
     let clinic = clinic();
     let service = clinic.open();
-    service.wait_for_sheet("delivering").await;
+    service.settled().await;
     clinic.google.fail_next_write(Fault::Refuse(Refusal::CellTooLong400));
     service.take(&marked(0)).await;
     service.drained().await;
@@ -282,7 +282,7 @@ async fn nothing_that_google_answers_shows_in_a_log_or_on_a_page() {
         let told = trials.begin(async move {
             let clinic = clinic();
             let mut service = clinic.open();
-            service.wait_for_sheet("delivering").await;
+            service.settled().await;
             clinic.google.fail_next_read(Fault::Refuse(quoting(500)));
             clinic.google.fail_next_write(fault);
             service.take(&marked(n)).await;
@@ -431,7 +431,7 @@ async fn what_is_delivered_of_someone_who_waits_no_more_is_gone_from_the_disk() 
 
     // Set aside it is still there, and gone when it was tried again and written.
     let service = clinic.open();
-    service.wait_for_sheet("delivering").await;
+    service.settled().await;
     clinic.google.fail_next_write(Fault::Refuse(Refusal::CellTooLong400));
     service.take(&marked(1)).await;
     service.drained().await;

@@ -105,7 +105,7 @@ async fn the_quota_is_kept_by_all_together_and_shared() {
     let clinic = clinic.with("MAX_WRITES_PER_MINUTE", "12");
     let mut service = clinic.open();
     service.leaves_rows_behind();
-    clinic.settled().await;
+    service.settled().await;
     wait_until("the north's board", || !north.row(BOARD_TAB, 0).is_empty()).await;
     // One has always something to write; the other, which comes later, still gets its turn.
     for n in 0..40 {
@@ -121,7 +121,7 @@ async fn the_quota_is_kept_by_all_together_and_shared() {
 async fn rows_of_a_number_that_is_routed_elsewhere_meanwhile_follow_it() {
     let clinic = Clinic::new();
     let mut service = clinic.open();
-    clinic.settled().await;
+    service.settled().await;
     clinic.google.outage(true);
     post_between(&service, 2).await;
     service.leaves_rows_behind();

@@ -132,7 +132,7 @@ async fn both_signals_stop_it_cleanly() {
 async fn stopping_gives_the_write_under_way_its_chance() {
     let clinic = Clinic::new();
     let service = clinic.open();
-    clinic.settled().await;
+    service.settled().await;
     clinic.google.fail_next_write(fake_google::Fault::Slow(Duration::from_millis(800)));
     let writes = clinic.google.writes();
     service.take(&unassigned("chat_1")).await;

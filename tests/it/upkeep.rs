@@ -8,7 +8,7 @@ use crate::harness::{Clinic, Service, unassigned};
 /// A service whose first row Google refuses for its content; gives the event's id.
 async fn with_a_row_set_aside(clinic: &Clinic) -> (Service, String) {
     let service = clinic.open();
-    service.wait_for_sheet("delivering").await;
+    service.settled().await;
     clinic.google.fail_next_write(Fault::Refuse(Refusal::CellTooLong400));
     let mut event = unassigned("chat_1");
     event["customerName"] = json!("Zoë, \"O’Brien\"");
