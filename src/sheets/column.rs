@@ -1,7 +1,6 @@
 //! The columns of our tabs: their labels, their keys in the sheet's metadata, and how each is dressed.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 /// A tab of ours, by what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +118,15 @@ pub enum Column {
     Waited,
 }
 
+/// How a cell shows its number, in Google's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct NumberFormat {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pattern: Option<&'static str>,
+}
+
 /// The pattern under which people see a time.
 pub const TIME_PATTERN: &str = "yyyy-mm-dd hh:mm:ss";
 /// What the Status column offers; a new row has the first.
@@ -203,14 +211,13 @@ impl Column {
     }
 
     /// The number format of the column's cells: whatever is not a number is text, whatever it contains.
-    pub fn number_format(self) -> Value {
+    pub fn number_format(self) -> NumberFormat {
+        let of = |kind, pattern| NumberFormat { kind, pattern: Some(pattern) };
         match self {
-            Self::UnassignedAt | Self::TakenAt => {
-                json!({ "type": "DATE_TIME", "pattern": TIME_PATTERN })
-            }
-            Self::Waiting => json!({ "type": "TIME", "pattern": "[h]:mm" }),
-            Self::Drops | Self::Waited => json!({ "type": "NUMBER", "pattern": "0" }),
-            _ => json!({ "type": "TEXT" }),
+            Self::UnassignedAt | Self::TakenAt => of("DATE_TIME", TIME_PATTERN),
+            Self::Waiting => of("TIME", "[h]:mm"),
+            Self::Drops | Self::Waited => of("NUMBER", "0"),
+            _ => NumberFormat { kind: "TEXT", pattern: None },
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::chat::entry::Entry;
 use crate::chat::text::Personal;
-use crate::sheets::column::{Column, STATUSES};
+use crate::sheets::column::{Column, NumberFormat, STATUSES};
 use crate::sheets::layout::COLUMN_KEY;
 use crate::sheets::picture;
 use crate::sheets::plan::{Content, Marker, Place, Plan};
@@ -62,7 +62,7 @@ pub(super) struct Cell<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_entered_format: Option<Format>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    data_validation: Option<Value>,
+    data_validation: Option<Dropdown>,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,9 +75,47 @@ pub(super) enum Entered<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Format {
-    number_format: Value,
+    number_format: NumberFormat,
     #[serde(skip_serializing_if = "Option::is_none")]
-    text_format: Option<Value>,
+    text_format: Option<Linked>,
+}
+
+/// Typed and not a [`Value`]: there are ten cells in a row, and thousands of rows in a batch.
+#[derive(Serialize)]
+struct Linked {
+    link: Link,
+}
+
+#[derive(Serialize)]
+struct Link {
+    uri: String,
+}
+
+/// The rule of the Status column: one of these, chosen from a list.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Dropdown {
+    condition: OneOf,
+    show_custom_ui: bool,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct OneOf {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    values: [Choice; STATUSES.len()],
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Choice {
+    user_entered_value: &'static str,
+}
+
+/// What people set a row's status with.
+fn dropdown() -> Dropdown {
+    let values = STATUSES.map(|status| Choice { user_entered_value: status });
+    Dropdown { condition: OneOf { kind: "ONE_OF_LIST", values }, show_custom_ui: true }
 }
 
 /// The whole request of a batch.
@@ -170,15 +208,11 @@ pub(super) fn cell<'a>(column: Column, entry: &'a Entry, zone: &TimeZone) -> Cel
         Column::ChatId => text(&entry.chat_id),
         Column::EventId => Some(Entered::StringValue(entry.event_id.to_string().into())),
         Column::Chat => entry.chat_url().map(|url| {
-            format.text_format = Some(json!({ "link": { "uri": url } }));
+            format.text_format = Some(Linked { link: Link { uri: url } });
             Entered::StringValue("Open chat".into())
         }),
         Column::Status => {
-            let choices: Vec<Value> =
-                STATUSES.iter().map(|status| json!({ "userEnteredValue": status })).collect();
-            data_validation = Some(json!({
-                "condition": { "type": "ONE_OF_LIST", "values": choices }, "showCustomUi": true
-            }));
+            data_validation = Some(dropdown());
             Some(Entered::StringValue(STATUSES[0].into()))
         }
         Column::TakenBy => match handover {
