@@ -32,7 +32,7 @@ use crate::app::checker::Checker;
 use crate::app::notify::Notify;
 use crate::app::watch::Watch;
 use crate::chat::memory::Rules;
-use crate::chat::route::{Destination, Routes};
+use crate::chat::route::{Destination, Routes, UNKNOWN};
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::forwarder::pace::Pace;
@@ -261,7 +261,7 @@ fn options(config: &Config, name: String, spreadsheet_id: &str, book: BookId) ->
 
 fn routes(config: &Config) -> Routes {
     let to = |spreadsheet: &str, title: &str| Destination {
-        spreadsheet: spreadsheet.to_owned(),
+        spreadsheet: if spreadsheet.is_empty() { UNKNOWN } else { spreadsheet }.to_owned(),
         title: title.to_owned(),
     };
     let by_number = config
@@ -296,7 +296,7 @@ fn about(config: &Config, journal: &Journal, sheets: &[Sheet]) -> About {
     });
     About {
         account: sheets.first().map(|sheet| sheet.client.account().to_owned()),
-        spreadsheets: named.filter(|sheet| !sheet.id.is_empty()).collect(),
+        spreadsheets: named.filter(|sheet| sheet.id != UNKNOWN).collect(),
         webhook_secret: config.webhook_secrets.first().cloned().unwrap_or_default(),
     }
 }

@@ -12,6 +12,9 @@ use crate::chat::time::UnixMs;
 /// What stands for the month in a log tab's title.
 pub const MONTH: &str = "{month}";
 
+/// The id of a spreadsheet that is yet to be told: rows wait for it.
+pub const UNKNOWN: &str = "?";
+
 /// A log tab of a spreadsheet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
@@ -51,6 +54,11 @@ impl Routes {
             }
         }
         all
+    }
+
+    /// Whether every spreadsheet is known.
+    pub fn are_whole(&self) -> bool {
+        self.destinations().iter().all(|to| to.spreadsheet != UNKNOWN)
     }
 
     /// Every spreadsheet once, the default's first.

@@ -42,7 +42,12 @@ impl Register {
         may_route_anew: bool,
     ) -> Result<Self, Error> {
         let transaction = connection.transaction()?;
-        claim_legacy(&transaction, &routes)?;
+        // Where a spreadsheet is yet to be told, what waits is left where it is: nobody forwards it, and
+        // nobody may take it for a stranger's.
+        let is_whole = routes.are_whole();
+        if is_whole {
+            claim_legacy(&transaction, &routes)?;
+        }
         let (mut logs, mut handovers) = (Vec::new(), Vec::new());
         for destination in routes.destinations() {
             let book = book(&transaction, &destination.spreadsheet)?;
@@ -55,8 +60,16 @@ impl Register {
                 handovers.push((book, queue(&transaction, book, None)?));
             }
         }
+        if !is_whole {
+            // Who waits for a spreadsheet of before may be looked after meanwhile.
+            for known in ids(&transaction, "SELECT id FROM book")?.into_iter().map(BookId) {
+                if handovers.iter().all(|(book, _)| *book != known) {
+                    handovers.push((known, queue(&transaction, known, None)?));
+                }
+            }
+        }
         let register = Self { routes, logs, handovers, has_strays: AtomicBool::new(false) };
-        if may_route_anew {
+        if may_route_anew && is_whole {
             register.leave_strangers(&transaction)?;
             register.route_anew(&transaction)?;
         }

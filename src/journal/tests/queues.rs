@@ -6,11 +6,11 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::chat::event::Happening;
-use crate::chat::route::{Routes, title_at};
+use crate::chat::route::{Routes, UNKNOWN, title_at};
 use crate::chat::time::UnixMs;
 use crate::journal::tests::{
-    HOUR_MS, LIMITS, LOG, NOW, PLAN, SHEET, assigned, at_most, book, chats, check_identity, dir,
-    drafted, event, look, one_tab, open, sealed, to,
+    HOUR_MS, LIMITS, LOG, NOW, PLAN, SHEET, accept_all, assigned, at_most, book, chats,
+    check_identity, dir, drafted, event, look, one_tab, open, open_batch, sealed, to,
 };
 use crate::journal::{Batch, BookId, Journal, TitleAt};
 
@@ -345,4 +345,29 @@ async fn each_spreadsheet_has_its_own_board() {
         assert_eq!(board.waiting, expected.len() as u64);
         journal.written(sealed).await.unwrap();
     }
+}
+
+/// The setting is missing for one start: what was sealed for the spreadsheet may be in it already.
+#[tokio::test]
+async fn a_start_that_does_not_know_the_spreadsheet_leaves_its_batch_alone_and_takes_events() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a"]).await;
+    let digest = sealed(&journal, 10).await.digest().to_owned();
+    drop(journal);
+    let unknown = Routes::new(to(UNKNOWN, LOG), Vec::new());
+    let journal = Journal::open(dir.path(), LIMITS, unknown).unwrap();
+    accept_all(&journal, &["b"]).await;
+    // Who waited since before is looked after meanwhile: the handover is a row, too.
+    drop(journal.accept(assigned("a", "Asha"), NOW).await.unwrap());
+    drop(journal);
+    let journal = open(dir.path());
+    check_identity(&journal);
+    let batch = open_batch(&journal).await.expect("it is under way");
+    assert_eq!((batch.digest(), chats(batch.entries())), (digest.as_str(), vec!["a"]));
+    journal.written(batch).await.unwrap();
+    let next = sealed(&journal, 10).await;
+    assert_eq!((chats(next.entries()), chats(next.handovers())), (vec!["b"], vec!["a"]));
+    journal.written(next).await.unwrap();
+    check_identity(&journal);
 }
