@@ -55,7 +55,8 @@ async fn list(journal: &Journal) -> anyhow::Result<()> {
             break;
         }
     }
-    writeln!(out, "rows set aside: {}", journal.tally().set_aside)?;
+    let tally = journal.tally();
+    writeln!(out, "rows set aside: {}", tally.set_aside + tally.handovers_set_aside)?;
     Ok(())
 }
 

@@ -31,8 +31,9 @@ pub struct Export {
 }
 
 /// The columns, and the fields of the JSON.
-const COLUMNS: [(&str, &str); 11] = [
+const COLUMNS: [(&str, &str); 12] = [
     ("Event ID", "event_id"),
+    ("Row of", "row_of"),
     ("Received at", "received_at"),
     ("Set aside at", "set_aside_at"),
     ("Reason", "reason"),
@@ -91,6 +92,7 @@ fn texts(row: &SetAside) -> [String; COLUMNS.len()] {
     let time = |at: UnixMs| Timestamp::from_millisecond(at.0).unwrap_or_default().to_string();
     [
         entry.event_id.to_string(),
+        if entry.handover.is_some() { "handovers" } else { "log" }.to_owned(),
         time(row.received_at),
         time(row.at),
         row.reason.clone(),

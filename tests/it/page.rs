@@ -331,6 +331,8 @@ async fn an_open_page_is_kept_up_to_date_and_does_not_hold_up_the_stop() {
     hears(&mut stream, "numbers", "<dt>Accepted</dt><dd>0</dd>").await;
     service.take(&unassigned("chat_1")).await;
     hears(&mut stream, "numbers", "<dt>Written</dt><dd>1</dd>").await;
+    service.take(&json!({ "chatId": "chat_1", "assignedUserName": "Asha Nair" })).await;
+    hears(&mut stream, "numbers", "<dt>Waiting for an agent</dt><dd>0</dd>").await;
     clinic.google.fail_all(Refusal::NotShared403);
     service.take(&unassigned("chat_2")).await;
     hears(&mut stream, "headline", "as Editor").await;

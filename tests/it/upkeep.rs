@@ -27,7 +27,7 @@ async fn rows_set_aside_are_listed_exported_and_tried_again_beside_the_service()
     assert!(!listed.stdout.contains("Zoë") && !listed.stdout.contains("919111222333"));
 
     let exported = clinic.run(&["set-aside", "export"]).stdout;
-    assert!(exported.starts_with("\"Event ID\",\"Received at\","), "{exported}");
+    assert!(exported.starts_with("\"Event ID\",\"Row of\",\"Received at\","), "{exported}");
     assert!(exported.contains("\"Zoë, \"\"O’Brien\"\"\",\"+919111222333\""), "{exported}");
     let exported: Value =
         serde_json::from_str(&clinic.run(&["set-aside", "export", "json"]).stdout).unwrap();

@@ -120,7 +120,7 @@ fn headline(view: &View) -> String {
         SheetState::Delivering if view.tally.pending() > 0 => {
             ("good", "Rows are on their way to the sheet.".to_owned())
         }
-        SheetState::Delivering if view.tally.set_aside > 0 => {
+        SheetState::Delivering if view.aside_rows > 0 => {
             ("wait", "Rows are written, but some were set aside: see below.".to_owned())
         }
         SheetState::Delivering if view.tally.accepted == 0 => {
@@ -145,6 +145,7 @@ fn numbers(view: &View) -> String {
         None => "none since the start".to_owned(),
     };
     let tiles = [
+        ("Waiting for an agent", grouped(view.waiting)),
         ("Accepted", grouped(tally.accepted)),
         ("Written", grouped(tally.written)),
         ("Pending", grouped(tally.pending())),
@@ -164,7 +165,7 @@ fn numbers(view: &View) -> String {
 
 /// The rows set aside: which, when and why, and never what is in them.
 fn aside(view: &View, token: &str) -> String {
-    if view.tally.set_aside == 0 {
+    if view.aside_rows == 0 {
         return String::new();
     }
     let hidden = setup::hidden(token);
@@ -184,7 +185,7 @@ fn aside(view: &View, token: &str) -> String {
             )
         })
         .collect();
-    let more = match view.tally.set_aside.saturating_sub(view.set_aside.len() as u64) {
+    let more = match view.aside_rows.saturating_sub(view.set_aside.len() as u64) {
         0 => String::new(),
         more => format!("<p class=\"hint\">And {}.</p>", counted(more, "more row")),
     };
@@ -199,7 +200,7 @@ fn aside(view: &View, token: &str) -> String {
          <a href=\"/set-aside.csv\" download>Export as CSV</a> \
          <a href=\"/set-aside.json\" download>Export as JSON</a></div>\
          <p class=\"hint\">The exports hold patients' names and numbers.</p>",
-        counted(view.tally.set_aside, "row")
+        counted(view.aside_rows, "row")
     )
 }
 
@@ -221,8 +222,12 @@ fn sheets(view: &View) -> String {
             spoken(sentence)
         )
     };
-    match view.sheets.is_empty() {
+    let mut lines: String = match view.sheets.is_empty() {
         true => line(&(String::new(), view.sheet.clone())),
         false => view.sheets.iter().map(line).collect(),
+    };
+    for warning in &view.warnings {
+        lines += &format!("<p class=\"state wait\">{}</p>", spoken(warning));
     }
+    lines
 }

@@ -15,14 +15,15 @@ use crate::operator::{About, Finding, Findings, Spreadsheet};
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// What is tried, in order, and what it is called here.
-const CHECKS: [(&str, &str); 7] = [
+const CHECKS: [(&str, &str); 8] = [
     ("settings", "Settings"),
     ("key file", "Key of the service account"),
     ("token", "Access to Google"),
     ("spreadsheet reachable", "Spreadsheet"),
     ("may edit", "Right to edit it"),
-    ("tabs", "Tab for the log"),
+    ("tabs", "Tabs"),
     ("columns", "Columns"),
+    ("events", "Events from DoubleTick"),
 ];
 
 /// The events to tick in DoubleTick, and what each is for.
@@ -30,7 +31,7 @@ const EVENTS: [(&str, &str); 4] = [
     ("Chat Unassigned", "becomes a row"),
     ("Chat Assigned to Agent", "tells who had the chat"),
     ("Conversation Opened", "tells the customer's name"),
-    ("Close Conversation", "tells that nobody waits any more"),
+    ("Close Conversation", "takes a line off the board"),
 ];
 
 /// All steps around the parts that change.

@@ -15,6 +15,10 @@ pub(super) const LISTED_MAX: u32 = 20;
 pub(super) struct View {
     pub(super) now: UnixMs,
     pub(super) tally: Tally,
+    /// Rows set aside, of the log and of the handovers.
+    pub(super) aside_rows: u64,
+    /// Chats without an agent.
+    pub(super) waiting: u64,
     /// When the oldest pending row came; `None` also where the journal does not answer.
     pub(super) oldest_pending: Option<UnixMs>,
     pub(super) is_answering: bool,
@@ -22,6 +26,8 @@ pub(super) struct View {
     /// The state of the sheet that is worst off, and of each by its name.
     pub(super) sheet: SheetState,
     pub(super) sheets: Vec<(String, SheetState)>,
+    /// What will have to be mended in them.
+    pub(super) warnings: Vec<String>,
     /// Why the alarm is on.
     pub(super) alarm: Option<String>,
     pub(super) findings: Findings,
@@ -37,10 +43,12 @@ impl View {
         test_event::look(door).await;
         let oldest = door.journal.oldest_pending().await;
         let tally = door.journal.tally();
-        let set_aside = match tally.set_aside {
+        let aside_rows = tally.set_aside + tally.handovers_set_aside;
+        let set_aside = match aside_rows {
             0 => Vec::new(),
             _ => door.journal.set_aside_after(0, LISTED_MAX).await.unwrap_or_default(),
         };
+        let sheets = door.status.sheets();
         let operator = &door.page.operator;
         let (hour, last_write_at) = {
             let history = operator.history();
@@ -49,11 +57,14 @@ impl View {
         Self {
             now,
             tally,
+            aside_rows,
+            waiting: door.journal.waiting(),
             is_answering: oldest.is_ok(),
             oldest_pending: oldest.unwrap_or_default(),
             is_full: door.journal.is_full(),
             sheet: door.status.sheet(),
-            sheets: door.status.sheets(),
+            warnings: sheets.iter().filter_map(|(name, _)| door.status.warning(name)).collect(),
+            sheets,
             alarm: door.status.alarm(),
             findings: operator.findings(),
             hour,
