@@ -58,7 +58,7 @@
 //! 10. Everything has a limit: bodies, fields, rows, batches, waiting, and every call to Google.
 //!
 //! And by absence: nothing but `journal` opens the database; nothing but `app` reads the clock or
-//! the settings; `http` never talks to Google; no row is ever written by position or title.
+//! the settings; `http` never talks to Google; no row is ever added by a position or title that people may change.
 
 pub mod chat;
 pub mod journal;

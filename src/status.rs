@@ -101,6 +101,11 @@ impl Status {
         before != warning
     }
 
+    /// What will have to be mended in any spreadsheet, one sentence of them.
+    pub fn any_warning(&self) -> Option<String> {
+        locked(&self.warnings).values().next().cloned()
+    }
+
     /// What will have to be mended in a spreadsheet.
     pub fn warning(&self, name: &str) -> Option<String> {
         locked(&self.warnings).get(name).cloned()

@@ -63,7 +63,12 @@ impl Watch {
                 SheetState::Connecting | SheetState::Retrying(_) => Condition::Waiting,
                 SheetState::Parked(_) => Condition::Parked,
             },
-            sentence: sheet.sentence().to_owned(),
+            // Where rows are written and some are not, the warning says why.
+            sentence: match sheet {
+                SheetState::Delivering => self.status.any_warning(),
+                _ => None,
+            }
+            .unwrap_or_else(|| sheet.sentence().to_owned()),
         };
         let word = self.alarm.look(&sight, now);
         let age_ms = oldest_pending.map_or(0, |oldest| now.since_ms(oldest));

@@ -7,8 +7,7 @@ use crate::causes::Causes;
 use crate::forwarder::{Forwarder, Next, Suspect};
 use crate::journal::{Batch, Error};
 use crate::sheets::{
-    Content, Delivery, Landing, Later, Layout, Marker, Plan, Purpose, Refused, Survey, TabLayout,
-    Trouble,
+    Content, Delivery, Landing, Later, Layout, Marker, Plan, Purpose, Refused, Survey, Trouble,
 };
 
 /// Google answers or gives up within 180 s; a send older than this cannot be applied any more.
@@ -203,7 +202,8 @@ impl Forwarder {
             Refused::Part(advice) => match self.leave_out(plan) {
                 // It may be another tab that is to blame; then the next refusal says so.
                 Some(part) => {
-                    log::warn!("a batch is refused, trying without the {part}: {advice}");
+                    log::warn!("a batch is refused, trying without the {part}");
+                    self.warn_of(Some(format!("the {part} cannot be written: {advice}")));
                     self.release_when_safe(held).await
                 }
                 None => {
@@ -319,8 +319,7 @@ impl Forwarder {
         let parts =
             [(Purpose::Log, held.batch.entries()), (Purpose::Handovers, held.batch.handovers())];
         for (purpose, entries) in parts {
-            let is_it = |tab: &&TabLayout| plan.sheet_id(purpose) == Some(tab.sheet_id);
-            let tab = layout.tabs.iter().find(is_it);
+            let tab = plan.sheet_id(purpose).and_then(|id| layout.by_id(purpose, id));
             if let Some(tab) = tab.filter(|_| !entries.is_empty()) {
                 return self.sheets.holds_any(tab, entries).await;
             }
@@ -352,7 +351,7 @@ impl Forwarder {
 
     /// Writes the end down; where that fails, the batch is kept and only this is tried again.
     pub(super) async fn end(&mut self, held: Held, ending: Ending) -> Result<Next, Arc<Error>> {
-        let (last, had_board) = (held.batch.last(), held.batch.board().is_some());
+        let (last, drawn_at) = (held.batch.last(), held.batch.board().map(|board| board.at));
         let batch = held.batch;
         let settled = match &ending {
             Ending::Written => self.journal.written(batch).await,
@@ -363,7 +362,7 @@ impl Forwarder {
         };
         match settled {
             Ok(()) => {
-                self.ended(&ending, last, had_board);
+                self.ended(&ending, last, drawn_at);
                 Ok(Next::Step)
             }
             Err(unsettled) => {

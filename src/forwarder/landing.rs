@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::forwarder::held::{Ending, Held};
 use crate::forwarder::{Forwarder, Next};
 use crate::journal::{Batch, Error};
-use crate::sheets::{Landing, Layout, Plan, Purpose, Repaired, Survey, TabLayout, Trouble};
+use crate::sheets::{Landing, Layout, Plan, Purpose, Repaired, Survey, Trouble};
 
 /// How often rows are put right before they are left as they are: each time something was moved again.
 const TRIES_MAX: u32 = 10;
@@ -44,6 +44,10 @@ impl Forwarder {
             );
             return self.end(held, Ending::Written).await;
         }
+        if let Err(wait) = self.turn().await {
+            self.held = Some(held);
+            return Ok(Next::Wait(wait));
+        }
         match self.put_right(held.batch(), plan, &layout).await {
             Ok(Repaired { rewritten: 0, missing }) => {
                 if held.repairs > 0 {
@@ -77,11 +81,9 @@ impl Forwarder {
         let mut all = Repaired::default();
         let parts = [(Purpose::Log, batch.entries()), (Purpose::Handovers, batch.handovers())];
         for (purpose, entries) in parts {
-            let is_it = |tab: &&TabLayout| plan.sheet_id(purpose) == Some(tab.sheet_id);
-            let Some(tab) = layout.tabs.iter().find(is_it) else { continue };
-            if entries.is_empty() {
-                continue;
-            }
+            // Where it is not there any more, its rows went with it.
+            let tab = plan.sheet_id(purpose).and_then(|id| layout.by_id(purpose, id));
+            let Some(tab) = tab.filter(|_| !entries.is_empty()) else { continue };
             let repaired = self.sheets.repair(tab, &layout.time_zone, entries).await?;
             all.rewritten += repaired.rewritten;
             all.missing += repaired.missing;

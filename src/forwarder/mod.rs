@@ -95,6 +95,10 @@ pub struct Forwarder {
     handovers_barred_until: Option<Instant>,
     /// The log goes on without the other tabs, which cannot be made.
     does_without_until: Option<Instant>,
+    /// What cannot be written or made, and what to do; until it was written again.
+    lack: Option<String>,
+    /// The zone of the times written, as far as it is known.
+    zone_name: Option<String>,
     batches_unpruned: u32,
     pruned_at: Instant,
     /// Whether delivered rows may still linger on the disk.
@@ -151,6 +155,8 @@ impl Forwarder {
             drawn: BoardDrawn::default(),
             handovers_barred_until: None,
             does_without_until: None,
+            lack: None,
+            zone_name: None,
             batches_unpruned: 0,
             pruned_at: Instant::now(),
             is_unpurged: true,
@@ -275,12 +281,29 @@ impl Forwarder {
         self.own_writes.wait_ms(now, is_full).max(all_ms)
     }
 
+    /// Notes what the operator is to mend though rows are being written, or that nothing is.
+    fn warn_of(&mut self, lack: Option<String>) {
+        let full = self.layout.as_ref().and_then(|(layout, _)| seal::fullness(layout.cells));
+        let left_out = self.layout.iter().flat_map(|(layout, _)| layout.left_out.clone());
+        let all: Vec<String> = left_out.chain(lack.clone()).chain(full).collect();
+        self.lack = lack;
+        let warning = (!all.is_empty()).then(|| all.join("; "));
+        if self.status.set_warning(&self.options.name, warning.clone())
+            && let Some(warning) = warning
+        {
+            log::warn!(sheet = self.options.name; "{warning}");
+        }
+    }
+
     /// Notes the end of a batch whose last row had this number.
-    fn ended(&mut self, ending: &Ending, last: u64, had_board: bool) {
+    fn ended(&mut self, ending: &Ending, last: u64, drawn_at: Option<UnixMs>) {
         match ending {
             Ending::Written => {
-                if had_board {
-                    self.drawn.is_written((self.options.now)());
+                if let Some(at) = drawn_at {
+                    self.drawn.is_written(at);
+                    if self.lack.is_some() && !self.handovers_are_barred() {
+                        self.warn_of(None);
+                    }
                 }
                 self.batches_unpruned += 1;
                 self.is_unpurged = true;

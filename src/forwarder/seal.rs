@@ -41,10 +41,10 @@ pub(super) struct BoardDrawn {
 }
 
 impl BoardDrawn {
-    /// The batch that it went along with is written.
-    pub(super) fn is_written(&mut self, now: UnixMs) {
+    /// The batch that it went along with, as it was at this time, is written.
+    pub(super) fn is_written(&mut self, at: UnixMs) {
         let is_spoilt = std::mem::take(&mut self.is_spoilt);
-        (self.at, self.changes) = ((!is_spoilt).then_some(now), self.changes_sealed);
+        (self.at, self.changes) = ((!is_spoilt).then_some(at), self.changes_sealed);
     }
 
     /// It is to be written anew soon: it may have landed in the wrong columns.
@@ -109,7 +109,8 @@ impl Forwarder {
         if draft.rows() == 0 && !board_is_due {
             return Ok(match self.journal.awaits_name(now) {
                 Some(wait) => Next::WaitForName(wait),
-                None if work.pending > 0 && self.handovers_are_barred() => Next::Wait(BARRED / 60),
+                // Of what is pending nothing can go now: a tab is lacking, or another process added it.
+                None if work.pending > 0 => Next::Wait(BARRED / 60),
                 None => Next::Idle,
             });
         }
@@ -169,7 +170,7 @@ impl Forwarder {
     }
 
     /// Whether there is no tab for handovers, or one that cannot be written.
-    fn handovers_are_barred(&self) -> bool {
+    pub(super) fn handovers_are_barred(&self) -> bool {
         let has_tab = self
             .layout
             .as_ref()

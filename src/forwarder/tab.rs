@@ -6,7 +6,6 @@ use jiff::tz::TimeZone;
 
 use crate::causes::Causes;
 use crate::chat::route::{MONTH, title_at};
-use crate::forwarder::seal::fullness;
 use crate::forwarder::{Forwarder, Next, Options};
 use crate::sheets::rows::time_zone;
 use crate::sheets::{Later, Layout, Purpose, Survey, Trouble, Wanted, WantedTab};
@@ -15,7 +14,7 @@ use crate::sheets::{Later, Layout, Purpose, Survey, Trouble, Wanted, WantedTab};
 pub const HANDOVERS: &str = "Handovers";
 
 /// How often the layout is looked at while nothing is written, so that a row need not wait for it.
-/// Two reads each, of Google's 60 a minute.
+/// Two reads each, of Google's 60 a minute; so many times longer where there are so many spreadsheets.
 const LOOK_EVERY: Duration = Duration::from_secs(8);
 /// Batches between two prunings of markers, and the longest time between them.
 const PRUNE_EVERY_BATCHES: u32 = 200;
@@ -27,20 +26,28 @@ impl Forwarder {
     /// Waits for something to write, and keeps an eye on the layout meanwhile.
     pub(super) async fn idle(&mut self) {
         // Marked as seen before looking, so that an event in between is not missed.
-        if self.changes.borrow_and_update().work(self.options.book).pending > 0 {
+        let book = self.options.book;
+        let seen = self.changes.borrow_and_update().work(book);
+        if seen.pending > 0 {
             return;
         }
-        let age = self.layout.as_ref().map_or(LOOK_EVERY, |(_, read_at)| read_at.elapsed());
+        let every = LOOK_EVERY * u32::try_from(self.journal.books().len()).unwrap_or(1).max(1);
+        let age = self.layout.as_ref().map_or(every, |(_, read_at)| read_at.elapsed());
         let look = async {
-            tokio::time::sleep(LOOK_EVERY.saturating_sub(age)).await;
+            tokio::time::sleep(every.saturating_sub(age)).await;
             // Another process may have added rows: the watchers are told then.
             drop(self.journal.refresh().await);
             self.look().await
         };
         // A row does not wait for the look: it is dropped half-way, it only reads.
         let mut changes = self.changes.clone();
+        // Whatever else is counted wakes nobody here.
+        let changed = async {
+            let changed = changes.wait_for(|counters| counters.work(book) != seen).await;
+            changed.map(drop)
+        };
         let found = tokio::select! {
-            changed = changes.changed() => {
+            changed = changed => {
                 if changed.is_err() {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
@@ -71,9 +78,8 @@ impl Forwarder {
     /// The tabs that there should be now.
     async fn wanted(&self) -> Result<Wanted, Trouble> {
         let options = &self.options;
-        let zone = options.time_zone.as_deref();
         // Without a look at the spreadsheet its zone is not known, and so neither is the month.
-        let zone = zone.or(self.layout.as_ref().map(|(layout, _)| layout.time_zone.as_str()));
+        let zone = options.time_zone.as_deref().or(self.zone_name.as_deref());
         let zone = zone.map(time_zone);
         let late = self.late_title.clone().map(|title| (Purpose::Log, title));
         let mut tabs: Vec<WantedTab> = Vec::new();
@@ -124,10 +130,14 @@ impl Forwarder {
     /// tells, or that it is someone else's; then another id serves.
     async fn mend_failed(&mut self, tabs: &[WantedTab], trouble: Trouble) -> Next {
         let is_passing = matches!(trouble, Trouble::Passing(_));
-        if !is_passing && self.failures > 0 && tabs.iter().all(|tab| tab.purpose != Purpose::Log) {
-            log::warn!(
-                "the board or the handovers tab cannot be made now; the log goes on without"
-            );
+        // Asked once more before it is believed; after that it is tried again every minute.
+        let is_lasting = self.failures > 0 || self.does_without_until.is_some();
+        if !is_passing && is_lasting && tabs.iter().all(|tab| tab.purpose != Purpose::Log) {
+            let why = match trouble {
+                Trouble::Operator(advice) => format!(": {advice}"),
+                _ => String::new(),
+            };
+            self.warn_of(Some(format!("the board or the handovers tab cannot be made{why}")));
             self.does_without_until = Some(Instant::now() + DO_WITHOUT);
             self.failures = 0;
             return Next::Step;
@@ -148,13 +158,10 @@ impl Forwarder {
         if before.as_ref() != Some(&layout.without_sizes()) {
             self.tell_of(&layout);
         }
-        let warning = fullness(layout.cells);
-        if self.status.set_warning(&self.options.name, warning.clone())
-            && let Some(warning) = warning
-        {
-            log::warn!(sheet = self.options.name; "{warning}");
-        }
+        self.zone_name = Some(layout.time_zone.clone());
         self.layout = Some((layout, Instant::now()));
+        let lack = self.lack.take();
+        self.warn_of(lack);
     }
 
     /// Says what was found, once as long as it stays so.
@@ -167,9 +174,6 @@ impl Forwarder {
                 let missing = missing.join(", ");
                 log::warn!("columns that were deleted are not written: {missing}");
             }
-        }
-        for sentence in &layout.left_out {
-            log::warn!("{sentence}; until then it is left out");
         }
         if TimeZone::get(&layout.time_zone).is_err() {
             log::warn!("the spreadsheet's time zone is not known here: times are in UTC");

@@ -40,6 +40,7 @@ pub(super) async fn readyz(door: Data<Door>) -> HttpResponse {
         "sheets": sheets,
         "alarm": door.status.alarm(),
         "pending_rows": tally.pending(),
+        "pending_handovers": tally.handovers_pending(),
         "oldest_pending_seconds": oldest.unwrap_or_default(),
         "set_aside_rows": tally.set_aside,
         "unrecognised": tally.unrecognised,

@@ -135,6 +135,7 @@ impl Page<'_> {
         let queues = [ended.log.queue, ended.handovers.queue];
         if self.register.collect_strays(self.connection, queues)? {
             let tally = self.counters.tally;
+            self.is_recounted = true;
             self.counters = Counters { tally, ..self.counters.reloaded(self.connection)? };
         }
         Ok(())

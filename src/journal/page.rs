@@ -60,6 +60,8 @@ pub(super) struct Page<'a> {
     pub(super) has_room: bool,
     /// Whether the log behind the database is to be emptied after the commit.
     pub(super) is_to_be_purged: bool,
+    /// Whether the books' counts in the database were made anew.
+    pub(super) is_recounted: bool,
 }
 
 /// The tables that hold what people sent.
@@ -79,8 +81,17 @@ impl<'a> Page<'a> {
         (guard, waiting): (&'a mut Guard, &'a mut Waiting),
         has_room: bool,
     ) -> Self {
-        let is_to_be_purged = false;
-        Self { connection, counters, register, guard, waiting, has_room, is_to_be_purged }
+        let (is_to_be_purged, is_recounted) = (false, false);
+        Self {
+            connection,
+            counters,
+            register,
+            guard,
+            waiting,
+            has_room,
+            is_to_be_purged,
+            is_recounted,
+        }
     }
 
     /// The counters of the whole journal.
@@ -176,7 +187,8 @@ impl<'a> Page<'a> {
         self.enqueue(queue, book, entry, now)
     }
 
-    /// Adds a row of a book's handovers.
+    /// Adds a row of the handovers, to where those of this book wait; where the book is not served any
+    /// more, to where its clinic's number goes now.
     pub(super) fn add_handover(
         &mut self,
         book: BookId,
@@ -184,7 +196,11 @@ impl<'a> Page<'a> {
         now: UnixMs,
     ) -> Result<(), Error> {
         self.counters.tally.handovers += 1;
-        self.enqueue(self.register.handovers_of(book), book, entry, now)
+        let (queue, book) = match self.register.handovers_of(book) {
+            0 => self.register.queue_of(entry),
+            queue => (queue, book),
+        };
+        self.enqueue(queue, book, entry, now)
     }
 
     fn enqueue(

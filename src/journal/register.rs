@@ -28,6 +28,8 @@ pub(super) struct Register {
     /// Whether rows wait in queues that nobody serves: until a batch is settled that they are in, or
     /// would slip into.
     has_strays: AtomicBool,
+    /// Whether this is the process that forwards.
+    may_route_anew: bool,
 }
 
 /// The members of a batch under way in one queue: the first and the last.
@@ -68,8 +70,14 @@ impl Register {
                 }
             }
         }
-        let register = Self { routes, logs, handovers, has_strays: AtomicBool::new(false) };
-        if may_route_anew && is_whole {
+        let register = Self {
+            routes,
+            logs,
+            handovers,
+            has_strays: AtomicBool::new(false),
+            may_route_anew: may_route_anew && is_whole,
+        };
+        if register.may_route_anew {
             register.leave_strangers(&transaction)?;
             register.route_anew(&transaction)?;
         }
@@ -139,6 +147,14 @@ impl Register {
         Ok(())
     }
 
+    /// After another process has added rows: those that nobody serves are routed anew.
+    pub(super) fn take_in(&self, connection: &Connection) -> Result<(), Error> {
+        if self.may_route_anew {
+            self.route_anew(connection)?;
+        }
+        Ok(())
+    }
+
     /// After a batch has ended: routes what could not be routed before. True where rows moved.
     pub(super) fn collect_strays(
         &self,
@@ -147,7 +163,7 @@ impl Register {
     ) -> Result<bool, Error> {
         let is_served = |queue: &QueueId| *queue == 0 || self.queues().any(|known| known == *queue);
         let was_stray = self.has_strays.load(Ordering::Relaxed);
-        if !was_stray && queues.iter().all(is_served) {
+        if !self.may_route_anew || (!was_stray && queues.iter().all(is_served)) {
             return Ok(false);
         }
         self.route_anew(connection)
@@ -157,7 +173,7 @@ impl Register {
     fn route_anew(&self, connection: &Connection) -> Result<bool, Error> {
         let members = members(connection)?;
         let (mut moved, mut left) = (0, 0);
-        for queue in ids(connection, "SELECT id FROM queue")? {
+        for queue in ids(connection, "SELECT id FROM queue UNION SELECT 0")? {
             if self.queues().all(|known| known != queue) {
                 let (gone, stay) = self.empty(connection, queue, &members)?;
                 moved += gone;

@@ -164,14 +164,21 @@ impl Counters {
             self.tally.store(connection)?;
         }
         for (book, work) in &self.books {
-            let stored = before.work(*book);
-            if (work.pending, work.waiting) != (stored.pending, stored.waiting) {
+            let stored = before.books.iter().find(|(known, _)| known == book);
+            let stored = stored.map(|(_, stored)| (stored.pending, stored.waiting));
+            if stored != Some((work.pending, work.waiting)) {
                 connection
                     .prepare_cached("UPDATE book SET pending = ?2, waiting = ?3 WHERE id = ?1")?
                     .execute([book.0, work.pending.cast_signed(), work.waiting.cast_signed()])?;
             }
         }
         Ok(())
+    }
+
+    /// Nothing that is stored: whatever there is differs from it.
+    pub(super) fn unknown() -> Self {
+        let tally = Tally { next_number: u64::MAX, ..Tally::default() };
+        Self { tally, books: Vec::new() }
     }
 
     /// As loaded anew, without looking as if the boards had not changed.

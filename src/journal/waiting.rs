@@ -183,7 +183,8 @@ impl Page<'_> {
         let Some(stored) = self.stored(number)? else { return Ok(BookId(0)) };
         if !stored.wait.is_over {
             self.change_wait(number, &stored.wait.ended(), now)?;
-            self.counters.work_mut(stored.book).waiting -= 1;
+            let work = self.counters.work_mut(stored.book);
+            work.waiting = work.waiting.saturating_sub(1);
         }
         Ok(stored.book)
     }
@@ -191,6 +192,9 @@ impl Page<'_> {
     /// Gives a wait its customer's name.
     pub(super) fn name_wait(&mut self, number: u64, name: &Personal) -> Result<(), Error> {
         let Some(mut stored) = self.stored(number)? else { return Ok(()) };
+        if stored.wait.is_over {
+            return Ok(());
+        }
         stored.wait.entry.customer_name = stored.wait.entry.customer_name.or(name);
         self.write_wait(number, stored.book, &stored.wait)
     }
@@ -220,7 +224,7 @@ impl Page<'_> {
         self.waiting.remove(number, &stored.chat, &stored.customer);
         if !stored.wait.is_over {
             let work = self.counters.work_mut(stored.book);
-            work.waiting -= 1;
+            work.waiting = work.waiting.saturating_sub(1);
             work.board_changes += 1;
         }
         Ok(())

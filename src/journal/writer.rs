@@ -212,6 +212,7 @@ impl Desk {
             .query_row((), |row| row.get(0))
             .map(Some)?;
         if self.version != version {
+            self.register.take_in(&transaction)?;
             before = self.counters.reloaded(&transaction)?;
             self.guard.catch_up(&transaction)?;
             self.waiting = Waiting::load(&transaction)?;
@@ -223,6 +224,10 @@ impl Desk {
             job.run(&mut page)?;
         }
         let (after, is_to_be_purged) = (page.counters, page.is_to_be_purged);
+        if page.is_recounted {
+            // The table differs from what it was before the transaction, whatever that was.
+            before = Counters::unknown();
+        }
         after.store(&before, &transaction)?;
         transaction.commit()?;
         (self.counters, self.version) = (after, version);

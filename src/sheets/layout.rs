@@ -58,6 +58,9 @@ pub struct Layout {
     pub cells: u64,
     /// Our tabs.
     pub tabs: Vec<TabLayout>,
+    /// Tabs of ours that were not looked for: last month's log, one of another title. Each is here once
+    /// for every purpose that its columns could be of.
+    pub others: Vec<TabLayout>,
     /// Tabs that we do without, and why: a sentence each.
     pub left_out: Vec<String>,
 }
@@ -94,11 +97,18 @@ impl Layout {
         self.tabs.iter().find(|tab| tab.purpose == purpose)
     }
 
+    /// The tab of this id, as one of this purpose, whether it was looked for or not.
+    pub fn by_id(&self, purpose: Purpose, sheet_id: i32) -> Option<&TabLayout> {
+        let is_it = |tab: &&TabLayout| tab.purpose == purpose && tab.sheet_id == sheet_id;
+        self.tabs.iter().chain(&self.others).find(is_it)
+    }
+
     /// The same but for what changes with every row: sizes.
     #[must_use]
     pub fn without_sizes(&self) -> Self {
         let mut same = Self { cells: 0, ..self.clone() };
-        same.tabs.iter_mut().for_each(|tab| tab.grid = Grid::default());
+        let tabs = same.tabs.iter_mut().chain(&mut same.others);
+        tabs.for_each(|tab| tab.grid = Grid::default());
         same
     }
 }
@@ -289,6 +299,34 @@ pub fn decide(spreadsheet: &Spreadsheet, bindings: &[Binding], wanted: &WantedTa
         columns,
         prepared: Vec::new(),
     })
+}
+
+/// Tabs with columns of ours that are none of these.
+pub(super) fn others(
+    spreadsheet: &Spreadsheet,
+    bindings: &[Binding],
+    tabs: &[TabLayout],
+) -> Vec<TabLayout> {
+    let strangers = spreadsheet.sheets.iter().map(|tab| &tab.properties);
+    let strangers = strangers.filter(|tab| tabs.iter().all(|ours| ours.sheet_id != tab.sheet_id));
+    let mut others = Vec::new();
+    for tab in strangers {
+        for purpose in [Purpose::Log, Purpose::Handovers] {
+            let columns = columns_of(tab.sheet_id, purpose, bindings);
+            if !columns.is_empty() {
+                others.push(TabLayout {
+                    purpose,
+                    wanted_title: String::new(),
+                    sheet_id: tab.sheet_id,
+                    title: tab.title.clone(),
+                    grid: tab.grid_properties,
+                    columns,
+                    prepared: Vec::new(),
+                });
+            }
+        }
+    }
+    others
 }
 
 fn at(tab: &TabProperties, bound_by: Option<i32>) -> TabAt {

@@ -98,8 +98,8 @@ impl Client {
         };
         let letters = column_letters(*index);
         let column = self.values(&tab.title, &format!("{letters}:{letters}"), "COLUMNS").await?;
-        let ids: HashSet<&str> = column.iter().flatten().map(String::as_str).collect();
-        Ok(entries.iter().any(|entry| ids.contains(entry.event_id.to_string().as_str())))
+        let ids: HashSet<String> = entries.iter().map(|entry| entry.event_id.to_string()).collect();
+        Ok(column.iter().flatten().any(|text| ids.contains(text)))
     }
 
     /// The markers that may be deleted now.

@@ -6,7 +6,7 @@ use crate::sheets::client::Client;
 use crate::sheets::column::Purpose;
 use crate::sheets::layout::{
     Binder, COLUMN_KEY, Decision, Layout, Spreadsheet, TAB_KEY, TabAt, TabLayout, Wanted,
-    WantedTab, bind, decide, end_of,
+    WantedTab, bind, decide, end_of, others,
 };
 use crate::sheets::mend::Shading;
 use crate::sheets::outcome::{Survey, Trouble};
@@ -69,9 +69,14 @@ impl Client {
                 Found::Foreign(advice) => layout.left_out.push(advice),
             }
         }
-        Ok(match lacking.is_empty() {
-            true => Survey::Ready(layout),
-            false => Survey::Mend(mend::make(&lacking, shading)),
+        layout.others = others(&spreadsheet, &bindings, &layout.tabs);
+        // A log first and alone: it does not wait for what Google may say of the others.
+        let logs: Vec<&WantedTab> =
+            lacking.iter().copied().filter(|tab| tab.purpose == Purpose::Log).collect();
+        Ok(match (logs.is_empty(), lacking.is_empty()) {
+            (false, _) => Survey::Mend(mend::make(&logs, shading)),
+            (true, false) => Survey::Mend(mend::make(&lacking, shading)),
+            (true, true) => Survey::Ready(layout),
         })
     }
 

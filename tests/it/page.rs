@@ -286,7 +286,7 @@ async fn every_answer_of_the_page_is_guarded_and_calls_nobody_elsewhere() {
         }
         assert!(!policy.contains("unsafe") && !policy.contains("http"));
         assert_eq!(header("x-content-type-options"), "nosniff");
-        assert_eq!(header("referrer-policy"), "no-referrer");
+        assert_eq!(header("referrer-policy"), "same-origin");
         let text = answer.text().await.unwrap();
         for inline in ["<style", "style=\"", " onclick", "javascript:", "@import", "url("] {
             assert!(!text.contains(inline), "{path} has {inline}");

@@ -1,6 +1,7 @@
 //! What the forwarder decides, and what it does step by step.
 
 mod board;
+mod edges;
 mod stepping;
 mod tabs;
 mod waiting;
@@ -47,7 +48,7 @@ struct Bench {
     google: FakeGoogle,
     journal: Journal,
     forwarder: Forwarder,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Bench {
@@ -87,7 +88,7 @@ impl Bench {
         let (client, pace) = (Arc::new(client), Pace::new(50, Vec::new()));
         let pace = Arc::new(Mutex::new(pace));
         let made = Forwarder::new(journal.clone(), client, status, pace, options).await;
-        Self { google, journal, forwarder: made.unwrap(), _dir: dir }
+        Self { google, journal, forwarder: made.unwrap(), dir }
     }
 
     async fn hear(&self, happening: Happening, body: Value) {

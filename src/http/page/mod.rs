@@ -202,7 +202,7 @@ fn guarded(status: StatusCode) -> HttpResponseBuilder {
         .insert_header(("content-security-policy", POLICY))
         .insert_header(("x-content-type-options", "nosniff"))
         .insert_header(("x-frame-options", "DENY"))
-        .insert_header(("referrer-policy", "no-referrer"))
+        .insert_header(("referrer-policy", "same-origin"))
         .insert_header(("cross-origin-opener-policy", "same-origin"))
         .insert_header(("cross-origin-resource-policy", "same-origin"));
     response

@@ -47,7 +47,7 @@ pub(super) async fn send(request: HttpRequest, payload: Payload, door: Data<Door
     let Ok(receipt) = door.journal.accept(*event, now).await else {
         return see("/?said=full#test");
     };
-    // Where this fails the line leaves the board with the test's row: by hand.
+    // It waits for nobody. Where this fails, its line leaves the board as that of any quiet chat.
     drop(door.journal.drop_wait(receipt.event_id().number).await);
     let (number, event_id) = (receipt.event_id().number, receipt.event_id().to_string());
     *locked(&door.page.test_event) =

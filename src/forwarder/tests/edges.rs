@@ -1,0 +1,125 @@
+//! What happens rarely, and several things at once: nothing is lost, doubled or waited for in vain.
+
+use std::time::{Duration, Instant};
+
+use fake_google::{FakeGoogle, Fault};
+use serde_json::json;
+
+use crate::chat::event::{ChatEvent, Happening};
+use crate::chat::fields::Fields;
+use crate::chat::memory::Rules;
+use crate::chat::route::{Destination, Routes};
+use crate::forwarder::Next;
+use crate::forwarder::tests::{BOARD, Bench, MINUTE_MS, TAB, now, pass};
+use crate::journal::{Journal, Limits};
+
+/// Rests for as long as it takes, a few times.
+async fn steps_on(bench: &mut Bench) {
+    for _ in 0..8 {
+        if bench.steps().await == Next::Idle {
+            break;
+        }
+        pass(MINUTE_MS);
+    }
+}
+
+/// Another process on the same directory, with other settings.
+fn beside(bench: &Bench, spreadsheet: &str, title: &str) -> Journal {
+    let rules = Rules { resend_window_ms: 1_000, retention_ms: 1_000_000 };
+    let place = Destination { spreadsheet: spreadsheet.into(), title: title.into() };
+    let limits = Limits { pending_rows_max: 100, rules };
+    Journal::open_beside(bench.dir.path(), limits, Routes::new(place, Vec::new())).unwrap()
+}
+
+async fn take(journal: &Journal, chat: &str) {
+    let body = json!({ "chatId": chat, "customerPhone": "+9198" });
+    let event = ChatEvent::read(Happening::Unassigned, &Fields::of(&body).unwrap(), now());
+    drop(journal.accept(event.unwrap(), now()).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_row_of_last_month_that_is_there_is_not_written_again_for_want_of_a_marker() {
+    let mut bench = Bench::on(FakeGoogle::start(), "Log {month}").await;
+    bench.forwarder.options.time_zone = Some("Asia/Kolkata".into());
+    bench.steps().await;
+    bench.journal.note_fact("marker_fences", false).await.unwrap();
+    bench.accept("chat_0").await;
+    bench.steps().await;
+    bench.accept("chat_1").await;
+    bench.google.fail_next_write(Fault::LoseAnswer);
+    let Next::Wait(_) = bench.steps().await else { panic!("no wait") };
+    let from = jiff::Timestamp::from_millisecond(now().0).unwrap();
+    let june = "2026-05-31T18:30:00Z".parse::<jiff::Timestamp>().unwrap().duration_since(from);
+    pass(i64::try_from(june.as_millis()).unwrap());
+    bench.forwarder.held.as_mut().unwrap().doubt_is_over();
+    steps_on(&mut bench).await;
+    assert_eq!(bench.google.column("Log 2026-05", "Chat ID"), ["chat_0", "chat_1"]);
+    assert_eq!(bench.google.column("Log 2026-06", "Chat ID"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_tab_of_the_month_is_made_before_its_first_row_comes() {
+    let mut bench = Bench::on(FakeGoogle::start(), "Log {month}").await;
+    bench.steps().await;
+    let long_ago = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
+    bench.forwarder.layout.as_mut().unwrap().1 = long_ago;
+    bench.forwarder.idle().await;
+    bench.steps().await;
+    assert!(
+        bench.google.tabs().iter().any(|tab| tab == "Log 2026-05"),
+        "{:?}",
+        bench.google.tabs()
+    );
+    assert!(bench.forwarder.layout.is_some());
+}
+
+#[tokio::test]
+async fn the_first_row_does_not_wait_for_a_board_that_google_refuses() {
+    let google = FakeGoogle::start();
+    google.refuse_writes_with("addProtectedRange");
+    let mut bench = Bench::on(google, TAB).await;
+    bench.accept("chat_1").await;
+    steps_on(&mut bench).await;
+    assert_eq!(bench.google.column(TAB, "Chat ID"), ["chat_1"]);
+    assert!(bench.forwarder.status.warning("default").is_some(), "nobody is told");
+}
+
+#[tokio::test]
+async fn a_board_that_is_refused_again_and_again_parks_nothing() {
+    let mut bench = Bench::new().await;
+    bench.steps().await;
+    bench.google.staff().delete_tab(BOARD);
+    bench.google.refuse_writes_with("addProtectedRange");
+    bench.look_again();
+    steps_on(&mut bench).await;
+    for _ in 0..3 {
+        // A minute later it is tried again.
+        bench.forwarder.does_without_until = Some(Instant::now());
+        bench.look_again();
+        bench.accept("chat").await;
+        let next = bench.steps().await;
+        assert_eq!(bench.forwarder.status.sheet().word(), "delivering", "{next:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_another_process_put_elsewhere_is_taken_in_and_written() {
+    let mut bench = Bench::new().await;
+    let spreadsheet = bench.google.spreadsheet_id();
+    take(&beside(&bench, &spreadsheet, "Another title"), "chat_x").await;
+    bench.journal.refresh().await.unwrap();
+    steps_on(&mut bench).await;
+    assert_eq!(bench.google.column(TAB, "Chat ID"), ["chat_x"]);
+    assert_eq!(bench.journal.tally().pending(), 0);
+}
+
+#[tokio::test]
+async fn a_handover_of_someone_another_process_took_in_is_written_too() {
+    let mut bench = Bench::new().await;
+    take(&beside(&bench, "elsewhere", TAB), "chat_x").await;
+    bench.journal.refresh().await.unwrap();
+    bench.assign("chat_x").await;
+    steps_on(&mut bench).await;
+    assert_eq!(bench.journal.tally().handovers_pending(), 0);
+    assert_eq!(bench.google.row_count("Handovers"), 2);
+}
