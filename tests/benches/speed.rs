@@ -6,7 +6,8 @@
 //! CPU time and memory are its own too. The load comes from wrk, found on the PATH
 //! (`apt-get install wrk`).
 //!
-//! `cargo bench -- backlog` measures a million rows that wait instead.
+//! `cargo bench -- 64` measures at 64 connections only; `cargo bench -- backlog` a million rows that wait
+//! instead.
 //!
 //! `BENCH_SECONDS` (default 4) is the length of a run, `BENCH_ROUNDS` (default 3) how often each is run.
 
@@ -59,7 +60,8 @@ fn main() {
     println!(
         "{rounds} rounds of {seconds} s each, interleaved; medians, in brackets least and most\n"
     );
-    for connections in CONNECTIONS {
+    let asked: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    for connections in if asked.is_empty() { CONNECTIONS.to_vec() } else { asked } {
         let mut runs: Vec<Vec<Figures>> = vec![Vec::new(); CASES.len()];
         for _ in 0..rounds {
             for (index, (_, kind, load, latency_ms)) in CASES.iter().enumerate() {
