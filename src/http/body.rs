@@ -1,10 +1,13 @@
 //! Bytes to JSON: whatever dress the sender chose, within bounds of size and time.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
+use actix_web::body::{BodyStream, MessageBody};
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::web::{Bytes, Payload};
+use actix_web::web::{Bytes, BytesMut, Payload};
 use serde_json::{Map, Value};
 
 use crate::http::secret::Verified;
@@ -49,11 +52,21 @@ pub(super) async fn read(
     tokio::time::timeout(BODY_TIME_MAX, collect(payload)).await.unwrap_or(Err(Fault::TooSlow))
 }
 
+/// Nearly every body comes in one piece, which is passed on as it is.
 async fn collect(payload: Payload) -> Result<Bytes, Fault> {
-    match payload.to_bytes_limited(BODY_BYTES_MAX).await {
-        Ok(whole) => whole.map_err(|_| Fault::Cut),
-        Err(_) => Err(Fault::TooLarge),
+    let mut pieces = pin!(BodyStream::new(payload.into_inner()));
+    let (mut first, mut others) = (Bytes::new(), BytesMut::new());
+    while let Some(piece) = poll_fn(|context| pieces.as_mut().poll_next(context)).await {
+        let piece = piece.map_err(|_| Fault::Cut)?;
+        if first.len() + others.len() + piece.len() > BODY_BYTES_MAX {
+            return Err(Fault::TooLarge);
+        }
+        match first.is_empty() {
+            true => first = piece,
+            false => others.extend_from_slice(&piece),
+        }
     }
+    if others.is_empty() { Ok(first) } else { Ok([first, others.freeze()].concat().into()) }
 }
 
 /// Reads JSON whatever the content type says, else the form that it says.
