@@ -41,7 +41,9 @@ impl Secrets {
         // The router leaves some characters of an address encoded; a secret may contain them.
         let decoded = percent_decode_str(presented).decode_utf8_lossy();
         let unslashed = presented.strip_suffix('/').unwrap_or(presented);
-        let readings = [presented, &*decoded, unslashed].map(fingerprint);
+        let others = [&*decoded, unslashed].into_iter().filter(|other| *other != presented);
+        let readings: Vec<[u8; 32]> =
+            [presented].into_iter().chain(others).map(fingerprint).collect();
         self.hold_any(&readings).then_some(Verified(()))
     }
 
