@@ -15,7 +15,12 @@ const ENVELOPES: [&str; 2] = ["data", "payload"];
 
 /// The fields of one body.
 #[derive(Clone)]
-pub struct Fields<'a>(Cow<'a, Map<String, Value>>);
+pub struct Fields<'a> {
+    fields: Cow<'a, Map<String, Value>>,
+    /// A bit for each name's length and beginning: dozens of names are asked for, a few are there.
+    shapes: u64,
+    is_nested: bool,
+}
 
 impl<'a> Fields<'a> {
     /// Finds the object that carries the event; `None` where there is none.
@@ -24,33 +29,37 @@ impl<'a> Fields<'a> {
     /// object says besides (such as an event's name) stays readable.
     pub fn of(body: &'a Value) -> Option<Self> {
         let Value::Object(outer) = only_element(body) else { return None };
-        if IDENTIFYING.iter().any(|key| !read(outer.get(*key)).is_blank()) {
-            return Some(Self(Cow::Borrowed(outer)));
+        if IDENTIFYING.iter().filter_map(|key| outer.get(*key)).any(|value| !read(value).is_blank())
+        {
+            return Some(Self::new(Cow::Borrowed(outer)));
         }
         let opened = ENVELOPES.iter().find_map(|key| Some((*key, opened(outer.get(*key)?)?)));
-        let Some((envelope, inner)) = opened else { return Some(Self(Cow::Borrowed(outer))) };
+        let Some((envelope, inner)) = opened else { return Some(Self::new(Cow::Borrowed(outer))) };
         let mut fields = outer.clone();
         fields.remove(envelope);
         fields.extend(inner);
-        Some(Self(Cow::Owned(fields)))
+        Some(Self::new(Cow::Owned(fields)))
+    }
+
+    fn new(fields: Cow<'a, Map<String, Value>>) -> Self {
+        let shapes = fields.keys().fold(0, |shapes, name| shapes | shape(name));
+        let is_nested = fields.values().any(Value::is_object);
+        Self { fields, shapes, is_nested }
     }
 
     /// The first non-blank of these fields; a dot steps into an object (`contact.name`).
     pub fn text(&self, names: &[&str]) -> Personal {
-        names
-            .iter()
-            .map(|name| read(self.value(name)))
-            .find(|text| !text.is_blank())
-            .unwrap_or_default()
+        let told = names.iter().filter_map(|name| self.value(name));
+        told.map(read).find(|text| !text.is_blank()).unwrap_or_default()
     }
 
     /// Whether any of these fields says something: text, a number, `true`, or anything nested.
     pub fn has(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| match self.value(name) {
-            None | Some(Value::Null | Value::Bool(false)) => false,
-            Some(Value::Array(items)) => !items.is_empty(),
-            Some(Value::Object(fields)) => !fields.is_empty(),
-            Some(Value::Bool(true)) => true,
+        names.iter().filter_map(|name| self.value(name)).any(|value| match value {
+            Value::Null | Value::Bool(false) => false,
+            Value::Array(items) => !items.is_empty(),
+            Value::Object(fields) => !fields.is_empty(),
+            Value::Bool(true) => true,
             scalar => !read(scalar).is_blank(),
         })
     }
@@ -58,25 +67,38 @@ impl<'a> Fields<'a> {
     /// The same fields always give the same bytes, whatever their order or spacing was.
     pub fn canonical(&self) -> Vec<u8> {
         // A map of JSON values always serialises.
-        serde_json::to_vec(&*self.0).unwrap_or_default()
+        serde_json::to_vec(&*self.fields).unwrap_or_default()
     }
 
     fn value(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).or_else(|| {
-            let (outer, inner) = name.split_once('.')?;
-            self.0.get(outer)?.get(inner)
-        })
+        match self.field(name) {
+            None if self.is_nested => {
+                let (outer, inner) = name.split_once('.')?;
+                self.field(outer)?.get(inner)
+            }
+            found => found,
+        }
+    }
+
+    fn field(&self, name: &str) -> Option<&Value> {
+        if self.shapes & shape(name) == 0 { None } else { self.fields.get(name) }
     }
 }
 
 impl std::fmt::Debug for Fields<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Fields({})", self.0.len())
+        write!(f, "Fields({})", self.fields.len())
     }
 }
 
 /// What identifies a chat, the surest first.
 pub(super) const IDENTIFYING: [&str; 3] = ["chatId", "dtCustomerId", "customerPhone"];
+
+/// One of 64 bits.
+fn shape(name: &str) -> u64 {
+    let first = name.bytes().next().unwrap_or_default();
+    1 << ((name.len() * 11 + usize::from(first)) % 64)
+}
 
 fn only_element(body: &Value) -> &Value {
     match body {
@@ -96,11 +118,11 @@ fn opened(envelope: &Value) -> Option<Map<String, Value>> {
     }
 }
 
-fn read(value: Option<&Value>) -> Personal {
+fn read(value: &Value) -> Personal {
     match value {
-        Some(Value::String(text)) => Personal::new(text),
+        Value::String(text) => Personal::new(text),
         // A number beyond 64 bits has lost digits in JSON already; what is left is still shown whole.
-        Some(Value::Number(number)) => match number.as_f64() {
+        Value::Number(number) => match number.as_f64() {
             Some(float) if !number.is_i64() && !number.is_u64() => {
                 Personal::new(&format!("{float}"))
             }

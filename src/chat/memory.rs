@@ -25,7 +25,9 @@
 //! - What the event says itself always wins over what we remember.
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
+use crate::chat::digest::Digest;
 use crate::chat::entry::{Entry, EventId};
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::text::Personal;
@@ -49,10 +51,10 @@ pub struct Rules {
 }
 
 /// One event as it is remembered, to recognise its resend.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// Keyed hash of the body.
-    pub digest: String,
+    pub digest: Digest,
     /// The event's number.
     pub number: u64,
     /// When it was received.
@@ -60,21 +62,28 @@ pub struct Told {
 }
 
 /// What we know of one chat.
+// Stored by the hundred thousand and rewritten at random: short names save the disk a third of it. The
+// long ones are those of earlier versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChatMemory {
+    #[serde(rename = "a", alias = "agent")]
     agent: Option<Agent>,
-    #[serde(skip_serializing_if = "Personal::is_blank")]
+    #[serde(rename = "c", alias = "customer_phone", skip_serializing_if = "Personal::is_blank")]
     customer_phone: Personal,
-    #[serde(skip_serializing_if = "Personal::is_blank")]
+    #[serde(rename = "w", alias = "waba_number", skip_serializing_if = "Personal::is_blank")]
     waba_number: Personal,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Agent {
+    #[serde(rename = "n", alias = "name")]
     name: Personal,
+    #[serde(rename = "p", alias = "phone")]
     phone: Personal,
+    #[serde(rename = "i", alias = "number")]
     number: u64,
+    #[serde(rename = "t", alias = "at")]
     at: UnixMs,
 }
 
@@ -82,17 +91,24 @@ struct Agent {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CustomerMemory {
+    #[serde(rename = "n", alias = "name")]
     name: Personal,
+    #[serde(rename = "p", alias = "phone")]
     phone: Personal,
+    #[serde(rename = "l", alias = "lines")]
     lines: Vec<Line>,
 }
 
 /// The customer's conversation on one of the clinic's numbers: when it was last heard of.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Line {
-    waba_digits: String,
+    #[serde(rename = "w", alias = "waba_digits")]
+    waba_digits: SmolStr,
+    #[serde(rename = "h", alias = "heard")]
     heard: u64,
+    #[serde(rename = "t", alias = "heard_at")]
     heard_at: UnixMs,
+    #[serde(rename = "c", alias = "closed")]
     closed: u64,
 }
 
@@ -154,7 +170,7 @@ pub struct News {
 /// Decides what an event is and what becomes of it. `id` is the one it gets if it is new.
 pub fn judge(
     event: &ChatEvent,
-    digest: &str,
+    digest: Digest,
     known: &Known,
     id: &EventId,
     now: UnixMs,
@@ -165,7 +181,7 @@ pub fn judge(
     }
     let mut news = News::default();
     if event.identity.is_its_own {
-        let told = Told { digest: digest.to_owned(), number: id.number, at: now };
+        let told = Told { digest, number: id.number, at: now };
         news.same_body = Some(told);
     }
     match event.happening {
@@ -219,7 +235,7 @@ fn ended(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs) -> Vec<(u6
 
 fn resend_of(
     event: &ChatEvent,
-    digest: &str,
+    digest: Digest,
     known: &Known,
     now: UnixMs,
     rules: Rules,

@@ -6,6 +6,7 @@
 
 pub mod text;
 pub mod time;
+pub mod digest;
 pub mod fields;
 pub mod event;
 pub mod recognise;

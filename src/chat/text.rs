@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// Longest text kept of any one field, in characters.
 ///
@@ -16,7 +17,7 @@ pub const FIELD_CHARS_MAX: usize = 1_000;
 /// A name, a number or an id of a person or a chat. Blank means: we do not know.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Personal(String);
+pub struct Personal(SmolStr);
 
 impl Personal {
     /// Trims, removes control characters and bounds the length; the word `null` is blank.
@@ -24,15 +25,15 @@ impl Personal {
         let trimmed = text.trim();
         // Nearly every text is clean and short already.
         if trimmed.len() <= FIELD_CHARS_MAX && !trimmed.chars().any(is_refused) {
-            return Self(if trimmed == "null" { String::new() } else { trimmed.to_owned() });
+            return Self::of(trimmed);
         }
         let visible: String = text.chars().filter(|c| !is_refused(*c)).collect();
-        let trimmed = visible.trim();
-        if trimmed == "null" {
-            return Self::default();
-        }
-        let bounded: String = trimmed.chars().take(FIELD_CHARS_MAX).collect();
-        Self(bounded.trim_end().to_owned())
+        let bounded: String = visible.trim().chars().take(FIELD_CHARS_MAX).collect();
+        Self::of(bounded.trim_end())
+    }
+
+    fn of(clean: &str) -> Self {
+        Self(if clean == "null" { SmolStr::default() } else { SmolStr::new(clean) })
     }
 
     /// Whether nothing is known.
@@ -52,7 +53,7 @@ impl Personal {
     }
 
     /// Only the ASCII digits: what makes two spellings of a phone number the same number.
-    pub fn digits(&self) -> String {
+    pub fn digits(&self) -> SmolStr {
         self.0.chars().filter(char::is_ascii_digit).collect()
     }
 }

@@ -47,6 +47,9 @@ impl UnixMs {
 /// Blank, unreadable, before 2015 or more than a day after `now` gives `None`. So does a time
 /// without an offset: it could be any zone's, and a wrong time is worse than the time of receipt.
 pub fn parse(text: &str, now: UnixMs) -> Option<UnixMs> {
+    if text.is_empty() {
+        return None;
+    }
     let moment = match text.parse::<f64>() {
         Ok(number) if number.abs() < MILLISECONDS_FROM => number * 1_000.0,
         Ok(number) => number,

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::chat::digest::Digest;
 use crate::chat::entry::EventId;
-use crate::chat::event::{ChatEvent, Happening};
+use crate::chat::event::{ChatEvent, Happening, Keys};
 use crate::chat::memory::{Judgement, Known, News, judge};
 use crate::chat::time::UnixMs;
-use crate::journal::digest::Digest;
+use crate::chat::waiting::Wait;
 use crate::journal::page::Page;
 use crate::journal::receipt::{Receipt, Refusal, Standing};
+use crate::journal::waiting::Place;
 use crate::journal::{Error, Journal, Limits};
 
 impl Journal {
@@ -25,22 +27,19 @@ impl Journal {
     /// Keeps an event, and in the same commit lets go of the unrecognised body that it was.
     pub(super) async fn accept_instead(
         &self,
-        event: ChatEvent,
+        mut event: ChatEvent,
         kept: Option<i64>,
         now: UnixMs,
     ) -> Result<Receipt, Refusal> {
         let inner = &self.0;
         let names = Arc::clone(&inner.names);
         let (tag, limits) = (Arc::clone(&inner.tag), inner.limits);
-        let body = self.digest(&[b"body", &event.identity.canonical]);
-        let keys = event.keys();
-        let chat: Vec<Digest> = keys.chat.iter().map(|name| self.digest_of(name)).collect();
-        let customer: Vec<Digest> = keys.customer.iter().map(|name| self.digest_of(name)).collect();
+        let body = self.digest(&[b"body", &std::mem::take(&mut event.identity.canonical)]);
+        let lookup = Lookup::new(body, &event.keys(), |name| self.digest_of(name));
         let work = move |page: &mut Page<'_>| {
-            let lookup = Lookup { body, chat, customer };
             let (kept_as, is_unnamed) = accept(page, &event, &lookup, &tag, now, limits)?;
             if let (Some((number, _)), true) = (kept_as, is_unnamed) {
-                names.ask(number, &event, &lookup.customer, now);
+                names.ask(number, &event, lookup.customer(), now);
             }
             if let (Some(id), Some(_)) = (kept, kept_as) {
                 page.drop_unrecognised(id)?;
@@ -53,17 +52,39 @@ impl Journal {
     }
 }
 
-/// Under what an event's past is found.
+/// Names that an event is found by: its chat's and two of its customer's.
+const NAMES_MAX: usize = 3;
+
+/// Under what an event's past is found. In one piece: it is made by one thread and dropped by another.
 struct Lookup {
     body: Digest,
-    chat: Vec<Digest>,
-    customer: Vec<Digest>,
+    names: [Digest; NAMES_MAX],
+    chats: usize,
+    names_used: usize,
 }
 
 impl Lookup {
+    fn new(body: Digest, keys: &Keys, digest_of: impl Fn(&str) -> Digest) -> Self {
+        let chats = usize::from(keys.chat.is_some());
+        let mut lookup = Self { body, names: [body; NAMES_MAX], chats, names_used: 0 };
+        for (digest, name) in lookup.names.iter_mut().zip(keys.chat.iter().chain(&keys.customer)) {
+            *digest = digest_of(name);
+            lookup.names_used += 1;
+        }
+        lookup
+    }
+
+    fn chat(&self) -> &[Digest] {
+        &self.names[..self.chats]
+    }
+
+    fn customer(&self) -> &[Digest] {
+        &self.names[self.chats..self.names_used]
+    }
+
     /// As what it was heard of: the chat, or where none is named the customer.
     fn heard_as(&self) -> Option<&Digest> {
-        self.chat.first().or(self.customer.first())
+        self.names[..self.names_used].first()
     }
 }
 
@@ -77,25 +98,29 @@ fn accept(
     now: UnixMs,
     limits: Limits,
 ) -> Result<(Option<(u64, Standing)>, bool), Error> {
+    let (chat, chat_home) = page.recall(lookup.chat())?;
+    let (customer, customer_home) = page.recall(lookup.customer())?;
+    let (same_body, body_home) = match event.identity.is_its_own {
+        true => page.recall(&[lookup.body])?,
+        false => Default::default(),
+    };
+    let (places, waits) = match event.happening {
+        Happening::Unassigned | Happening::Assigned => page.waits_of_chat(lookup.chat())?,
+        Happening::Closed => page.waits_of_customer(lookup.customer())?,
+        Happening::Opened => Default::default(),
+    };
     let known = Known {
-        chat: page.recall(&lookup.chat)?,
-        customer: page.recall(&lookup.customer)?,
+        chat,
+        customer,
         last: match lookup.heard_as() {
             Some(chat) => page.last_of(chat)?,
             None => None,
         },
-        same_body: match event.identity.is_its_own {
-            true => page.recall(&[lookup.body])?,
-            false => None,
-        },
-        waits: match event.happening {
-            Happening::Unassigned | Happening::Assigned => page.wait_of(&lookup.chat)?,
-            Happening::Closed => page.waits_of(&lookup.customer)?,
-            Happening::Opened => Vec::new(),
-        },
+        same_body,
+        waits,
     };
     let id = EventId { tag: Arc::clone(tag), number: page.tally().next_number };
-    let news = match judge(event, &lookup.body.to_string(), &known, &id, now, limits.rules) {
+    let news = match judge(event, lookup.body, &known, &id, now, limits.rules) {
         Judgement::Resend(number) => {
             page.tally().duplicate += 1;
             return Ok((Some((number, Standing::Duplicate)), false));
@@ -116,19 +141,19 @@ fn accept(
         page.tally().remembered += 1;
     }
     if let Some(chat) = &news.chat {
-        page.remember(&lookup.chat, chat, now)?;
+        page.remember(lookup.chat(), chat_home, chat, now)?;
     }
     if let Some(customer) = &news.customer {
-        page.remember(&lookup.customer, customer, now)?;
+        page.remember(lookup.customer(), customer_home, customer, now)?;
     }
     if let Some(told) = &news.same_body {
-        page.remember(&[lookup.body], told, now)?;
+        page.remember(&[lookup.body], body_home, told, now)?;
     }
     if let Some(chat) = lookup.heard_as() {
         let window_ms = limits.rules.resend_window_ms;
         page.note_last(id.number, chat, &lookup.body, now, window_ms)?;
     }
-    note_waits(page, &news, &known, lookup, id.number, now)?;
+    note_waits(page, &news, (&places, &known.waits), lookup, id.number, now)?;
     if event.happening == Happening::Assigned {
         page.tally().assigned_at = now.0.max(1);
     }
@@ -141,18 +166,21 @@ fn accept(
 fn note_waits(
     page: &mut Page<'_>,
     news: &News,
-    known: &Known,
+    (places, waits): (&[Place], &[(u64, Wait)]),
     lookup: &Lookup,
     number: u64,
     now: UnixMs,
 ) -> Result<(), Error> {
-    if let (Some(wait), Some(chat)) = (&news.wait, lookup.chat.first()) {
-        let keys = (chat, lookup.customer.as_slice());
-        page.put_wait(number, known.waits.first(), keys, wait, now)?;
+    if let (Some(wait), Some(chat)) = (&news.wait, lookup.chat().first()) {
+        let before = places.first().zip(waits.first()).map(|(place, (_, wait))| (place, wait));
+        page.put_wait(number, before, (chat, lookup.customer()), wait, now)?;
     }
     for (began, handover) in &news.ended {
-        let book = page.end_wait(*began, now)?;
-        page.add_handover(book, handover, now)?;
+        let known = places.iter().zip(waits).find(|(_, (number, _))| number == began);
+        if let Some((place, (_, wait))) = known {
+            page.end_wait(place, wait, now)?;
+            page.add_handover(place.book, handover, now)?;
+        }
     }
     Ok(())
 }

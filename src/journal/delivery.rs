@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::chat::entry::Entry;
 use crate::chat::time::UnixMs;
 use crate::journal::batch::{Batch, Draft, Unsettled};
-use crate::journal::digest::Digest;
+use crate::journal::digest::digest;
 use crate::journal::outbox::Sealed;
 use crate::journal::page::Page;
 use crate::journal::reader::Reader;
@@ -86,7 +86,7 @@ impl Journal {
             let board = look.map(|look| page.board(&look, now)).transpose()?;
             let picture = serde_json::to_vec(&board)?;
             let parts = [b"batch", plan.as_bytes(), &members, &picture];
-            let mut digest = Digest::of(&key, &parts).to_string();
+            let mut digest = digest(&key, &parts).to_string();
             digest.truncate(16);
             // 31 bits, and positive, for 147 million batches of one base.
             let marker_id = i32::try_from(base + number.cast_signed()).unwrap_or(i32::MAX);

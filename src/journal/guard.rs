@@ -9,10 +9,11 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::chat::digest::Digest;
 use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
 use crate::journal::Error;
-use crate::journal::digest::Digest;
+use crate::journal::statements::Prepared;
 use crate::journal::tally::count;
 
 /// Most events looked back on, whatever the window: the map stays below 18 MB.
@@ -25,7 +26,7 @@ const FORGET_AFTER_MS: i64 = 5_000;
 
 /// Hashes what is a keyed hash already.
 #[derive(Default)]
-struct AsItIs(u64);
+pub(super) struct AsItIs(u64);
 
 impl Hasher for AsItIs {
     fn finish(&self) -> u64 {
@@ -73,32 +74,28 @@ impl Guard {
     /// The last event of this chat, if it was heard of lately.
     pub(super) fn last(
         &self,
-        connection: &Connection,
+        last_of: &mut Prepared<'_>,
         chat: &Digest,
     ) -> Result<Option<Told>, Error> {
         let Some(number) = self.last.get(&chat.half()) else { return Ok(None) };
-        let sql = "SELECT body, at FROM recent WHERE number = ?1 AND chat = ?2";
         let told = |row: &Row<'_>| {
-            let (digest, at) = (digest(row, 0)?.to_string(), UnixMs(row.get(1)?));
+            let (digest, at) = (digest(row, 0)?, UnixMs(row.get(1)?));
             Ok(Told { digest, number: *number, at })
         };
-        let mut statement = connection.prepare_cached(sql)?;
         let key = params![number.cast_signed(), chat.as_bytes()];
-        Ok(statement.query_row(key, told).optional()?)
+        Ok(last_of.get()?.query_row(key, told).optional()?)
     }
 
     /// Notes an event as its chat's last.
     pub(super) fn note(
         &mut self,
-        connection: &Connection,
+        note_last: &mut Prepared<'_>,
         number: u64,
-        chat: &Digest,
-        body: &Digest,
+        (chat, body): (&Digest, &Digest),
         now: UnixMs,
     ) -> Result<(), Error> {
-        connection
-            .prepare_cached("INSERT INTO recent (number, chat, body, at) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![number.cast_signed(), chat.as_bytes(), body.as_bytes(), now.0])?;
+        let values = params![number.cast_signed(), chat.as_bytes(), body.as_bytes(), now.0];
+        note_last.get()?.execute(values)?;
         self.added.push((chat.half(), self.last.insert(chat.half(), number)));
         self.newest = number;
         self.oldest.get_or_insert((number, now));

@@ -27,6 +27,7 @@ pub mod export;
 mod forget;
 mod guard;
 mod kept;
+mod memory;
 mod names;
 mod outbox;
 mod page;
@@ -35,6 +36,7 @@ mod receipt;
 mod register;
 mod reserve;
 mod set_aside;
+mod statements;
 mod tally;
 mod upkeep;
 mod waiting;
@@ -61,12 +63,12 @@ pub use crate::journal::set_aside::{Retried, SetAside, Whereabouts};
 pub use crate::journal::tally::{BookId, Counters, Tally, Work};
 pub use crate::journal::waiting::Look;
 
+use crate::chat::digest::Digest;
 use crate::chat::entry::EventId;
 use crate::chat::memory::Rules;
 use crate::chat::route::Routes;
 use crate::chat::time::UnixMs;
 use crate::journal::database::Hold;
-use crate::journal::digest::Digest;
 use crate::journal::names::Names;
 use crate::journal::reader::Reader;
 use crate::journal::register::Register;
@@ -294,7 +296,7 @@ impl Journal {
     }
 
     fn digest(&self, parts: &[&[u8]]) -> Digest {
-        Digest::of(&self.0.hash_key, parts)
+        digest::digest(&self.0.hash_key, parts)
     }
 
     fn digest_of(&self, name: &str) -> Digest {

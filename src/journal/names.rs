@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
+use crate::chat::digest::Digest;
 use crate::chat::event::ChatEvent;
 use crate::chat::memory::CustomerMemory;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
-use crate::journal::digest::Digest;
 use crate::journal::page::Page;
 use crate::journal::{Error, Journal};
 
@@ -98,8 +98,8 @@ impl Journal {
                 let work = move |page: &mut Page<'_>| {
                     page.name_entry(number, &name)?;
                     page.name_wait(number, &name)?;
-                    let known: CustomerMemory = page.recall(&unnamed.keys)?;
-                    page.remember(&unnamed.keys, &known.named(&name), now)
+                    let (known, home) = page.recall::<CustomerMemory>(&unnamed.keys)?;
+                    page.remember(&unnamed.keys, home, &known.named(&name), now)
                 };
                 self.0.writer.commit(work).await
             }

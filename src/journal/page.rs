@@ -1,18 +1,22 @@
 //! One transaction of the writer, in domain words: what changes on the way in.
 //!
-//! The way out is in `outbox`, who waits in `waiting`, what concerns the rows set aside in `set_aside`.
+//! The way out is in `outbox`, what is remembered in `memory`, who waits in `waiting`, what concerns the
+//! rows set aside in `set_aside`.
+
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
+use crate::chat::digest::Digest;
 use crate::chat::entry::Entry;
 use crate::chat::memory::Told;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
-use crate::journal::digest::Digest;
 use crate::journal::guard::Guard;
+use crate::journal::memory::Aliases;
 use crate::journal::register::{QueueId, Register};
+use crate::journal::statements::Statements;
 use crate::journal::tally::{BookId, Counters, Tally};
 use crate::journal::waiting::Waiting;
 use crate::journal::{Error, database};
@@ -23,39 +27,32 @@ pub(super) const UNRECOGNISED_MAX: i64 = 1_000;
 /// What is left of a row set aside when its patient is forgotten.
 pub(super) const BLANK: &[u8] = br#"{"t":0}"#;
 
-/// How long a pointer in the memory is left as it is before it is dated anew; the retention is at least
-/// a day.
-const POINTER_FRESH_MS: i64 = 12 * 3_600_000;
-
-/// What stands under a key of the memory.
-#[derive(PartialEq, Eq)]
-enum Record {
-    Json(Vec<u8>),
-    /// What stands under that key: a customer is known by id and by phone number.
-    SameAs(Digest),
+/// What the writer has in memory instead of indexes over random keys, which would cost it most of its
+/// speed.
+#[derive(Default)]
+pub(super) struct Indexes {
+    pub(super) guard: Guard,
+    pub(super) waiting: Waiting,
+    pub(super) aliases: Aliases,
 }
 
-impl Record {
-    /// JSON never begins with a zero byte; a pointer does.
-    fn of(bytes: Vec<u8>) -> Self {
-        match <[u8; 16]>::try_from(bytes.strip_prefix(&[0]).unwrap_or_default()) {
-            Ok(digest) => Self::SameAs(Digest::from_bytes(digest)),
-            Err(_) => Self::Json(bytes),
-        }
-    }
-
-    fn same_as(key: &Digest) -> Vec<u8> {
-        [&[0], key.as_bytes()].concat()
+impl Indexes {
+    /// Reads what another process may have changed.
+    pub(super) fn catch_up(&mut self, connection: &Connection) -> Result<(), Error> {
+        self.guard.catch_up(connection)?;
+        self.waiting = Waiting::load(connection)?;
+        self.aliases = Aliases::default();
+        Ok(())
     }
 }
 
-/// The transaction under way and the counters as they will be after it.
-pub(super) struct Page<'a> {
-    pub(super) connection: &'a Connection,
+/// What is written on in a transaction, and the counters as they will be after it.
+pub(super) struct Page<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) statements: Statements<'c>,
     pub(super) counters: Counters,
-    pub(super) register: &'a Register,
-    guard: &'a mut Guard,
-    pub(super) waiting: &'a mut Waiting,
+    pub(super) register: Arc<Register>,
+    pub(super) indexes: Indexes,
     /// Whether the disk has room for more events.
     pub(super) has_room: bool,
     /// Whether the log behind the database is to be emptied after the commit.
@@ -73,25 +70,25 @@ pub(super) enum Table {
     Waiting,
 }
 
-impl<'a> Page<'a> {
-    pub(super) fn new(
-        connection: &'a Connection,
-        counters: Counters,
-        register: &'a Register,
-        (guard, waiting): (&'a mut Guard, &'a mut Waiting),
-        has_room: bool,
-    ) -> Self {
-        let (is_to_be_purged, is_recounted) = (false, false);
+impl<'c> Page<'c> {
+    pub(super) fn new(connection: &'c Connection, register: Arc<Register>) -> Self {
         Self {
             connection,
-            counters,
+            statements: Statements::new(connection),
+            counters: Counters::default(),
             register,
-            guard,
-            waiting,
-            has_room,
-            is_to_be_purged,
-            is_recounted,
+            indexes: Indexes::default(),
+            has_room: false,
+            is_to_be_purged: false,
+            is_recounted: false,
         }
+    }
+
+    /// A new transaction, with the counters as they are before it.
+    pub(super) fn turn(&mut self, counters: Counters, has_room: bool) {
+        self.counters = counters;
+        self.has_room = has_room;
+        (self.is_to_be_purged, self.is_recounted) = (false, false);
     }
 
     /// The counters of the whole journal.
@@ -100,8 +97,8 @@ impl<'a> Page<'a> {
     }
 
     /// The last event of this chat, if it was heard of within the window.
-    pub(super) fn last_of(&self, chat: &Digest) -> Result<Option<Told>, Error> {
-        self.guard.last(self.connection, chat)
+    pub(super) fn last_of(&mut self, chat: &Digest) -> Result<Option<Told>, Error> {
+        self.indexes.guard.last(&mut self.statements.last_of, chat)
     }
 
     /// Notes an event as its chat's last, and forgets some that are out of the window.
@@ -113,71 +110,8 @@ impl<'a> Page<'a> {
         now: UnixMs,
         window_ms: i64,
     ) -> Result<(), Error> {
-        self.guard.note(self.connection, number, chat, body, now)?;
-        self.guard.forget(self.connection, now.plus_ms(-window_ms))
-    }
-
-    /// What is remembered under the first of these keys that knows anything, else nothing known.
-    /// A record that this version cannot read counts as nothing known.
-    pub(super) fn recall<T: DeserializeOwned + Default>(
-        &self,
-        keys: &[Digest],
-    ) -> Result<T, Error> {
-        for key in keys {
-            let record = match self.record(key)? {
-                Some((Record::SameAs(other), _)) => self.record(&other)?,
-                found => found,
-            };
-            if let Some((Record::Json(record), _)) = record {
-                return Ok(serde_json::from_slice(&record).unwrap_or_default());
-            }
-        }
-        Ok(T::default())
-    }
-
-    /// Remembers something under the first of these keys; the others only point there, so that what
-    /// changes often is written once.
-    pub(super) fn remember<T: Serialize>(
-        &self,
-        keys: &[Digest],
-        record: &T,
-        now: UnixMs,
-    ) -> Result<(), Error> {
-        let Some((first, others)) = keys.split_first() else { return Ok(()) };
-        // Whoever is known by one key only may be known by a better one already.
-        let first = match self.record(first)? {
-            Some((Record::SameAs(other), _)) if others.is_empty() => other,
-            _ => *first,
-        };
-        self.put_record(&first, &serde_json::to_vec(record)?, now)?;
-        for key in others {
-            let points_there = self.record(key)?.is_some_and(|(record, seen_at)| {
-                record == Record::SameAs(first) && now.since_ms(seen_at) < POINTER_FRESH_MS
-            });
-            if !points_there {
-                self.put_record(key, &Record::same_as(&first), now)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn record(&self, key: &Digest) -> Result<Option<(Record, UnixMs)>, Error> {
-        let found = self
-            .connection
-            .prepare_cached("SELECT record, seen_at FROM memory WHERE key = ?1")?
-            .query_row([key.as_bytes()], |row| Ok((Record::of(row.get(0)?), UnixMs(row.get(1)?))))
-            .optional()?;
-        Ok(found)
-    }
-
-    fn put_record(&self, key: &Digest, record: &[u8], now: UnixMs) -> Result<(), Error> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO memory (key, seen_at, record) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (key) DO UPDATE SET seen_at = ?2, record = ?3",
-            )?
-            .execute(params![key.as_bytes(), now.0, record])?;
-        Ok(())
+        self.indexes.guard.note(&mut self.statements.note_last, number, (chat, body), now)?;
+        self.indexes.guard.forget(self.connection, now.plus_ms(-window_ms))
     }
 
     /// Adds a row of the log to the queue of its clinic's number.
@@ -210,14 +144,8 @@ impl<'a> Page<'a> {
         entry: &Entry,
         now: UnixMs,
     ) -> Result<(), Error> {
-        let sql = "INSERT INTO entry (queue, number, received_at, payload) VALUES (?1, ?2, ?3, ?4)";
         let number = entry.event_id.number.cast_signed();
-        self.connection.prepare_cached(sql)?.execute(params![
-            queue,
-            number,
-            now.0,
-            serde_json::to_vec(entry)?
-        ])?;
+        self.statements.enqueue.get()?.execute(params![queue, number, now.0, json(entry)?])?;
         self.counters.work_mut(book).pending += 1;
         Ok(())
     }
@@ -261,7 +189,7 @@ impl<'a> Page<'a> {
             entry.customer_name = entry.customer_name.or(name);
             self.connection
                 .prepare_cached("UPDATE entry SET payload = ?3 WHERE queue = ?1 AND number = ?2")?
-                .execute(params![queue, number.cast_signed(), serde_json::to_vec(&entry)?])?;
+                .execute(params![queue, number.cast_signed(), json(&entry)?])?;
         }
         Ok(())
     }
@@ -284,27 +212,6 @@ impl<'a> Page<'a> {
             params![name, value],
         )?;
         Ok(())
-    }
-
-    /// Deletes what has been quiet since `before`, at most `limit` keys after `cursor`; gives the
-    /// key to go on from, `None` at the end.
-    pub(super) fn forget_quiet(
-        &self,
-        before: UnixMs,
-        cursor: &[u8],
-        limit: i64,
-    ) -> Result<Option<Vec<u8>>, Error> {
-        let end: Option<Vec<u8>> = self
-            .connection
-            .prepare_cached(
-                "SELECT max(key) FROM (SELECT key FROM memory WHERE key > ?1 ORDER BY key LIMIT ?2)",
-            )?
-            .query_row(params![cursor, limit], |row| row.get(0))?;
-        let Some(end) = end else { return Ok(None) };
-        self.connection
-            .prepare_cached("DELETE FROM memory WHERE key > ?1 AND key <= ?2 AND seen_at < ?3")?
-            .execute(params![cursor, end, before.0])?;
-        Ok(Some(end))
     }
 
     pub(super) fn forget_unrecognised(&self, before: UnixMs) -> Result<(), Error> {
@@ -343,29 +250,11 @@ impl<'a> Page<'a> {
         )?;
         Ok(())
     }
+}
 
-    /// Deletes the records that match, among at most `limit` after `cursor`; gives the key to go on
-    /// from and how many went.
-    pub(super) fn forget_records(
-        &self,
-        cursor: &[u8],
-        limit: i64,
-        matches: impl Fn(&[u8]) -> bool,
-    ) -> Result<(Option<Vec<u8>>, u64), Error> {
-        let sql = "SELECT key, record FROM memory WHERE key > ?1 ORDER BY key LIMIT ?2";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params![cursor, limit])?;
-        let (mut end, mut found) = (None, Vec::new());
-        while let Some(row) = rows.next()? {
-            let key: Vec<u8> = row.get(0)?;
-            if matches(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?) {
-                found.push(key.clone());
-            }
-            end = Some(key);
-        }
-        for key in &found {
-            self.connection.execute("DELETE FROM memory WHERE key = ?1", [key])?;
-        }
-        Ok((end, found.len() as u64))
-    }
+/// A record as it is stored. Nearly all are shorter than what is set aside for one here.
+pub(super) fn json<T: Serialize>(record: &T) -> Result<Vec<u8>, Error> {
+    let mut json = Vec::with_capacity(384);
+    serde_json::to_writer(&mut json, record)?;
+    Ok(json)
 }

@@ -5,17 +5,19 @@
 //! hit is confirmed by the whole hash in the table. Bounded by [`WAITING_MAX`]: a clinic of which more
 //! chats wait is told that its board is not complete.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasherDefault;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::chat::board::{Board, LINES_MAX, Line};
+use crate::chat::digest::Digest;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::chat::waiting::{DROPS_WINDOW_MS, Wait};
 use crate::journal::Error;
-use crate::journal::digest::Digest;
-use crate::journal::page::Page;
+use crate::journal::guard::AsItIs;
+use crate::journal::page::{Page, json};
 use crate::journal::tally::{BookId, count};
 
 /// Most waits that are known, those of the last day that ended included.
@@ -31,19 +33,22 @@ const KEY_BYTES: usize = 16;
 /// The numbers of the waits, by half of the hashes of their names.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    by_chat: HashMap<u64, u64>,
-    by_customer: HashMap<u64, Vec<u64>>,
+    by_chat: HashMap<u64, u64, BuildHasherDefault<AsItIs>>,
+    by_customer: BTreeSet<(u64, u64)>,
     looked_for_room_at: Option<UnixMs>,
 }
 
-/// A wait with what it is stored under.
-struct Stored {
+/// Where a wait is stored: its number, its spreadsheet, and by whose names it is found.
+#[derive(Clone)]
+pub(super) struct Place {
     number: u64,
-    book: BookId,
+    pub(super) book: BookId,
     chat: Digest,
     customer: Vec<u8>,
-    wait: Wait,
 }
+
+/// The waits that were found, by number, and where each is stored.
+type Found = (Vec<Place>, Vec<(u64, Wait)>);
 
 /// What a picture of a board is to show.
 #[derive(Clone, Debug)]
@@ -73,22 +78,16 @@ impl Waiting {
 
     fn insert(&mut self, number: u64, chat: &Digest, customer: &[u8]) {
         self.by_chat.insert(chat.half(), number);
-        for half in halves(customer) {
-            self.by_customer.entry(half).or_default().push(number);
-        }
+        self.by_customer.extend(halves(customer).map(|half| (half, number)));
     }
 
-    fn remove(&mut self, number: u64, chat: &Digest, customer: &[u8]) {
-        if self.by_chat.get(&chat.half()) == Some(&number) {
+    fn remove(&mut self, place: &Place) {
+        let Place { number, chat, customer, .. } = place;
+        if self.by_chat.get(&chat.half()) == Some(number) {
             self.by_chat.remove(&chat.half());
         }
         for half in halves(customer) {
-            if let Some(numbers) = self.by_customer.get_mut(&half) {
-                numbers.retain(|known| *known != number);
-                if numbers.is_empty() {
-                    self.by_customer.remove(&half);
-                }
-            }
+            self.by_customer.remove(&(half, *number));
         }
     }
 }
@@ -100,66 +99,65 @@ fn halves(customer: &[u8]) -> impl Iterator<Item = u64> + '_ {
 
 impl Page<'_> {
     /// The wait of this chat, ended or not.
-    pub(super) fn wait_of(&self, chat: &[Digest]) -> Result<Vec<(u64, Wait)>, Error> {
-        let Some(chat) = chat.first() else { return Ok(Vec::new()) };
-        let Some(number) = self.waiting.by_chat.get(&chat.half()) else { return Ok(Vec::new()) };
-        let stored = self.stored(*number)?.filter(|stored| stored.chat == *chat);
-        Ok(stored.map(|stored| (stored.number, stored.wait)).into_iter().collect())
+    pub(super) fn waits_of_chat(&mut self, chat: &[Digest]) -> Result<Found, Error> {
+        let by_chat = |chat: &Digest| self.indexes.waiting.by_chat.get(&chat.half());
+        let numbers = chat.first().and_then(by_chat);
+        self.stored_all(numbers.copied(), |place| chat.contains(&place.chat))
     }
 
     /// All waits of this customer, ended or not.
-    pub(super) fn waits_of(&self, customer: &[Digest]) -> Result<Vec<(u64, Wait)>, Error> {
-        let known = customer.iter().filter_map(|key| self.waiting.by_customer.get(&key.half()));
-        let mut numbers: Vec<u64> = known.flatten().copied().collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let mut waits = Vec::new();
+    pub(super) fn waits_of_customer(&mut self, customer: &[Digest]) -> Result<Found, Error> {
+        let by_customer = &self.indexes.waiting.by_customer;
+        let of = |key: &Digest| by_customer.range((key.half(), 0)..=(key.half(), u64::MAX));
+        let numbers: BTreeSet<u64> =
+            customer.iter().flat_map(of).map(|(_, number)| *number).collect();
+        self.stored_all(numbers, |place| {
+            let mut own = place.customer.chunks_exact(KEY_BYTES);
+            own.any(|own| customer.iter().any(|key| own == key.as_bytes()))
+        })
+    }
+
+    /// The waits of these numbers, as far as they are who was meant.
+    fn stored_all(
+        &mut self,
+        numbers: impl IntoIterator<Item = u64>,
+        is_meant: impl Fn(&Place) -> bool,
+    ) -> Result<Found, Error> {
+        let mut found = Found::default();
         for number in numbers {
-            let Some(stored) = self.stored(number)? else { continue };
-            let is_theirs = |key: &Digest| {
-                stored.customer.chunks_exact(KEY_BYTES).any(|own| own == key.as_bytes())
-            };
-            if customer.iter().any(is_theirs) {
-                waits.push((stored.number, stored.wait));
+            if let Some((place, wait)) = self.stored(number)?.filter(|(place, _)| is_meant(place)) {
+                found.0.push(place);
+                found.1.push((number, wait));
             }
         }
-        Ok(waits)
+        Ok(found)
     }
 
     /// Notes that a chat waits: a new wait under `number`, or the one that is there goes on.
     pub(super) fn put_wait(
         &mut self,
         number: u64,
-        before: Option<&(u64, Wait)>,
+        before: Option<(&Place, &Wait)>,
         (chat, customer): (&Digest, &[Digest]),
         wait: &Wait,
         now: UnixMs,
     ) -> Result<(), Error> {
-        if let Some((number, _)) = before.filter(|(_, before)| !before.is_over) {
-            return self.change_wait(*number, wait, now);
+        match before {
+            Some((place, before)) if !before.is_over => {
+                return self.write_wait(place, wait, Some(now));
+            }
+            Some((place, before)) => self.delete_wait(place, before)?,
+            None => {}
         }
-        if let Some((number, _)) = before {
-            self.drop_wait(*number)?;
-        }
-        if self.waiting.by_chat.len() >= WAITING_MAX && !self.make_room_for_waits(now)? {
+        if self.indexes.waiting.by_chat.len() >= WAITING_MAX && !self.make_room_for_waits(now)? {
             return Ok(());
         }
         let (_, book) = self.register.of(&wait.entry.waba_number);
         let customer: Vec<u8> = customer.iter().flat_map(|key| key.as_bytes().to_vec()).collect();
-        self.connection
-            .prepare_cached(
-                "INSERT INTO waiting (number, book, chat, customer, is_over, seen_at, record)
-                 VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6)",
-            )?
-            .execute(params![
-                number.cast_signed(),
-                book.0,
-                chat.as_bytes(),
-                customer,
-                now.0,
-                serde_json::to_vec(wait)?
-            ])?;
-        self.waiting.insert(number, chat, &customer);
+        let (stored, record) = (number.cast_signed(), json(wait)?);
+        let values = params![stored, book.0, chat.as_bytes(), customer, now.0, record];
+        self.statements.put_wait.get()?.execute(values)?;
+        self.indexes.waiting.insert(number, chat, &customer);
         let work = self.counters.work_mut(book);
         work.waiting += 1;
         work.board_changes += 1;
@@ -170,60 +168,66 @@ impl Page<'_> {
     /// takes looking at all of them.
     fn make_room_for_waits(&mut self, now: UnixMs) -> Result<bool, Error> {
         let is_soon = |looked: UnixMs| now.since_ms(looked).abs() < LOOK_FOR_ROOM_EVERY_MS;
-        if self.waiting.looked_for_room_at.is_some_and(is_soon) {
+        if self.indexes.waiting.looked_for_room_at.is_some_and(is_soon) {
             return Ok(false);
         }
-        self.waiting.looked_for_room_at = Some(now);
+        self.indexes.waiting.looked_for_room_at = Some(now);
         let forgotten = self.forget_waits(now.plus_ms(-DROPS_WINDOW_MS), UnixMs(0))?;
         Ok(forgotten > 0)
     }
 
-    /// Ends a wait; gives the book whose board it leaves.
-    pub(super) fn end_wait(&mut self, number: u64, now: UnixMs) -> Result<BookId, Error> {
-        let Some(stored) = self.stored(number)? else { return Ok(BookId(0)) };
-        if !stored.wait.is_over {
-            self.change_wait(number, &stored.wait.ended(), now)?;
-            let work = self.counters.work_mut(stored.book);
+    /// Ends a wait: it leaves the board of its book.
+    pub(super) fn end_wait(
+        &mut self,
+        place: &Place,
+        wait: &Wait,
+        now: UnixMs,
+    ) -> Result<(), Error> {
+        if !wait.is_over {
+            self.write_wait(place, &wait.ended(), Some(now))?;
+            let work = self.counters.work_mut(place.book);
             work.waiting = work.waiting.saturating_sub(1);
         }
-        Ok(stored.book)
+        Ok(())
     }
 
     /// Gives a wait its customer's name.
     pub(super) fn name_wait(&mut self, number: u64, name: &Personal) -> Result<(), Error> {
-        let Some(mut stored) = self.stored(number)? else { return Ok(()) };
-        if stored.wait.is_over {
+        let Some((place, mut wait)) = self.stored(number)? else { return Ok(()) };
+        if wait.is_over {
             return Ok(());
         }
-        stored.wait.entry.customer_name = stored.wait.entry.customer_name.or(name);
-        self.write_wait(number, stored.book, &stored.wait)
+        wait.entry.customer_name = wait.entry.customer_name.or(name);
+        self.write_wait(&place, &wait, None)
     }
 
-    fn change_wait(&mut self, number: u64, wait: &Wait, now: UnixMs) -> Result<(), Error> {
-        let Some(stored) = self.stored(number)? else { return Ok(()) };
-        self.connection
-            .prepare_cached("UPDATE waiting SET seen_at = ?2 WHERE number = ?1")?
-            .execute([number.cast_signed(), now.0])?;
-        self.write_wait(number, stored.book, wait)
-    }
-
-    fn write_wait(&mut self, number: u64, book: BookId, wait: &Wait) -> Result<(), Error> {
-        self.connection
-            .prepare_cached("UPDATE waiting SET is_over = ?2, record = ?3 WHERE number = ?1")?
-            .execute(params![number.cast_signed(), wait.is_over, serde_json::to_vec(wait)?])?;
-        self.counters.work_mut(book).board_changes += 1;
+    /// Stores a wait as it is now, dated where it went on or ended.
+    fn write_wait(
+        &mut self,
+        place: &Place,
+        wait: &Wait,
+        seen_at: Option<UnixMs>,
+    ) -> Result<(), Error> {
+        let (number, seen_at) = (place.number.cast_signed(), seen_at.map(|at| at.0));
+        let values = params![number, wait.is_over, json(wait)?, seen_at];
+        self.statements.write_wait.get()?.execute(values)?;
+        self.counters.work_mut(place.book).board_changes += 1;
         Ok(())
     }
 
     /// Deletes a wait, whoever it was.
     pub(super) fn drop_wait(&mut self, number: u64) -> Result<(), Error> {
-        let Some(stored) = self.stored(number)? else { return Ok(()) };
-        self.connection
-            .prepare_cached("DELETE FROM waiting WHERE number = ?1")?
-            .execute([number.cast_signed()])?;
-        self.waiting.remove(number, &stored.chat, &stored.customer);
-        if !stored.wait.is_over {
-            let work = self.counters.work_mut(stored.book);
+        match self.stored(number)? {
+            Some((place, wait)) => self.delete_wait(&place, &wait),
+            None => Ok(()),
+        }
+    }
+
+    fn delete_wait(&mut self, place: &Place, wait: &Wait) -> Result<(), Error> {
+        self.statements.delete_wait.get()?.execute([place.number.cast_signed()])?;
+        self.indexes.waiting.remove(place);
+        if !wait.is_over {
+            let work = self.counters.work_mut(place.book);
             work.waiting = work.waiting.saturating_sub(1);
             work.board_changes += 1;
         }
@@ -271,24 +275,20 @@ impl Page<'_> {
         }
         lines.sort_by_key(|line| line.entry.unassigned_at);
         let mut remarks = look.remarks.clone();
-        if self.waiting.by_chat.len() >= WAITING_MAX {
+        if self.indexes.waiting.by_chat.len() >= WAITING_MAX {
             remarks.push(format!("more than {WAITING_MAX} chats: NOT COMPLETE, see the log"));
         }
         let waiting = self.counters.work(look.book).waiting;
         Ok(Board { at: now, waiting, lines, remarks })
     }
 
-    fn stored(&self, number: u64) -> Result<Option<Stored>, Error> {
-        let sql = "SELECT book, chat, customer, record FROM waiting WHERE number = ?1";
-        let found = self
-            .connection
-            .prepare_cached(sql)?
-            .query_row([number.cast_signed()], |row| {
-                let (book, chat) = (BookId(row.get(0)?), Digest::from_bytes(row.get(1)?));
-                Ok((book, chat, row.get(2)?, row.get::<_, Vec<u8>>(3)?))
-            })
-            .optional()?;
-        let Some((book, chat, customer, record)) = found else { return Ok(None) };
-        Ok(Some(Stored { number, book, chat, customer, wait: serde_json::from_slice(&record)? }))
+    fn stored(&mut self, number: u64) -> Result<Option<(Place, Wait)>, Error> {
+        let found = self.statements.wait.get()?.query_row([number.cast_signed()], |row| {
+            let (book, chat) = (BookId(row.get(0)?), Digest::from_bytes(row.get(1)?));
+            let place = Place { number, book, chat, customer: row.get(2)? };
+            Ok((place, serde_json::from_slice(row.get_ref(3)?.as_blob()?)))
+        });
+        let Some((place, wait)) = found.optional()? else { return Ok(None) };
+        Ok(Some((place, wait?)))
     }
 }

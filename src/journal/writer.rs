@@ -13,17 +13,15 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use crate::causes::Causes;
 use crate::journal::Error;
-use crate::journal::guard::Guard;
 use crate::journal::page::Page;
 use crate::journal::register::Register;
 use crate::journal::reserve::Reserve;
 use crate::journal::tally::Counters;
-use crate::journal::waiting::Waiting;
 
 /// Most requests in one transaction: keeps the slowest answer of a group near the fastest.
 const GROUP_MAX: usize = 1_024;
@@ -97,21 +95,22 @@ impl Writer {
         let (requests, inbox) = sync_channel(WAITING_MAX);
         let is_full = reserve.as_ref().is_some_and(|reserve| !reserve.is_held());
         room.store(!is_full, Ordering::Relaxed);
-        let desk = Desk {
-            connection,
-            counters: published.borrow().clone(),
-            version: None,
-            register,
-            guard: Guard::default(),
-            waiting: Waiting::default(),
-            reserve,
-            room,
-            tried_at: Instant::now(),
-            complaints: Complaints::default(),
+        let serve = move || {
+            let desk = Desk {
+                page: Page::new(&connection, register),
+                counters: published.borrow().clone(),
+                version: None,
+                reserve,
+                room,
+                tried_at: Instant::now(),
+                complaints: Complaints::default(),
+            };
+            desk.serve(&inbox, &published);
+            if let Err((_, error)) = connection.close() {
+                log::warn!("cannot close the journal tidily: {error}");
+            }
         };
-        let thread = std::thread::Builder::new()
-            .name("journal".into())
-            .spawn(move || serve(desk, &inbox, &published))?;
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(serve)?;
         Ok(Self { requests: Some(requests), thread: Some(thread) })
     }
 
@@ -149,90 +148,80 @@ impl Drop for Writer {
 }
 
 /// What the thread holds between two groups.
-struct Desk {
-    connection: Connection,
+struct Desk<'c> {
+    page: Page<'c>,
     counters: Counters,
     /// SQLite's word on who committed last, as far as we have read.
     version: Option<i64>,
-    register: Arc<Register>,
-    guard: Guard,
-    waiting: Waiting,
     reserve: Option<Reserve>,
     room: Arc<AtomicBool>,
     tried_at: Instant,
     complaints: Complaints,
 }
 
-fn serve(mut desk: Desk, inbox: &Receiver<Box<dyn Job>>, published: &watch::Sender<Counters>) {
-    let mut group = Vec::with_capacity(GROUP_MAX);
-    while let Ok(first) = inbox.recv() {
-        group.push(first);
-        while group.len() < GROUP_MAX
-            && let Ok(next) = inbox.try_recv()
-        {
-            group.push(next);
-        }
-        match desk.commit(&mut group) {
-            Ok(()) => {
-                // Only a change wakes those who watch.
-                published.send_if_modified(|told| {
-                    let changed = *told != desk.counters;
-                    told.clone_from(&desk.counters);
-                    changed
-                });
-                group.drain(..).for_each(Job::committed);
-                desk.make_room();
+impl Desk<'_> {
+    fn serve(mut self, inbox: &Receiver<Box<dyn Job>>, published: &watch::Sender<Counters>) {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        while let Ok(first) = inbox.recv() {
+            group.push(first);
+            while group.len() < GROUP_MAX
+                && let Ok(next) = inbox.try_recv()
+            {
+                group.push(next);
             }
-            Err(error) => {
-                desk.guard.failed();
-                // Read anew with the next transaction.
-                desk.version = None;
-                desk.complaints.note(&error, group.len());
-                if matches!(error, Error::DiskFull) {
-                    desk.give_way();
+            match self.commit(&mut group) {
+                Ok(()) => {
+                    // Only a change wakes those who watch.
+                    published.send_if_modified(|told| {
+                        let changed = *told != self.counters;
+                        told.clone_from(&self.counters);
+                        changed
+                    });
+                    group.drain(..).for_each(Job::committed);
+                    self.make_room();
                 }
-                let error = Arc::new(error);
-                group.drain(..).for_each(|job| job.failed(&error));
+                Err(error) => {
+                    self.page.indexes.guard.failed();
+                    // Read anew with the next transaction.
+                    self.version = None;
+                    self.complaints.note(&error, group.len());
+                    if matches!(error, Error::DiskFull) {
+                        self.give_way();
+                    }
+                    let error = Arc::new(error);
+                    group.drain(..).for_each(|job| job.failed(&error));
+                }
             }
         }
     }
-    if let Err((_, error)) = desk.connection.close() {
-        log::warn!("cannot close the journal tidily: {error}");
-    }
-}
 
-impl Desk {
     /// One transaction: all of the group or nothing of it.
     fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Error> {
+        let page = &mut self.page;
         let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            Transaction::new_unchecked(page.connection, TransactionBehavior::Immediate)?;
         let mut before = self.counters.clone();
-        let version = transaction
-            .prepare_cached("PRAGMA data_version")?
-            .query_row((), |row| row.get(0))
-            .map(Some)?;
+        let version = page.statements.committed_by_others.get()?;
+        let version = version.query_row((), |row| row.get(0)).map(Some)?;
         if self.version != version {
-            self.register.take_in(&transaction)?;
+            page.register.take_in(&transaction)?;
             before = self.counters.reloaded(&transaction)?;
-            self.guard.catch_up(&transaction)?;
-            self.waiting = Waiting::load(&transaction)?;
+            page.indexes.catch_up(&transaction)?;
         }
-        let has_room = self.room.load(Ordering::Relaxed);
-        let memory = (&mut self.guard, &mut self.waiting);
-        let mut page = Page::new(&transaction, before.clone(), &self.register, memory, has_room);
+        page.turn(before.clone(), self.room.load(Ordering::Relaxed));
         for job in group.iter_mut() {
-            job.run(&mut page)?;
+            job.run(page)?;
         }
-        let (after, is_to_be_purged) = (page.counters, page.is_to_be_purged);
         if page.is_recounted {
             // The table differs from what it was before the transaction, whatever that was.
             before = Counters::unknown();
         }
-        after.store(&before, &transaction)?;
+        page.counters.store(&before, &transaction)?;
         transaction.commit()?;
-        (self.counters, self.version) = (after, version);
-        self.guard.committed();
-        if is_to_be_purged {
+        page.indexes.guard.committed();
+        self.counters.clone_from(&page.counters);
+        self.version = version;
+        if page.is_to_be_purged {
             self.empty_log();
         }
         Ok(())
@@ -241,7 +230,8 @@ impl Desk {
     /// Deleted rows are overwritten in the database, but linger in the log until it is emptied. A reader
     /// in the way only puts that off.
     fn empty_log(&self) {
-        let done = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+        let done =
+            self.page.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
         done.unwrap_or_default();
     }
 
@@ -264,7 +254,7 @@ impl Desk {
         self.tried_at = Instant::now();
         if self.counters.tally.pending() == 0 {
             // What was delivered left free pages inside the file; the disk gets them back.
-            drop(self.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);"));
+            drop(self.page.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);"));
         }
         if reserve.hold() {
             self.room.store(true, Ordering::Relaxed);

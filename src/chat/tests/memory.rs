@@ -1,8 +1,10 @@
 //! What a row is completed with, and what counts as one event sent again.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::chat::memory::Rules;
+use crate::chat::memory::{ChatMemory, CustomerMemory, Rules};
 use crate::chat::tests::{
     DAY_MS, Desk, MINUTE_MS, NOW, OTHER_WABA, Outcome, PHONE, RULES, WABA, agent, assigned, closed,
     minutes, opened, unassigned,
@@ -379,4 +381,29 @@ fn a_row_is_read_back_as_it_was_written() {
 #[test]
 fn an_event_id_shows_its_journal_and_number() {
     assert_eq!(Desk::new(RULES).row(unassigned("chat_1"), NOW).event_id.to_string(), "test-1");
+}
+
+#[test]
+fn what_an_earlier_version_remembered_is_still_known() {
+    let chat = json!({
+        "agent": { "name": "Asha", "phone": "+91 1", "number": 7, "at": 1_782_901_000_000_i64 },
+        "customer_phone": "+91 3", "waba_number": "+91 4",
+    });
+    let customer = json!({
+        "name": "Rohan", "phone": "+91 3",
+        "lines": [{ "waba_digits": "914", "heard": 8, "heard_at": 1_782_901_000_000_i64, "closed": 6 }],
+    });
+    check_known::<ChatMemory>(chat, &["Asha", "+91 1", "7", "1782901000000", "+91 3", "+91 4"]);
+    check_known::<CustomerMemory>(customer, &["Rohan", "+91 3", "914", "8", "1782901000000", "6"]);
+}
+
+/// Reads a record and looks for each of these in what would be stored of it now.
+#[track_caller]
+fn check_known<T: Serialize + DeserializeOwned>(record: Value, told: &[&str]) {
+    let known: T = serde_json::from_value(record).unwrap();
+    let stored = serde_json::to_string(&known).unwrap();
+    for value in told {
+        let is_there = [format!(":\"{value}\""), format!(":{value}")];
+        assert!(is_there.iter().any(|value| stored.contains(value)), "{value} is not in {stored}");
+    }
 }

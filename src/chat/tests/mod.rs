@@ -11,11 +11,13 @@ mod time;
 mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::chat::digest::Digest;
 use crate::chat::entry::{Entry, EventId};
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::memory::{Judgement, Known, News, Rules, Told, judge};
@@ -116,9 +118,9 @@ impl Desk {
     #[track_caller]
     fn receive(&mut self, body: Value, now: UnixMs) -> Outcome {
         let event = event(body);
-        let digest = format!("body/{}", String::from_utf8_lossy(&event.identity.canonical));
+        let digest = digest(&event.identity.canonical);
         let keys = event.keys();
-        let (chat, body) = (Vec::from_iter(keys.chat), vec![digest.clone()]);
+        let (chat, body) = (Vec::from_iter(keys.chat), vec![format!("body/{digest}")]);
         let heard_as = chat.first().or(keys.customer.first()).map(|name| format!("last/{name}"));
         let last = Vec::from_iter(heard_as);
         let known = Known {
@@ -129,7 +131,7 @@ impl Desk {
             waits: self.waits_about(&event, &chat, &keys.customer),
         };
         let id = EventId { tag: "test".into(), number: self.next };
-        let news = match judge(&event, &digest, &known, &id, now, self.rules) {
+        let news = match judge(&event, digest, &known, &id, now, self.rules) {
             Judgement::Resend(number) => return Outcome::Resend(number),
             Judgement::News(news) => news,
         };
@@ -199,6 +201,17 @@ impl Desk {
         let outcome = self.receive(body, now);
         assert!(matches!(outcome, Outcome::Kept(_)), "not kept but {outcome:?}");
     }
+}
+
+/// What a body is recognised by.
+fn digest(bytes: &[u8]) -> Digest {
+    let half = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        (salt, bytes).hash(&mut hasher);
+        hasher.finish().to_le_bytes()
+    };
+    let [first, second] = [half(0), half(1)];
+    Digest::from_bytes(std::array::from_fn(|at| if at < 8 { first[at] } else { second[at - 8] }))
 }
 
 /// Who had the chat, as the row says it: name and phone.

@@ -9,7 +9,7 @@ use crate::chat::event::ChatEvent;
 use crate::chat::fields::Fields;
 use crate::chat::memory::{Judgement, Known, judge};
 use crate::chat::recognise::recognise;
-use crate::chat::tests::{NOW, RULES, assigned, closed, event, opened, unassigned};
+use crate::chat::tests::{NOW, RULES, assigned, closed, digest, event, opened, unassigned};
 use crate::chat::text::Personal;
 
 /// Every name, number and id that the bodies of these tests carry.
@@ -29,7 +29,7 @@ fn check(value: &impl Debug) {
 #[track_caller]
 fn judged(event: &ChatEvent, mut known: Known, number: u64) -> Known {
     let id = EventId { tag: "test".into(), number };
-    let judgement = judge(event, &format!("digest {number}"), &known, &id, NOW, RULES);
+    let judgement = judge(event, digest(&number.to_le_bytes()), &known, &id, NOW, RULES);
     check(&judgement);
     let Judgement::News(news) = judgement else { panic!("a resend") };
     known.chat = news.chat.unwrap_or(known.chat);
