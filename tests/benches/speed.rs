@@ -7,7 +7,7 @@
 //! (`apt-get install wrk`).
 //!
 //! `cargo bench -- 64` measures at 64 connections only; `cargo bench -- backlog` a million rows that wait
-//! instead.
+//! instead, `cargo bench -- exposure` how long a row exists only on our disk.
 //!
 //! `BENCH_SECONDS` (default 4) is the length of a run, `BENCH_ROUNDS` (default 3) how often each is run.
 
@@ -16,8 +16,10 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark has settings of its own")]
 
 mod backlog;
+mod exposure;
 mod load;
 mod rivals;
+mod sender;
 mod server;
 
 use std::time::Duration;
@@ -51,6 +53,9 @@ fn main() {
     };
     if std::env::args().any(|argument| argument == "backlog") {
         return backlog::run(number("BENCH_ROWS", 1_000_000));
+    }
+    if std::env::args().any(|argument| argument == "exposure") {
+        return exposure::run(usize::try_from(number("BENCH_EVENTS", 20_000)).unwrap());
     }
     let (seconds, rounds) = (number("BENCH_SECONDS", 4), number("BENCH_ROUNDS", 3));
     if !load::is_there() {
