@@ -89,6 +89,8 @@ pub struct Forwarder {
     held: Option<Held>,
     failures: u32,
     suspect: Option<Suspect>,
+    /// What a row of the last batch took on the wire.
+    row_bytes: usize,
     markers_full: bool,
     positions_untold: bool,
     drawn: BoardDrawn,
@@ -150,6 +152,7 @@ impl Forwarder {
             held,
             failures: 0,
             suspect: None,
+            row_bytes: seal::ROW_BYTES,
             markers_full: false,
             positions_untold: false,
             drawn: BoardDrawn::default(),

@@ -22,6 +22,8 @@ const BOARD_PAUSE_MS: i64 = 5_000;
 const BOARD_AGE_MAX_BUSY_MS: i64 = 20_000;
 /// How long a tab that cannot be written is left alone.
 const BARRED: Duration = Duration::from_secs(60);
+/// What a row is taken to be on the wire before one was written: a short one.
+pub(super) const ROW_BYTES: usize = 1_600;
 /// Google allows 10,000,000 cells a workbook; from here on we say so.
 const CELLS_WARN: u64 = 9_000_000;
 const CELLS_MAX: u64 = 10_000_000;
@@ -97,14 +99,15 @@ impl Forwarder {
         if read_at.elapsed() > LAYOUT_AGE_MAX {
             return Ok(self.survey().await);
         }
-        let wait_ms = self.wait_ms(now, work.pending >= BATCH_ROWS_MAX as u64);
+        let is_full = work.pending >= self.rows_that_fill();
+        let wait_ms = self.wait_ms(now, is_full);
         if wait_ms > 0 {
             return Ok(Next::Wait(Duration::from_millis(wait_ms.unsigned_abs())));
         }
         // The board goes along with the last rows; while many batches follow each other, now and then.
         let may_draw = has_board && !self.drawn.is_barred();
         let is_urgent = board_is_due || (may_draw && self.drawn.is_old(now));
-        let room_for_board = is_urgent || (may_draw && work.pending < BATCH_ROWS_MAX as u64);
+        let room_for_board = is_urgent || (may_draw && !is_full);
         let draft = self.draft(work, room_for_board, now).await?;
         if draft.rows() == 0 && !board_is_due {
             return Ok(match self.journal.awaits_name(now) {
@@ -144,9 +147,20 @@ impl Forwarder {
         });
         self.drawn.changes_sealed = work.board_changes;
         match self.journal.seal(draft, plan.to_text(), look, now).await? {
-            Some(batch) => self.advance(Held::sealed(batch)).await,
+            Some(batch) => {
+                let entries = batch.entries().iter().chain(batch.handovers());
+                let bytes: usize = entries.map(bytes_of).sum();
+                self.row_bytes = bytes.checked_div(batch.rows()).unwrap_or(self.row_bytes);
+                self.advance(Held::sealed(batch)).await
+            }
             None => Ok(Next::Step),
         }
+    }
+
+    /// How many rows fill a batch, where they are as large as those of the last one: bytes bind long
+    /// before rows do.
+    fn rows_that_fill(&self) -> u64 {
+        (BATCH_BYTES_MAX / self.row_bytes.max(1)).clamp(1, BATCH_ROWS_MAX) as u64
     }
 
     async fn draft(

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use fake_google::Fault;
 
-use crate::forwarder::Next;
-use crate::forwarder::tests::{Bench, TAB};
+use crate::forwarder::tests::{Bench, TAB, now};
+use crate::forwarder::{BATCH_BYTES_MAX, Next};
 
 #[tokio::test]
 async fn a_batch_is_not_planned_by_an_old_layout() {
@@ -16,6 +16,24 @@ async fn a_batch_is_not_planned_by_an_old_layout() {
     bench.accept("chat_1").await;
     assert_eq!(bench.steps().await, Next::Idle);
     assert_eq!(bench.chats(), ["chat_1"]);
+}
+
+/// 2 MB are full with a quarter of the rows that a batch may have.
+#[tokio::test]
+async fn rows_that_fill_a_batch_by_their_bytes_do_not_wait_for_more() {
+    let mut bench = Bench::new().await;
+    bench.accept("chat_1").await;
+    assert_eq!(bench.steps().await, Next::Idle);
+    let row_bytes = bench.forwarder.row_bytes;
+    assert!((1_500..2_000).contains(&row_bytes), "{row_bytes}");
+    for _ in 0..25 {
+        bench.forwarder.own_writes.note(now());
+    }
+    bench.accept("chat_2").await;
+    assert!(matches!(bench.steps().await, Next::Wait(_)), "one row waits for others");
+    bench.forwarder.row_bytes = BATCH_BYTES_MAX;
+    bench.steps().await;
+    assert_eq!(bench.chats(), ["chat_1", "chat_2"]);
 }
 
 #[tokio::test]
