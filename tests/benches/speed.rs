@@ -7,7 +7,8 @@
 //! (`apt-get install wrk`).
 //!
 //! `cargo bench -- 64` measures at 64 connections only; `cargo bench -- backlog` a million rows that wait
-//! instead, `cargo bench -- exposure` how long a row exists only on our disk.
+//! instead, `cargo bench -- exposure` how long a row exists only on our disk, and `cargo bench -- small` what
+//! the service takes at rest.
 //!
 //! `BENCH_SECONDS` (default 4) is the length of a run, `BENCH_ROUNDS` (default 3) how often each is run.
 
@@ -21,6 +22,7 @@ mod load;
 mod rivals;
 mod sender;
 mod server;
+mod small;
 
 use std::time::Duration;
 
@@ -56,6 +58,9 @@ fn main() {
     }
     if std::env::args().any(|argument| argument == "exposure") {
         return exposure::run(usize::try_from(number("BENCH_EVENTS", 20_000)).unwrap());
+    }
+    if std::env::args().any(|argument| argument == "small") {
+        return small::run();
     }
     let (seconds, rounds) = (number("BENCH_SECONDS", 4), number("BENCH_ROUNDS", 3));
     if !load::is_there() {
