@@ -84,19 +84,29 @@ impl Journal {
         let work = move |page: &mut Page<'_>| {
             let number = page.tally().next_batch;
             let board = look.map(|look| page.board(&look, now)).transpose()?;
-            let picture = serde_json::to_vec(&board)?;
-            let parts = [b"batch", plan.as_bytes(), &members, &picture];
+            let picture = serde_json::to_string(&board)?;
+            let parts = [b"batch", plan.as_bytes(), &members, picture.as_bytes()];
             let mut digest = digest(&key, &parts).to_string();
             digest.truncate(16);
             // 31 bits, and positive, for 147 million batches of one base.
             let marker_id = i32::try_from(base + number.cast_signed()).unwrap_or(i32::MAX);
             let (handovers, sealed_at) = (handed, now);
-            let sealed =
-                Sealed { number, book, log, handovers, marker_id, digest, plan, board, sealed_at };
-            Ok(page.add_batch(&sealed, rows)?.then_some(sealed))
+            let picture = board.is_some().then_some(picture);
+            let sealed = Sealed {
+                number,
+                book,
+                log,
+                handovers,
+                marker_id,
+                digest,
+                plan,
+                picture,
+                sealed_at,
+            };
+            Ok(page.add_batch(&sealed, rows)?.then_some((sealed, board)))
         };
-        let Some(sealed) = self.0.writer.commit(work).await? else { return Ok(None) };
-        let Sealed { number, marker_id, digest, plan, board, sealed_at, .. } = sealed;
+        let Some((sealed, board)) = self.0.writer.commit(work).await? else { return Ok(None) };
+        let Sealed { number, marker_id, digest, plan, sealed_at, .. } = sealed;
         Ok(Some(Batch { number, marker_id, digest, plan, sealed_at, entries, handovers, board }))
     }
 

@@ -3,7 +3,6 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use crate::chat::board::Board;
 use crate::chat::time::UnixMs;
 use crate::journal::Error;
 use crate::journal::page::Page;
@@ -33,7 +32,8 @@ pub(super) struct Sealed {
     pub(super) marker_id: i32,
     pub(super) digest: String,
     pub(super) plan: String,
-    pub(super) board: Option<Board>,
+    /// The board, in JSON.
+    pub(super) picture: Option<String>,
     pub(super) sealed_at: UnixMs,
 }
 
@@ -55,7 +55,6 @@ impl Page<'_> {
         if self.count(batch.log)? != log || self.count(batch.handovers)? != handovers {
             return Ok(false);
         }
-        let board = batch.board.as_ref().map(serde_json::to_string).transpose()?;
         self.connection
             .prepare_cached(
                 "INSERT INTO batch (number, book, queue, first, last, handover_queue,
@@ -74,7 +73,7 @@ impl Page<'_> {
                 batch.marker_id,
                 batch.digest,
                 batch.plan,
-                board,
+                batch.picture,
                 batch.sealed_at.0
             ])?;
         self.counters.tally.next_batch = batch.number + 1;

@@ -1,17 +1,21 @@
 //! The board in cells: a sentence, the labels (which are left as people have them), and a line for each
 //! who waits. Written as a whole: what stood below is cleared, so that the same picture twice is one.
 //!
-//! Only our columns are written; whatever people keep beside or between them stays.
+//! Only our columns are written; whatever people keep beside or between them stays. What a column says
+//! of a wait it says as in the log ([`crate::sheets::rows`]); only here it is shortened.
 
+use std::borrow::Cow;
+
+use jiff::tz::TimeZone;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::chat::board::{Board, Line};
-use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::sheets::column::{Column, Purpose};
 use crate::sheets::column_letters;
 use crate::sheets::plan::{Place, Plan};
-use crate::sheets::rows::time_zone;
+use crate::sheets::rows::{self, Cell, Entered, Row, time_zone};
 
 /// Bytes that a usual line takes on the wire; with the longest texts three times as many.
 pub const LINE_BYTES: usize = 1_200;
@@ -23,116 +27,144 @@ const FIELDS: &str =
 /// The first line's row, from 0.
 const FIRST: u32 = Purpose::Board.header_row() + 1;
 
-/// How many rows the tab lacks for so many lines.
-pub(super) fn rows_lacking(rows: u32, lines: usize) -> Option<u32> {
-    let needed = FIRST + u32::try_from(lines).unwrap_or(u32::MAX).max(1);
-    needed.checked_sub(rows).filter(|lacking| *lacking > 0)
+/// A board, and where and how it is shown.
+pub(super) struct Picture<'a> {
+    board: &'a Board,
+    place: &'a Place,
+    /// Rows that its tab has.
+    rows: u32,
+    zone: TimeZone,
+    /// The zone of `NOW()`.
+    own_zone: TimeZone,
 }
 
-/// The `updateCells` requests that make the board look like this.
-pub(super) fn requests(plan: &Plan, place: &Place, board: &Board) -> Vec<Value> {
-    let runs = runs(&place.columns);
-    let headline = board.headline(&time_zone(&plan.time_zone));
-    let mut requests = Vec::new();
-    for (at, run) in runs.iter().enumerate() {
-        let (Some((_, start)), Some((_, last))) = (run.first(), run.last()) else { continue };
-        let range = |first: u32, end: Option<u32>| {
-            let mut range = json!({
-                "sheetId": place.sheet_id, "startRowIndex": first,
-                "startColumnIndex": start, "endColumnIndex": last + 1,
-            });
-            if let Some(end) = end {
-                range["endRowIndex"] = end.into();
-            }
-            range
+/// An `updateCells`.
+#[derive(Serialize)]
+pub(super) struct Update<'a> {
+    range: Range,
+    rows: Rows<'a>,
+    fields: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Range {
+    sheet_id: i32,
+    start_row_index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_row_index: Option<u32>,
+    start_column_index: u32,
+    end_column_index: u32,
+}
+
+/// Made while they are written: all cells of a thousand lines at once are far more than their bytes.
+enum Rows<'a> {
+    /// The sentence above the lines, in one of its columns.
+    Sentence(Option<String>),
+    /// What the lines say in these columns, which are neighbours.
+    Lines(&'a Picture<'a>, &'a [(Column, u32)]),
+}
+
+impl<'a> Picture<'a> {
+    /// The board where the plan has a place for one.
+    pub(super) fn new(plan: &'a Plan, board: &'a Board) -> Option<Self> {
+        let (place, rows) = (plan.board.as_ref()?, plan.board_rows);
+        let (zone, own_zone) = (time_zone(&plan.time_zone), time_zone(&plan.own_zone));
+        Some(Self { board, place, rows, zone, own_zone })
+    }
+
+    /// The `appendDimension` that its tab needs first to have a row for each line.
+    pub(super) fn longer_tab(&self) -> Option<Value> {
+        let lines = u32::try_from(self.board.lines.len()).unwrap_or(u32::MAX);
+        let lacking =
+            (FIRST + lines.max(1)).checked_sub(self.rows).filter(|lacking| *lacking > 0)?;
+        let sheet_id = self.place.sheet_id;
+        Some(json!({ "sheetId": sheet_id, "dimension": "ROWS", "length": lacking }))
+    }
+
+    /// The requests that make the board look like this.
+    pub(super) fn updates(&self) -> Vec<Update<'_>> {
+        let mut updates = Vec::new();
+        let mut sentence = Some(self.board.headline(&self.zone));
+        // Between two runs of neighbours stand columns of people's own.
+        for run in self.place.columns.chunk_by(|(_, one), (_, next)| one + 1 == *next) {
+            let rows = Rows::Sentence(sentence.take());
+            updates.push(self.update(run, 0, Some(1), rows, "userEnteredValue"));
+            updates.push(self.update(run, FIRST, None, Rows::Lines(self, run), FIELDS));
+        }
+        updates
+    }
+
+    fn update<'s>(
+        &self,
+        run: &[(Column, u32)],
+        start_row_index: u32,
+        end_row_index: Option<u32>,
+        rows: Rows<'s>,
+        fields: &'static str,
+    ) -> Update<'s> {
+        let range = Range {
+            sheet_id: self.place.sheet_id,
+            start_row_index,
+            end_row_index,
+            start_column_index: run.first().map_or(0, |(_, index)| *index),
+            end_column_index: run.last().map_or(0, |(_, index)| index + 1),
         };
-        let sentence = match at {
-            0 => json!([{ "values": [{ "userEnteredValue": { "stringValue": headline } }] }]),
-            _ => json!([]),
-        };
-        requests.push(json!({
-            "range": range(0, Some(1)), "rows": sentence, "fields": "userEnteredValue",
-        }));
-        let lines: Vec<Value> = (FIRST..)
-            .zip(&board.lines)
-            .map(|(row, line)| {
-                let cells = run.iter().map(|(column, _)| cell(*column, line, row, plan, place));
-                json!({ "values": cells.collect::<Vec<_>>() })
-            })
-            .collect();
-        requests.push(json!({ "range": range(FIRST, None), "rows": lines, "fields": FIELDS }));
+        Update { range, rows, fields }
     }
-    requests
-}
 
-/// The columns in groups of neighbours.
-pub(super) fn runs(columns: &[(Column, u32)]) -> Vec<Vec<(Column, u32)>> {
-    let mut runs: Vec<Vec<(Column, u32)>> = Vec::new();
-    for (column, index) in columns {
-        match runs.last_mut() {
-            Some(run) if run.last().is_some_and(|(_, last)| last + 1 == *index) => {
-                run.push((*column, *index));
+    fn cell(&self, column: Column, line: &'a Line, row: u32) -> Cell<'a> {
+        let mut cell = rows::cell(column, &line.entry, &self.zone);
+        match (column, &mut cell.user_entered_value) {
+            (Column::Waiting, value) => {
+                *value = Some(Entered::Formula(self.waiting(line.entry.unassigned_at, row)));
             }
-            _ => runs.push(vec![(*column, *index)]),
+            (Column::Drops, value) => {
+                let drops = u32::try_from(line.drops).unwrap_or(u32::MAX);
+                *value = Some(Entered::Number(drops.into()));
+            }
+            (_, Some(Entered::Text(Cow::Borrowed(text)))) => *text = shortened(text),
+            _ => {}
+        }
+        cell
+    }
+
+    /// How long someone has been waiting, live: from the time in the same line, or where that column was
+    /// deleted from the time itself. Whole numbers only, since not every locale writes a decimal point.
+    fn waiting(&self, since: UnixMs, row: u32) -> String {
+        // NOW() is in the spreadsheet's own zone; the times may be written in another.
+        let seconds = |zone| (since.serial_in(zone) * 86_400.0).round();
+        match self.place.position(Column::UnassignedAt) {
+            Some(index) => {
+                let cell = format!("{}{}", column_letters(index), row + 1);
+                match seconds(&self.zone) - seconds(&self.own_zone) {
+                    0.0 => format!("=NOW()-{cell}"),
+                    ahead => format!("=NOW()-{cell}+({ahead:.0}/86400)"),
+                }
+            }
+            None => format!("=NOW()-({:.0}/86400)", seconds(&self.own_zone)),
         }
     }
-    runs
 }
 
-fn cell(column: Column, line: &Line, row: u32, plan: &Plan, place: &Place) -> Value {
-    let entry = &line.entry;
-    let text = |text: &Personal| match text.is_blank() {
-        true => None,
-        false => {
-            let shown: String = text.reveal().chars().take(TEXT_CHARS_MAX).collect();
-            Some(json!({ "stringValue": shown }))
-        }
-    };
-    let mut link = None;
-    let value = match column {
-        Column::Waiting => {
-            Some(json!({ "formulaValue": waiting(entry.unassigned_at, row, plan, place) }))
-        }
-        Column::UnassignedAt => {
-            let serial = entry.unassigned_at.serial_in(&time_zone(&plan.time_zone));
-            Some(json!({ "numberValue": serial }))
-        }
-        Column::CustomerName => text(&entry.customer_name),
-        Column::CustomerPhone => text(&entry.customer_phone),
-        Column::PreviousAgent => text(&entry.previous_agent),
-        Column::AgentPhone => text(&entry.agent_phone),
-        Column::WabaNumber => text(&entry.waba_number),
-        Column::Drops => Some(json!({ "numberValue": line.drops })),
-        Column::Chat => entry.chat_url().map(|url| {
-            link = Some(json!({ "link": { "uri": url } }));
-            json!({ "stringValue": "Open chat" })
-        }),
-        _ => None,
-    };
-    let mut cell = json!({ "userEnteredFormat": { "numberFormat": column.number_format() } });
-    if let Some(value) = value {
-        cell["userEnteredValue"] = value;
-    }
-    if let Some(link) = link {
-        cell["userEnteredFormat"]["textFormat"] = link;
-    }
-    cell
-}
-
-/// How long someone has been waiting, live: from the time in the same line, or where that column was
-/// deleted from the time itself. Whole numbers only, since not every locale writes a decimal point.
-fn waiting(since: UnixMs, row: u32, plan: &Plan, place: &Place) -> String {
-    let (shown, own) = (time_zone(&plan.time_zone), time_zone(&plan.own_zone));
-    // NOW() is in the spreadsheet's own zone; the times may be written in another.
-    let seconds = |zone| (since.serial_in(zone) * 86_400.0).round();
-    match place.position(Column::UnassignedAt) {
-        Some(index) => {
-            let cell = format!("{}{}", column_letters(index), row + 1);
-            match seconds(&shown) - seconds(&own) {
-                0.0 => format!("=NOW()-{cell}"),
-                ahead => format!("=NOW()-{cell}+({ahead:.0}/86400)"),
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Sentence(sentence) => {
+                let row = sentence.as_deref().map(|text| Row::of([Cell::text(text)]));
+                serializer.collect_seq(row)
+            }
+            Self::Lines(picture, run) => {
+                let rows = (FIRST..).zip(&picture.board.lines);
+                serializer.collect_seq(rows.map(|(row, line)| {
+                    Row::of(run.iter().map(|(column, _)| picture.cell(*column, line, row)))
+                }))
             }
         }
-        None => format!("=NOW()-({:.0}/86400)", seconds(&own)),
     }
+}
+
+fn shortened(text: &str) -> &str {
+    let end = text.char_indices().nth(TEXT_CHARS_MAX);
+    end.and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }

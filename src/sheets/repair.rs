@@ -184,9 +184,11 @@ fn changes(tab: &TabLayout, entry: &Entry, cells: &[Value], zone_name: &str) -> 
 
 fn is_shown(value: &Entered<'_>, shown: &Value) -> bool {
     match value {
-        Entered::StringValue(text) => shown.as_str() == Some(text),
-        Entered::NumberValue(number) => {
+        Entered::Text(text) => shown.as_str() == Some(text),
+        Entered::Number(number) => {
             shown.as_f64().is_some_and(|shown| (shown - number).abs() < SAME)
         }
+        // The board's alone, and that is written anew instead of put right.
+        Entered::Formula(_) => false,
     }
 }

@@ -4,14 +4,14 @@
 use std::borrow::Cow;
 
 use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::chat::entry::Entry;
 use crate::chat::text::Personal;
 use crate::sheets::column::{Column, NumberFormat, STATUSES};
 use crate::sheets::layout::COLUMN_KEY;
-use crate::sheets::picture;
+use crate::sheets::picture::{self, Picture};
 use crate::sheets::plan::{Content, Marker, Place, Plan};
 
 /// What each appended cell says of itself; nothing else of the row is touched.
@@ -34,24 +34,45 @@ enum Request<'a> {
     #[serde(rename_all = "camelCase")]
     AppendCells {
         sheet_id: i32,
-        rows: Vec<Row<'a>>,
+        rows: Rows<'a>,
         fields: &'a str,
     },
-    UpdateCells(Value),
+    UpdateCells(picture::Update<'a>),
     AppendDimension(Value),
 }
 
+/// Made while they are written: the cells of a whole batch are several times its bytes.
+struct Rows<'a> {
+    place: &'a Place,
+    entries: &'a [Entry],
+    zone: &'a TimeZone,
+}
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.entries.iter().map(|entry| row(self.place, entry, self.zone)))
+    }
+}
+
+/// The cells of a row, from its first column that is written.
 #[derive(Serialize)]
-struct Row<'a> {
-    values: Vec<Appended<'a>>,
+pub(super) struct Row<'a> {
+    values: Vec<Written<'a>>,
+}
+
+impl<'a> Row<'a> {
+    /// A row of our cells only.
+    pub(super) fn of(cells: impl IntoIterator<Item = Cell<'a>>) -> Self {
+        Self { values: cells.into_iter().map(Written::Ours).collect() }
+    }
 }
 
 /// A cell of ours, or one of people's that stays as they prepared it.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Appended<'a> {
+enum Written<'a> {
     Ours(Cell<'a>),
-    Theirs(Value),
+    Theirs(&'a Value),
 }
 
 #[derive(Default, Serialize)]
@@ -65,11 +86,21 @@ pub(super) struct Cell<'a> {
     data_validation: Option<Dropdown>,
 }
 
+impl<'a> Cell<'a> {
+    /// A text, in whatever format the cell has.
+    pub(super) fn text(text: &'a str) -> Self {
+        Self { user_entered_value: Some(Entered::Text(text.into())), ..Self::default() }
+    }
+}
+
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) enum Entered<'a> {
-    StringValue(Cow<'a, str>),
-    NumberValue(f64),
+    #[serde(rename = "stringValue")]
+    Text(Cow<'a, str>),
+    #[serde(rename = "numberValue")]
+    Number(f64),
+    #[serde(rename = "formulaValue")]
+    Formula(String),
 }
 
 #[derive(Serialize)]
@@ -121,6 +152,7 @@ fn dropdown() -> Dropdown {
 /// The whole request of a batch.
 pub(super) fn body(plan: &Plan, marker: &Marker, content: Content<'_>) -> Vec<u8> {
     let zone = time_zone(&plan.time_zone);
+    let picture = content.board.and_then(|board| Picture::new(plan, board));
     let mut requests = Vec::new();
     // First, so that a refusal of the marker names request 0 and stands before all else.
     if plan.traces.marker {
@@ -135,15 +167,9 @@ pub(super) fn body(plan: &Plan, marker: &Marker, content: Content<'_>) -> Vec<u8
     if let Some(place) = plan.handovers.as_ref().filter(|_| !content.handovers.is_empty()) {
         requests.push(append(place, content.handovers, &zone, PLAIN_FIELDS));
     }
-    if let (Some(place), Some(board)) = (&plan.board, content.board) {
-        let lines = board.lines.len();
-        if let Some(length) = picture::rows_lacking(plan.board_rows, lines) {
-            requests.push(Request::AppendDimension(json!({
-                "sheetId": place.sheet_id, "dimension": "ROWS", "length": length
-            })));
-        }
-        requests
-            .extend(picture::requests(plan, place, board).into_iter().map(Request::UpdateCells));
+    if let Some(picture) = &picture {
+        requests.extend(picture.longer_tab().map(Request::AppendDimension));
+        requests.extend(picture.updates().into_iter().map(Request::UpdateCells));
     }
     // Strings, numbers and maps of them always serialise.
     serde_json::to_vec(&Update { requests }).unwrap_or_default()
@@ -165,26 +191,25 @@ pub fn time_zone(name: &str) -> TimeZone {
 }
 
 fn append<'a>(
-    place: &Place,
+    place: &'a Place,
     entries: &'a [Entry],
-    zone: &TimeZone,
+    zone: &'a TimeZone,
     fields: &'a str,
 ) -> Request<'a> {
-    let rows = entries.iter().map(|entry| row(place, entry, zone)).collect();
-    Request::AppendCells { sheet_id: place.sheet_id, rows, fields }
+    Request::AppendCells { sheet_id: place.sheet_id, rows: Rows { place, entries, zone }, fields }
 }
 
-fn row<'a>(place: &Place, entry: &'a Entry, zone: &TimeZone) -> Row<'a> {
+fn row<'a>(place: &'a Place, entry: &'a Entry, zone: &TimeZone) -> Row<'a> {
     let width = place.columns.iter().map(|(_, index)| *index as usize + 1).max().unwrap_or(0);
     let mut values = Vec::new();
-    values.resize_with(width, || Appended::Ours(Cell::default()));
+    values.resize_with(width, || Written::Ours(Cell::default()));
     for (index, prepared) in &place.prepared {
         if let Some(value) = values.get_mut(*index as usize) {
-            *value = Appended::Theirs(prepared.clone());
+            *value = Written::Theirs(prepared);
         }
     }
     for (column, index) in &place.columns {
-        values[*index as usize] = Appended::Ours(cell(*column, entry, zone));
+        values[*index as usize] = Written::Ours(cell(*column, entry, zone));
     }
     Row { values }
 }
@@ -192,9 +217,9 @@ fn row<'a>(place: &Place, entry: &'a Entry, zone: &TimeZone) -> Row<'a> {
 /// What a column's cell of an entry is.
 pub(super) fn cell<'a>(column: Column, entry: &'a Entry, zone: &TimeZone) -> Cell<'a> {
     let text = |text: &'a Personal| {
-        if text.is_blank() { None } else { Some(Entered::StringValue(text.reveal().into())) }
+        if text.is_blank() { None } else { Some(Entered::Text(text.reveal().into())) }
     };
-    let time = |at: crate::chat::time::UnixMs| Some(Entered::NumberValue(at.serial_in(zone)));
+    let time = |at: crate::chat::time::UnixMs| Some(Entered::Number(at.serial_in(zone)));
     let mut format = Format { number_format: column.number_format(), text_format: None };
     let mut data_validation = None;
     let handover = entry.handover.as_ref();
@@ -206,23 +231,23 @@ pub(super) fn cell<'a>(column: Column, entry: &'a Entry, zone: &TimeZone) -> Cel
         Column::AgentPhone => text(&entry.agent_phone),
         Column::WabaNumber => text(&entry.waba_number),
         Column::ChatId => text(&entry.chat_id),
-        Column::EventId => Some(Entered::StringValue(entry.event_id.to_string().into())),
+        Column::EventId => Some(Entered::Text(entry.event_id.to_string().into())),
         Column::Chat => entry.chat_url().map(|url| {
             format.text_format = Some(Linked { link: Link { uri: url } });
-            Entered::StringValue("Open chat".into())
+            Entered::Text("Open chat".into())
         }),
         Column::Status => {
             data_validation = Some(dropdown());
-            Some(Entered::StringValue(STATUSES[0].into()))
+            Some(Entered::Text(STATUSES[0].into()))
         }
         Column::TakenBy => match handover {
-            Some(handover) if handover.is_closed => Some(Entered::StringValue("closed".into())),
+            Some(handover) if handover.is_closed => Some(Entered::Text("closed".into())),
             Some(handover) => text(&handover.agent),
             None => None,
         },
         Column::TakenAt => handover.and_then(|handover| time(handover.taken_at)),
         Column::Waited => handover.map(|handover| {
-            Entered::NumberValue(minutes(handover.taken_at.since_ms(entry.unassigned_at)))
+            Entered::Number(minutes(handover.taken_at.since_ms(entry.unassigned_at)))
         }),
         // Of the board alone.
         Column::Waiting | Column::Drops => None,

@@ -73,7 +73,7 @@ fn a_board_is_its_sentence_and_a_line_for_each_who_waits() {
         "Dr. Meera",
         "919812345678",
         "918000000001",
-        3,
+        3.0,
         "Open chat"
     ]);
     assert_eq!(json!(shown), expected);
