@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::book::{Book, Wrong};
 use crate::errors::{self, Refused};
 use crate::json::Node;
+use crate::schema::SCHEMA;
 use crate::schema::mask::Mask;
-use crate::schema::{Kind, SCHEMA};
 
 const REQUESTS_MAX: usize = 100_000;
 
@@ -25,8 +25,7 @@ impl Book {
         let mut replies = Vec::with_capacity(requests.len());
         for (index, request) in requests.iter().enumerate() {
             let Node::Object(members) = request else { continue };
-            let Some((kind, arguments)) = members.iter().find(|(_, node)| *node != Node::Null)
-            else {
+            let Some((kind, arguments)) = members.iter().find(|(_, node)| !node.is_null()) else {
                 continue;
             };
             match self.apply(kind, arguments) {
@@ -99,6 +98,6 @@ pub(super) fn fields(mask: Option<&str>, root: &str) -> Result<Mask, Wrong> {
     }
     let unknown = |path: String| Wrong::malformed(format!("Invalid field: {path}"));
     let mask = Mask::parse(text).map_err(unknown)?;
-    mask.check(&SCHEMA, &Kind::Object(root.to_owned())).map_err(unknown)?;
+    mask.check(&SCHEMA, &SCHEMA.object(root)).map_err(unknown)?;
     Ok(mask)
 }

@@ -154,7 +154,7 @@ fn same(one: Option<&Arc<Dress>>, other: Option<&Arc<Dress>>) -> bool {
 /// Reads an `ExtendedValue`, which the schema has already found to be of exactly one type.
 fn entered(value: Option<&Node<'_>>) -> Result<Entered, String> {
     let Some(Node::Object(members)) = value else { return Ok(Entered::Nothing) };
-    let Some((kind, node)) = members.iter().find(|(_, node)| *node != Node::Null) else {
+    let Some((kind, node)) = members.iter().find(|(_, node)| !node.is_null()) else {
         return Ok(Entered::Nothing);
     };
     let text = |text: &str| {

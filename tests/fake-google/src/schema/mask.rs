@@ -70,7 +70,7 @@ impl Mask {
     pub(crate) fn check(&self, schema: &Schema, kind: &Kind) -> Result<(), String> {
         for (name, mask) in &self.parts {
             let below = match kind {
-                Kind::Object(shape) => schema.shape(shape).get(name).ok_or_else(|| name.clone())?,
+                Kind::Object(id) => schema.shape(*id).get(name).ok_or_else(|| name.clone())?,
                 Kind::Map(item) => item,
                 Kind::Any => &Kind::Any,
                 _ => return Err(name.clone()),

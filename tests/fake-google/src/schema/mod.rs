@@ -9,6 +9,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -17,9 +18,10 @@ use crate::errors::Refused;
 use crate::json::Node;
 use crate::schema::mask::Mask;
 
-/// Members of which at most one may be set. The description does not say so; Google's documentation and
-/// its answers do.
+/// Members of which at most one may be set, by the schema they are in and what Google calls the group;
+/// without members all. The description does not say so; Google's documentation and its answers do.
 const ONE_OF: &[(&str, &str, &[&str])] = &[
+    ("Request", "kind", &[]),
     (
         "ExtendedValue",
         "value",
@@ -34,10 +36,30 @@ const ONE_OF: &[(&str, &str, &[&str])] = &[
 
 type Member<'a> = (Cow<'a, str>, Node<'a>);
 
+/// Shapes know each other by their places: a batch of 5,000 rows is 200,000 objects, and to look up the
+/// name of each takes as long as to check them.
 pub(crate) struct Schema {
-    shapes: HashMap<String, BTreeMap<String, Kind>>,
+    shapes: Vec<Shape>,
     methods: HashMap<String, Method>,
 }
+
+/// What an object may have.
+pub(crate) struct Shape {
+    name: String,
+    /// A handful mostly, so that a search is faster than a map.
+    members: Vec<(String, Kind)>,
+    one_of: Option<OneOf>,
+}
+
+#[derive(Clone, Copy)]
+struct OneOf {
+    group: &'static str,
+    of: &'static [&'static str],
+}
+
+/// The place of a shape in the schema.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ShapeId(usize);
 
 pub(crate) struct Method {
     query: BTreeMap<String, Kind>,
@@ -56,31 +78,44 @@ pub(crate) enum Kind {
     Enum(Vec<String>),
     List(Box<Kind>),
     Map(Box<Kind>),
-    Object(String),
+    Object(ShapeId),
 }
 
 pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     let text: Value =
         serde_json::from_str(include_str!("schema.json")).expect("schema.json is JSON");
-    let kinds = |value: &Value| -> BTreeMap<String, Kind> {
-        value.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), Kind::parse(v))).collect()
+    let entries = |value: &Value| value.as_object().cloned().unwrap_or_default();
+    let schemas = entries(&text["schemas"]);
+    let ids: Ids = schemas.keys().cloned().zip((0..).map(ShapeId)).collect();
+    let kinds = |value: &Value| -> Vec<(String, Kind)> {
+        entries(value).into_iter().map(|(name, kind)| (name, Kind::parse(&kind, &ids))).collect()
     };
-    let entries = |name: &str| text[name].as_object().into_iter().flatten();
-    let shapes = entries("schemas").map(|(name, shape)| (name.clone(), kinds(shape))).collect();
-    let object = |value: &Value| value.as_str().map(|name| Kind::Object(name.to_owned()));
-    let methods = entries("methods")
-        .map(|(name, method)| {
-            let mut query = kinds(&text["query"]);
-            query.extend(kinds(&method["query"]));
-            let response = object(&method["response"]).expect("every method has a response");
-            (name.clone(), Method { query, request: object(&method["request"]), response })
-        })
-        .collect();
-    Schema { shapes, methods }
+    let shapes = schemas.iter().map(|(name, shape)| {
+        let one_of = ONE_OF.iter().find(|(owner, ..)| owner == name);
+        let one_of = one_of.map(|(_, group, of)| OneOf { group, of });
+        Shape { name: name.clone(), members: kinds(shape), one_of }
+    });
+    let object = |value: &Value| Some(Kind::Object(ids[value.as_str()?]));
+    let methods = entries(&text["methods"]).into_iter().map(|(name, method)| {
+        let query = kinds(&text["query"]).into_iter().chain(kinds(&method["query"])).collect();
+        let response = object(&method["response"]).expect("every method has a response");
+        (name, Method { query, request: object(&method["request"]), response })
+    });
+    Schema { shapes: shapes.collect(), methods: methods.collect() }
 });
 
+/// Where the shape of a name is.
+type Ids = HashMap<String, ShapeId>;
+
+impl Shape {
+    /// What the member of this name is.
+    pub(crate) fn get(&self, name: &str) -> Option<&Kind> {
+        self.members.iter().find(|(own, _)| own == name).map(|(_, kind)| kind)
+    }
+}
+
 impl Kind {
-    fn parse(value: &Value) -> Self {
+    fn parse(value: &Value, ids: &Ids) -> Self {
         match value {
             Value::String(name) => match name.as_str() {
                 "string" => Self::Text,
@@ -88,12 +123,11 @@ impl Kind {
                 "int32" => Self::Int32,
                 "double" | "float" => Self::Double,
                 "mask" => Self::Mask,
-                name => {
-                    name.strip_prefix('#').map_or(Self::Any, |name| Self::Object(name.to_owned()))
-                }
+                name => name.strip_prefix('#').map_or(Self::Any, |name| Self::Object(ids[name])),
             },
             Value::Array(items) => {
-                Self::List(Box::new(items.first().map_or(Self::Any, Self::parse)))
+                let item = items.first().map_or(Self::Any, |item| Self::parse(item, ids));
+                Self::List(Box::new(item))
             }
             Value::Object(map) if map.contains_key("enum") => Self::Enum(
                 map["enum"]
@@ -105,22 +139,10 @@ impl Kind {
                     .collect(),
             ),
             Value::Object(map) => {
-                Self::Map(Box::new(map.get("map").map_or(Self::Any, Self::parse)))
+                let item = map.get("map").map_or(Self::Any, |item| Self::parse(item, ids));
+                Self::Map(Box::new(item))
             }
             _ => Self::Any,
-        }
-    }
-
-    fn name(&self) -> &str {
-        match self {
-            Self::Text => "TYPE_STRING",
-            Self::Bool => "TYPE_BOOL",
-            Self::Int32 => "TYPE_INT32",
-            Self::Double => "TYPE_DOUBLE",
-            Self::Mask => "type.googleapis.com/google.protobuf.FieldMask",
-            Self::Enum(_) => "TYPE_ENUM",
-            Self::Object(name) => name,
-            Self::Any | Self::List(_) | Self::Map(_) => "TYPE_MESSAGE",
         }
     }
 }
@@ -130,16 +152,38 @@ impl Schema {
         &self.methods[name]
     }
 
-    /// The members of the object called `name`.
-    pub(crate) fn shape(&self, name: &str) -> &BTreeMap<String, Kind> {
-        &self.shapes[name]
+    /// The object called `name`, which is in the description.
+    pub(crate) fn object(&self, name: &str) -> Kind {
+        let place = self.shapes.iter().position(|shape| shape.name == name);
+        Kind::Object(ShapeId(place.expect("the description has it")))
+    }
+
+    pub(crate) fn shape(&self, id: ShapeId) -> &Shape {
+        &self.shapes[id.0]
+    }
+
+    /// What Google calls this kind in its errors.
+    fn name<'s>(&'s self, kind: &Kind) -> &'s str {
+        match kind {
+            Kind::Text => "TYPE_STRING",
+            Kind::Bool => "TYPE_BOOL",
+            Kind::Int32 => "TYPE_INT32",
+            Kind::Double => "TYPE_DOUBLE",
+            Kind::Mask => "type.googleapis.com/google.protobuf.FieldMask",
+            Kind::Enum(_) => "TYPE_ENUM",
+            Kind::Object(id) => &self.shape(*id).name,
+            Kind::Any | Kind::List(_) | Kind::Map(_) => "TYPE_MESSAGE",
+        }
     }
 
     /// Parses a body and holds it against the method's request.
     pub(crate) fn body<'a>(&self, method: &str, body: &'a [u8]) -> Result<Node<'a>, Refused> {
-        let node: Node<'a> = serde_json::from_slice(body).map_err(|error| {
+        let not_json = |error: &dyn Display| {
             Refused::malformed(&format!("Invalid JSON payload received. {error}"), "")
-        })?;
+        };
+        // Once for all of it, and not for every text in it.
+        let body = std::str::from_utf8(body).map_err(|error| not_json(&error))?;
+        let node: Node<'a> = serde_json::from_str(body).map_err(|error| not_json(&error))?;
         if let Some(kind) = &self.method(method).request {
             self.check(&node, kind, &At::Root)?;
         }
@@ -165,7 +209,8 @@ impl Schema {
                 _ => true,
             };
             if !fits {
-                let message = format!("Invalid value at '{name}' ({}), \"{value}\"", kind.name());
+                let message =
+                    format!("Invalid value at '{name}' ({}), \"{value}\"", self.name(kind));
                 return Err(Refused::malformed(&message, name));
             }
             if name == "fields" {
@@ -201,8 +246,8 @@ impl Schema {
                 }
                 true
             }
-            (Kind::Object(name), Node::Object(members)) => {
-                return self.check_object(members, name, at);
+            (Kind::Object(id), Node::Object(members)) => {
+                return self.check_object(members, self.shape(*id), at);
             }
             _ => false,
         };
@@ -211,14 +256,18 @@ impl Schema {
         }
         let value = serde_json::to_string(node).unwrap_or_default();
         let path = at.path();
-        let message = format!("Invalid value at '{path}' ({}), {value}", kind.name());
+        let message = format!("Invalid value at '{path}' ({}), {value}", self.name(kind));
         Err(Refused::malformed(&message, &path))
     }
 
-    fn check_object(&self, members: &[Member<'_>], name: &str, at: &At<'_>) -> Result<(), Refused> {
-        let shape = self.shape(name);
+    fn check_object(
+        &self,
+        members: &[Member<'_>],
+        shape: &Shape,
+        at: &At<'_>,
+    ) -> Result<(), Refused> {
         for (key, node) in members {
-            let Some(kind) = shape.get(key.as_ref()) else {
+            let Some(kind) = shape.get(key) else {
                 let path = at.path();
                 let place = if path.is_empty() { String::new() } else { format!(" at '{path}'") };
                 let message = format!(
@@ -228,20 +277,23 @@ impl Schema {
             };
             self.check(node, kind, &At::Name(at, key))?;
         }
-        check_one_of(members, name, at)
+        match shape.one_of {
+            Some(one_of) => check_one_of(members, one_of, &shape.name, at),
+            None => Ok(()),
+        }
     }
 }
 
 /// A request must say one thing to do, and a value must be of one type.
-fn check_one_of(members: &[Member<'_>], name: &str, at: &At<'_>) -> Result<(), Refused> {
-    let (group, of) = match ONE_OF.iter().find(|(owner, ..)| *owner == name) {
-        Some((_, group, of)) => (*group, Some(*of)),
-        None if name == "Request" => ("kind", None),
-        None => return Ok(()),
-    };
-    let mut set = members.iter().filter(|(key, node)| {
-        *node != Node::Null && of.is_none_or(|of| of.contains(&key.as_ref()))
-    });
+fn check_one_of(
+    members: &[Member<'_>],
+    OneOf { group, of }: OneOf,
+    name: &str,
+    at: &At<'_>,
+) -> Result<(), Refused> {
+    let mut set = members
+        .iter()
+        .filter(|(key, node)| !node.is_null() && (of.is_empty() || of.contains(&key.as_ref())));
     let first = set.next();
     let message = match (first, set.next(), name) {
         (_, Some((key, _)), _) => format!(
