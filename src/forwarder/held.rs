@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::causes::Causes;
+use crate::chat::entry::Entry;
 use crate::forwarder::{Forwarder, Next, Suspect};
 use crate::journal::{Batch, Error};
 use crate::sheets::{
-    Content, Delivery, Landing, Later, Layout, Marker, Plan, Purpose, Refused, Survey, Trouble,
+    Content, Delivery, Landing, Later, Layout, Marker, Plan, Purpose, Refused, Survey, TabLayout,
+    Trouble,
 };
 
 /// Google answers or gives up within 180 s; a send older than this cannot be applied any more.
@@ -83,6 +85,21 @@ impl Held {
     fn content(&self) -> Content<'_> {
         let batch = &self.batch;
         Content { log: batch.entries(), handovers: batch.handovers(), board: batch.board() }
+    }
+
+    /// Its rows, by the tab that they were planned for. Where that is not there any more, they went
+    /// with it.
+    pub(super) fn rows_by_tab<'a>(
+        &'a self,
+        plan: &Plan,
+        layout: &'a Layout,
+    ) -> impl Iterator<Item = (&'a TabLayout, &'a [Entry])> {
+        let rows =
+            [(Purpose::Log, self.batch.entries()), (Purpose::Handovers, self.batch.handovers())];
+        rows.into_iter().filter_map(move |(purpose, entries)| {
+            let tab = layout.by_id(purpose, plan.sheet_id(purpose)?)?;
+            (!entries.is_empty()).then_some((tab, entries))
+        })
     }
 
     /// How long an earlier send may still be applied; `None` when none may.
@@ -316,15 +333,11 @@ impl Forwarder {
 
     /// Whether any row of the batch is there. A board alone leaves no trace, and is written again.
     async fn holds_rows(&self, held: &Held, plan: &Plan, layout: &Layout) -> Result<bool, Trouble> {
-        let parts =
-            [(Purpose::Log, held.batch.entries()), (Purpose::Handovers, held.batch.handovers())];
-        for (purpose, entries) in parts {
-            let tab = plan.sheet_id(purpose).and_then(|id| layout.by_id(purpose, id));
-            if let Some(tab) = tab.filter(|_| !entries.is_empty()) {
-                return self.sheets.holds_any(tab, entries).await;
-            }
+        // A batch is all or nothing, so that one tab tells of all.
+        match held.rows_by_tab(plan, layout).next() {
+            Some((tab, entries)) => self.sheets.holds_any(tab, entries).await,
+            None => Ok(false),
         }
-        Ok(false)
     }
 
     /// The marker tells whether the batch was applied. If not, it is sent on; where it cannot be, for

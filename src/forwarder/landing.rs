@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::forwarder::held::{Ending, Held};
 use crate::forwarder::{Forwarder, Next};
-use crate::journal::{Batch, Error};
-use crate::sheets::{Landing, Layout, Plan, Purpose, Repaired, Survey, Trouble};
+use crate::journal::Error;
+use crate::sheets::{Landing, Layout, Plan, Repaired, Survey, Trouble};
 
 /// How often rows are put right before they are left as they are: each time something was moved again.
 const TRIES_MAX: u32 = 10;
@@ -48,7 +48,7 @@ impl Forwarder {
             self.held = Some(held);
             return Ok(Next::Wait(wait));
         }
-        match self.put_right(held.batch(), plan, &layout).await {
+        match self.put_right(&held, plan, &layout).await {
             Ok(Repaired { rewritten: 0, missing }) => {
                 if held.repairs > 0 {
                     let rows = held.batch().rows();
@@ -74,16 +74,12 @@ impl Forwarder {
 
     async fn put_right(
         &mut self,
-        batch: &Batch,
+        held: &Held,
         plan: &Plan,
         layout: &Layout,
     ) -> Result<Repaired, Trouble> {
         let mut all = Repaired::default();
-        let parts = [(Purpose::Log, batch.entries()), (Purpose::Handovers, batch.handovers())];
-        for (purpose, entries) in parts {
-            // Where it is not there any more, its rows went with it.
-            let tab = plan.sheet_id(purpose).and_then(|id| layout.by_id(purpose, id));
-            let Some(tab) = tab.filter(|_| !entries.is_empty()) else { continue };
+        for (tab, entries) in held.rows_by_tab(plan, layout) {
             let repaired = self.sheets.repair(tab, &layout.time_zone, entries).await?;
             all.rewritten += repaired.rewritten;
             all.missing += repaired.missing;
