@@ -193,10 +193,9 @@ impl Forwarder {
     }
 
     async fn traces(&self) -> Result<Traces, Arc<Error>> {
-        let trusts_markers = self.journal.fact("marker_fences").await? != Some(false)
-            && self.journal.fact("marker_readable").await? != Some(false);
+        let facts = self.journal.facts(["marker_fences", "marker_readable"]).await?;
         Ok(Traces {
-            marker: trusts_markers && !self.markers_full,
+            marker: !facts.contains(&Some(false)) && !self.markers_full,
             positions: !self.positions_untold,
         })
     }

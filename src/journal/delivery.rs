@@ -76,7 +76,6 @@ impl Journal {
         look: Option<Look>,
         now: UnixMs,
     ) -> Result<Option<Batch>, Arc<Error>> {
-        let base = self.meta("marker_base").await?.unwrap_or_default();
         let Draft { book, log: (log, entries), handovers: (handed, handovers), .. } = draft;
         let key = self.0.hash_key.clone();
         let members = members_of(&entries, &handovers)?;
@@ -89,7 +88,8 @@ impl Journal {
             let mut digest = digest(&key, &parts).to_string();
             digest.truncate(16);
             // 31 bits, and positive, for 147 million batches of one base.
-            let marker_id = i32::try_from(base + number.cast_signed()).unwrap_or(i32::MAX);
+            let marker_id = page.marker_base()? + number.cast_signed();
+            let marker_id = i32::try_from(marker_id).unwrap_or(i32::MAX);
             let (handovers, sealed_at) = (handed, now);
             let picture = board.is_some().then_some(picture);
             let sealed = Sealed {

@@ -45,6 +45,14 @@ struct Ended {
 }
 
 impl Page<'_> {
+    /// What the number of a batch is added to for the id of its marker.
+    pub(super) fn marker_base(&self) -> Result<i64, Error> {
+        let sql = "SELECT value FROM meta WHERE name = 'marker_base'";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let base = statement.query_row((), |row| row.get(0)).optional()?;
+        Ok(base.unwrap_or_default())
+    }
+
     /// Seals a batch, unless other rows than its members, so many of the log and of the handovers, stand
     /// between its firsts and its lasts by now.
     pub(super) fn add_batch(

@@ -65,11 +65,21 @@ impl Journal {
         Ok(())
     }
 
-    /// What `check --live` found out under this name: holds, does not hold, or never tried.
+    /// What `check --live` found out under each of these names: holds, does not hold, or never tried.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn fact(&self, name: &str) -> Result<Option<bool>, Arc<Error>> {
-        Ok(self.meta(&format!("fact.{name}")).await?.map(|value| value != 0))
+    pub async fn facts<const N: usize>(
+        &self,
+        names: [&'static str; N],
+    ) -> Result<[Option<bool>; N], Arc<Error>> {
+        self.read(move |reader| {
+            let mut facts = [None; N];
+            for (fact, name) in facts.iter_mut().zip(names) {
+                *fact = reader.meta(&format!("fact.{name}"))?.map(|value| value != 0);
+            }
+            Ok(facts)
+        })
+        .await
     }
 }

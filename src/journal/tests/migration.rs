@@ -69,7 +69,7 @@ async fn all_that_was_kept_is_there_and_the_batch_under_way_settles() {
     check_identity(&journal);
     assert_eq!((rows(dir.path())["unrecognised"], rows(dir.path())["sent"]), (1, 1));
     assert_eq!(journal.kept().await.unwrap().len(), 1);
-    assert_eq!(journal.fact("marker_fences").await.unwrap(), Some(true));
+    assert_eq!(journal.facts(["marker_fences"]).await.unwrap(), [Some(true)]);
     let batch = open_batch(&journal).await.unwrap();
     assert_eq!(chats(batch.entries()), ["a", "b"]);
     assert_eq!(batch.entries()[0].event_id.to_string(), "abc234-3");

@@ -138,12 +138,12 @@ async fn the_ids_it_chose_stay_until_others_are_drawn() {
 async fn what_the_live_check_found_out_is_known_while_the_service_runs() {
     let dir = dir();
     let journal = open(dir.path());
-    assert_eq!(journal.fact("marker_fences").await.unwrap(), None);
+    let facts = async || journal.facts(["marker_fences", "marker_readable"]).await.unwrap();
+    assert_eq!(facts().await, [None, None]);
     for holds in [true, false] {
         let beside = Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap();
         assert!(beside.is_beside());
         beside.note_fact("marker_fences", holds).await.unwrap();
-        assert_eq!(journal.fact("marker_fences").await.unwrap(), Some(holds));
+        assert_eq!(facts().await, [Some(holds), None]);
     }
-    assert_eq!(journal.fact("marker_readable").await.unwrap(), None);
 }
