@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::app::{limits, routes};
 use crate::config::Config;
-use crate::journal::Journal;
 use crate::journal::export::{Export, Format};
+use crate::journal::{Journal, SetAsidePages};
 
 /// What to do with them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,6 @@ pub enum Wish {
     /// Print them whole.
     Export(Format),
 }
-
-const ROWS_A_STEP: u32 = 1_000;
 
 /// Does as wished.
 ///
@@ -43,16 +41,11 @@ pub async fn run(config: &Config, wish: Wish) -> anyhow::Result<()> {
 
 async fn list(journal: &Journal) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
-    let mut after = 0;
-    loop {
-        let rows = journal.set_aside_after(after, ROWS_A_STEP).await?;
-        for row in &rows {
+    let mut pages = SetAsidePages::new(journal.clone());
+    while let Some(rows) = pages.next().await? {
+        for row in rows {
             let at = Timestamp::from_millisecond(row.at.0).unwrap_or_default();
             writeln!(out, "{}  {at:.0}  {}", row.entry.event_id, row.reason)?;
-            after = row.entry.event_id.number;
-        }
-        if rows.len() < ROWS_A_STEP as usize {
-            break;
         }
     }
     let tally = journal.tally();

@@ -1,4 +1,4 @@
-//! Rows set aside, handed out whole: CSV for people, JSON for programs. A thousand rows at a time.
+//! Rows set aside, handed out whole: CSV for people, JSON for programs. A page at a time.
 
 use std::sync::Arc;
 
@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
-use crate::journal::{Error, Journal, SetAside};
-
-const ROWS_A_STEP: u32 = 1_000;
+use crate::journal::{Error, Journal, SetAside, SetAsidePages};
 
 /// For whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +21,9 @@ pub enum Format {
 /// An export under way.
 #[derive(Debug)]
 pub struct Export {
-    journal: Journal,
+    pages: SetAsidePages,
     format: Format,
-    after: u64,
     rows: u64,
-    is_over: bool,
 }
 
 /// The columns, and the fields of the JSON.
@@ -49,7 +45,7 @@ const COLUMNS: [(&str, &str); 12] = [
 impl Export {
     /// Begins one.
     pub fn new(journal: Journal, format: Format) -> Self {
-        Self { journal, format, after: 0, rows: 0, is_over: false }
+        Self { pages: SetAsidePages::new(journal), format, rows: 0 }
     }
 
     /// The next part of the text; `None` when it was whole.
@@ -57,10 +53,7 @@ impl Export {
     /// # Errors
     /// When the database does not answer.
     pub async fn next_part(&mut self) -> Result<Option<String>, Arc<Error>> {
-        if self.is_over {
-            return Ok(None);
-        }
-        let rows = self.journal.set_aside_after(self.after, ROWS_A_STEP).await?;
+        let Some(rows) = self.pages.next().await? else { return Ok(None) };
         let mut part = match (self.format, self.rows) {
             (Format::Csv, 0) => csv(COLUMNS.map(|(column, _)| column.to_owned())),
             (Format::Json, 0) => "[".to_owned(),
@@ -76,11 +69,9 @@ impl Export {
                 }
             }
             self.rows += 1;
-            self.after = row.entry.event_id.number;
         }
-        if rows.len() < ROWS_A_STEP as usize {
-            self.is_over = true;
-            part += if self.format == Format::Json { "\n]\n" } else { "" };
+        if self.pages.are_over() && self.format == Format::Json {
+            part += "\n]\n";
         }
         Ok(Some(part))
     }

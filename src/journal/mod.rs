@@ -59,7 +59,7 @@ pub use crate::journal::forget::Forgotten;
 pub use crate::journal::kept::Kept;
 pub use crate::journal::names::Unnamed;
 pub use crate::journal::receipt::{Receipt, Refusal, Standing};
-pub use crate::journal::set_aside::{Retried, SetAside, Whereabouts};
+pub use crate::journal::set_aside::{Retried, SetAside, SetAsidePages, Whereabouts};
 pub use crate::journal::tally::{BookId, Counters, Tally, Work};
 pub use crate::journal::waiting::Look;
 

@@ -25,6 +25,14 @@ pub struct SetAside {
     pub at: UnixMs,
 }
 
+/// All rows set aside, a page of a thousand at a time, the oldest first.
+#[derive(Debug)]
+pub struct SetAsidePages {
+    journal: Journal,
+    /// The number of the last row so far; `None` after the last of all.
+    after: Option<u64>,
+}
+
 /// What became of a wish to try rows again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retried {
@@ -45,6 +53,33 @@ pub enum Whereabouts {
     SetAside,
     /// In the sheet.
     Written,
+}
+
+/// Rows of a page.
+const PAGE_ROWS: u32 = 1_000;
+
+impl SetAsidePages {
+    /// From the oldest on.
+    pub fn new(journal: Journal) -> Self {
+        Self { journal, after: Some(0) }
+    }
+
+    /// The next page; `None` after the last, which may be empty.
+    ///
+    /// # Errors
+    /// When the database does not answer; the same page may be asked for again then.
+    pub async fn next(&mut self) -> Result<Option<Vec<SetAside>>, Arc<Error>> {
+        let Some(after) = self.after else { return Ok(None) };
+        let rows = self.journal.set_aside_after(after, PAGE_ROWS).await?;
+        let is_full = rows.len() == PAGE_ROWS as usize;
+        self.after = rows.last().filter(|_| is_full).map(|row| row.entry.event_id.number);
+        Ok(Some(rows))
+    }
+
+    /// Whether the last page was given.
+    pub fn are_over(&self) -> bool {
+        self.after.is_none()
+    }
 }
 
 impl Journal {
