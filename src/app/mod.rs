@@ -33,7 +33,7 @@ use crate::app::notify::Notify;
 use crate::app::watch::Watch;
 use crate::chat::memory::Rules;
 use crate::chat::route::{Destination, Routes, UNKNOWN};
-use crate::config::Config;
+use crate::config::{Config, HANDOVERS};
 use crate::directory::Directory;
 use crate::forwarder::pace::Pace;
 use crate::forwarder::{BoardOptions, Forwarder, Options};
@@ -245,6 +245,7 @@ fn options(config: &Config, name: String, spreadsheet_id: &str, book: BookId) ->
         name,
         book,
         log_titles: here.map(|to| to.title.clone()).collect(),
+        handovers_title: HANDOVERS.to_owned(),
         board: BoardOptions {
             title: config.board_name.clone(),
             hours_max: config.board_hours,

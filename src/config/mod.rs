@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::config::env::RawEnv;
-pub use crate::config::routes::Route;
+pub use crate::config::routes::{HANDOVERS, Route};
 
 /// Google's address.
 const SHEETS_API: &str = "https://sheets.googleapis.com/";

@@ -6,8 +6,8 @@
 
 use crate::config::{Problems, TITLE_CHARS_MAX, id_of};
 
-/// What the handovers' tab is called in every spreadsheet.
-const HANDOVERS: &str = "Handovers";
+/// Title of the tab of the handovers, in every spreadsheet.
+pub const HANDOVERS: &str = "Handovers";
 
 /// Where the rows of one of the clinic's numbers go.
 #[derive(Clone, Debug, PartialEq, Eq)]

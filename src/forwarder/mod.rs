@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-pub use crate::forwarder::tab::{HANDOVERS, tab_name, tabs_of};
+pub use crate::forwarder::tab::{tab_name, tabs_of};
 
 use crate::causes::Causes;
 use crate::chat::time::UnixMs;
@@ -49,6 +49,8 @@ pub struct Options {
     pub book: BookId,
     /// Titles of its log tabs as configured.
     pub log_titles: Vec<String>,
+    /// Title of its tab of the handovers.
+    pub handovers_title: String,
     /// How the board is kept.
     pub board: BoardOptions,
     /// Zone of the times written; `None` is the spreadsheet's own.

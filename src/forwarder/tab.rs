@@ -10,9 +10,6 @@ use crate::forwarder::{Forwarder, Next, Options};
 use crate::sheets::rows::time_zone;
 use crate::sheets::{Later, Layout, Purpose, Survey, Trouble, Wanted, WantedTab};
 
-/// Title of the tab of the handovers.
-pub const HANDOVERS: &str = "Handovers";
-
 /// How often the layout is looked at while nothing is written, so that a row need not wait for it.
 /// Two reads each, of Google's 60 a minute; so many times longer where there are so many spreadsheets.
 const LOOK_EVERY: Duration = Duration::from_secs(8);
@@ -222,8 +219,10 @@ pub fn tabs_of(options: &Options, zone: Option<&TimeZone>) -> Vec<(Purpose, Stri
         Some(zone) => Some(title_at(title, now, zone)),
         None => Some(title.clone()).filter(|title| !title.contains(MONTH)),
     });
-    let others =
-        [(Purpose::Handovers, HANDOVERS.to_owned()), (Purpose::Board, options.board.title.clone())];
+    let others = [
+        (Purpose::Handovers, options.handovers_title.clone()),
+        (Purpose::Board, options.board.title.clone()),
+    ];
     titles.map(|title| (Purpose::Log, title)).chain(others).collect()
 }
 

@@ -98,6 +98,7 @@ async fn drain(dir: &Path, google: &FakeGoogle, rows: u64) {
         name: "default".to_owned(),
         book: journal.books()[0].1,
         log_titles: vec![TAB.to_owned()],
+        handovers_title: "Handovers".to_owned(),
         board: BoardOptions {
             title: "Unattended now".to_owned(),
             hours_max: 24,

@@ -76,6 +76,7 @@ impl Bench {
             name: "default".to_owned(),
             book: journal.books()[0].1,
             log_titles: vec![title.into()],
+            handovers_title: HANDOVERS.into(),
             board: BoardOptions {
                 title: BOARD.into(),
                 hours_max: 24,
