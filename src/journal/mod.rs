@@ -254,17 +254,6 @@ impl Journal {
         self.read(move |reader| reader.oldest_pending(&queues)).await
     }
 
-    /// The same of one spreadsheet.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn oldest_pending_of(&self, book: BookId) -> Result<Option<UnixMs>, Arc<Error>> {
-        let register = &self.0.register;
-        let logs = register.logs_of(book).map(|(queue, _)| queue);
-        let queues: Vec<i64> = logs.chain([register.handovers_of(book)]).collect();
-        self.read(move |reader| reader.oldest_pending(&queues)).await
-    }
-
     async fn meta(&self, name: &str) -> Result<Option<i64>, Arc<Error>> {
         let name = name.to_owned();
         self.read(move |reader| reader.meta(&name)).await
