@@ -168,7 +168,7 @@ impl Page<'_> {
     /// Deletes the records that match, among at most `limit` after `cursor`; gives the key to go on
     /// from and how many went.
     pub(super) fn forget_records(
-        &self,
+        &mut self,
         cursor: &[u8],
         limit: i64,
         matches: impl Fn(&[u8]) -> bool,
@@ -187,6 +187,8 @@ impl Page<'_> {
         for key in &found {
             self.connection.execute("DELETE FROM memory WHERE key = ?1", [key])?;
         }
+        // Who is heard of again begins anew, pointers and all.
+        self.indexes.aliases = Aliases::default();
         Ok((end, found.len() as u64))
     }
 }
