@@ -4,6 +4,11 @@ use std::process::ExitCode;
 
 use doubletick_sheets::app::{command, logging};
 use doubletick_sheets::causes::Causes;
+use mimalloc::MiMalloc;
+
+/// What one thread allocates for an event another one frees; the system's waits for a lock there.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
