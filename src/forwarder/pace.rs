@@ -1,15 +1,18 @@
 //! When the next write may leave: pure, over the times of those that left.
 //!
 //! Two rules. The ceiling is hard: at most so many writes in any 60 s. Below it, the first half of
-//! the minute's writes leave at once, so that a quiet inbox is written event by event; the other half
-//! is spread over the minute unless a full batch waits, so that a busy inbox never stands still until
-//! the minute is over. Several spreadsheets share the ceiling: each keeps to its share of it as long as
+//! the minute's writes leave as soon as each has gathered for a moment, which is nothing in a quiet
+//! inbox, written event by event, and grows in a burst, which would else use up the minute with a few
+//! rows each. The other half is spread over the minute. So a busy inbox never stands still until the
+//! minute is over. A full batch has nothing to gather and waits for the ceiling only. Several spreadsheets share the ceiling: each keeps to its share of it as long as
 //! others have something to write.
 
 use crate::chat::time::UnixMs;
 
 /// The length of Google's quota window and a second for what the network adds or takes away.
 pub const WINDOW_MS: i64 = 61_000;
+/// How much longer a write gathers rows for each that left in the last minute.
+const GATHER_MS: i64 = 5;
 
 /// The writes of the last minute.
 #[derive(Clone, Debug)]
@@ -56,19 +59,24 @@ impl Pace {
             None => 0,
         };
         let at_once = self.writes_max.div_ceil(2);
-        let spread_ms = if is_full || recent.len() < at_once {
+        let apart_ms = if is_full {
             0
+        } else if recent.len() < at_once {
+            GATHER_MS.saturating_mul(count(recent.len()))
         } else {
-            let spread = i64::try_from(self.writes_max - at_once + 1).unwrap_or(i64::MAX);
-            WINDOW_MS / spread - age_ms(*last, now)
+            WINDOW_MS / count(self.writes_max - at_once + 1)
         };
-        ceiling_ms.max(spread_ms).max(0)
+        ceiling_ms.max(apart_ms - age_ms(*last, now)).max(0)
     }
 }
 
 /// Whether a write still counts. One from the future was noted before the clock was set back.
 fn counts(at: UnixMs, now: UnixMs) -> bool {
     now.since_ms(at).abs() < WINDOW_MS
+}
+
+fn count(writes: usize) -> i64 {
+    i64::try_from(writes).unwrap_or(i64::MAX)
 }
 
 /// How long ago it left; one from the future counts as if it had left now.

@@ -71,11 +71,19 @@ fn the_first_write_after_a_quiet_minute_leaves_at_once() {
 #[test]
 fn a_quiet_inbox_is_written_event_by_event() {
     let mut pace = Pace::new(50, Vec::new());
-    for second in 0..25 {
-        let now = NOW.plus_ms(second * 10);
-        assert_eq!(pace.wait_ms(now, false), 0, "write {second}");
+    for write in 0..25 {
+        let now = NOW.plus_ms(write * 125);
+        assert_eq!(pace.wait_ms(now, false), 0, "write {write}");
         pace.note(now);
     }
+}
+
+#[test]
+fn a_burst_is_gathered_into_few_writes_that_leave_soon() {
+    let left = send_all(&mut Pace::new(50, Vec::new()), NOW, &[(0, false); 25]);
+    assert!(left.windows(2).all(|pair| pair[1] - pair[0] <= 125), "{left:?}");
+    let in_half_a_second = left.iter().filter(|at| **at < NOW.0 + 500).count();
+    assert_eq!(in_half_a_second, 14);
 }
 
 #[test]
