@@ -1,4 +1,7 @@
-//! Keyed hashes: what is remembered of a person without the person.
+//! Keyed hashes: what is remembered of a person without the person, and maps from half of one.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use ring::hmac;
 
@@ -11,4 +14,27 @@ pub(super) fn digest(key: &hmac::Key, parts: &[&[u8]]) -> Digest {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&context.sign().as_ref()[..16]);
     Digest::from_bytes(bytes)
+}
+
+/// Something by half of a keyed hash.
+pub(super) type ByHalf<T> = HashMap<u64, T, BuildHasherDefault<AsItIs>>;
+
+/// Hashes what is a keyed hash already.
+#[derive(Default)]
+pub(super) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
 }

@@ -4,15 +4,13 @@
 //! random keys would cost most of the throughput. In memory a map from half of the chat's hash to the
 //! event's number, 17 bytes an entry; a hit is confirmed by the whole hash in the table.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::chat::digest::Digest;
 use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
 use crate::journal::Error;
+use crate::journal::digest::ByHalf;
 use crate::journal::statements::Prepared;
 use crate::journal::tally::count;
 
@@ -24,30 +22,10 @@ const FORGET_A_STEP: u64 = 2_048;
 /// itself.
 const FORGET_AFTER_MS: i64 = 5_000;
 
-/// Hashes what is a keyed hash already.
-#[derive(Default)]
-pub(super) struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
-}
-
 /// Number of the last event of each chat heard of lately.
 #[derive(Default)]
 pub(super) struct Guard {
-    last: HashMap<u64, u64, BuildHasherDefault<AsItIs>>,
+    last: ByHalf<u64>,
     /// What the transaction under way put in, and what was there before.
     added: Vec<(u64, Option<u64>)>,
     /// The newest event in the table, and the oldest with the time of its receipt.

@@ -3,9 +3,6 @@
 //! A customer is known by id and by phone number: what is known stands under the first of its keys, and
 //! the others only point there, so that what changes often is written once.
 
-use std::collections::HashSet;
-use std::hash::BuildHasherDefault;
-
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,13 +10,13 @@ use serde::de::DeserializeOwned;
 use crate::chat::digest::Digest;
 use crate::chat::time::UnixMs;
 use crate::journal::Error;
-use crate::journal::guard::AsItIs;
+use crate::journal::digest::ByHalf;
 use crate::journal::page::{Page, json};
 
 /// How long a pointer is left as it is before it is dated anew. Twice this is less than a day, the
 /// shortest retention.
 const POINTER_FRESH_MS: i64 = 8 * 3_600_000;
-/// Most pointers known to stand: 2 MB.
+/// Most pointers known to stand: under 4 MB.
 const ALIASES_MAX: usize = 100_000;
 
 /// What stands under a key.
@@ -47,22 +44,27 @@ impl<'a> Record<'a> {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Home(Option<Digest>);
 
-/// The pointers that are known to stand, by half of both their ends, so that they need not be looked for
-/// with every event.
+/// The pointers that are known to stand, half of where each points to by half of its key, so that they
+/// need not be looked for with every event.
 #[derive(Default)]
 pub(super) struct Aliases {
-    known: HashSet<u64, BuildHasherDefault<AsItIs>>,
+    known: ByHalf<u64>,
     since: Option<UnixMs>,
 }
 
 impl Aliases {
-    /// True where this pointer is not known to stand yet; from now on it is.
+    /// True where this pointer is not known to stand so; from now on it is.
     fn is_new(&mut self, from: &Digest, to: &Digest, now: UnixMs) -> bool {
         let since = *self.since.get_or_insert(now);
         if self.known.len() >= ALIASES_MAX || now.since_ms(since).abs() >= POINTER_FRESH_MS {
             *self = Self { since: Some(now), ..Self::default() };
         }
-        self.known.insert(from.half() ^ to.half().rotate_left(1))
+        self.known.insert(from.half(), to.half()) != Some(to.half())
+    }
+
+    /// Under this key something stands now that is no pointer.
+    fn end(&mut self, from: &Digest) {
+        self.known.remove(&from.half());
     }
 }
 
@@ -122,6 +124,7 @@ impl Page<'_> {
         // Whoever is told of by one key only may be known by a better one already.
         let home = home.filter(|_| others.is_empty()).unwrap_or(*first);
         self.put_record(&home, &json(record)?, now)?;
+        self.indexes.aliases.end(&home);
         for key in others {
             if self.indexes.aliases.is_new(key, &home, now) && !self.points_to(key, &home, now)? {
                 self.put_record(key, &Record::same_as(&home), now)?;

@@ -5,8 +5,7 @@
 //! hit is confirmed by the whole hash in the table. Bounded by [`WAITING_MAX`]: a clinic of which more
 //! chats wait is told that its board is not complete.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::BuildHasherDefault;
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -16,7 +15,7 @@ use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::chat::waiting::{DROPS_WINDOW_MS, Wait};
 use crate::journal::Error;
-use crate::journal::guard::AsItIs;
+use crate::journal::digest::ByHalf;
 use crate::journal::page::{Page, json};
 use crate::journal::tally::{BookId, count};
 
@@ -33,7 +32,7 @@ const KEY_BYTES: usize = 16;
 /// The numbers of the waits, by half of the hashes of their names.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    by_chat: HashMap<u64, u64, BuildHasherDefault<AsItIs>>,
+    by_chat: ByHalf<u64>,
     by_customer: BTreeSet<(u64, u64)>,
     looked_for_room_at: Option<UnixMs>,
 }

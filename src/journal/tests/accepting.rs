@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::chat::event::Happening;
+use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::text::Personal;
 use crate::journal::tests::{
     LIMITS, NOW, accept_all, assigned, chats, check_identity, copied, dir, event, one_tab, open,
@@ -247,4 +247,41 @@ async fn what_is_out_of_the_resend_window_is_not_looked_back_on() {
     assert_eq!(recent(), 2, "forgotten in two steps, the new ones stay");
     let again = journal.accept(unassigned("after"), later).await.unwrap();
     assert_eq!(again.standing(), Standing::Duplicate);
+}
+
+fn heard(happening: Happening, customer: &str, name: &str) -> ChatEvent {
+    let from = "+919876543210";
+    event(happening, json!({ "dtCustomerId": customer, "from": from, "customerName": name }))
+}
+
+/// Two customers of one number: by the number alone the one heard of last is meant.
+#[tokio::test]
+async fn a_number_is_whose_it_was_heard_of_with_last() {
+    let dir = dir();
+    let journal = open(dir.path());
+    for (customer, name) in [("1", "Asha"), ("2", "Rohan"), ("1", "Asha Rao")] {
+        drop(journal.accept(heard(Happening::Opened, customer, name), NOW).await.unwrap());
+    }
+    drop(journal.accept(unassigned("c"), NOW).await.unwrap());
+    let batch = sealed(&journal, 9).await;
+    assert_eq!(batch.entries()[0].customer_name.reveal(), "Asha Rao");
+}
+
+/// So with a closing that only the number tells of: who had the chat before it is not named.
+#[tokio::test]
+async fn a_closing_told_by_the_number_is_of_whom_it_was_heard_of_with_last() {
+    let dir = dir();
+    let journal = open(dir.path());
+    for (customer, name) in [("1", "Asha"), ("2", "Rohan"), ("1", "Asha Rao")] {
+        drop(journal.accept(heard(Happening::Opened, customer, name), NOW).await.unwrap());
+    }
+    let (customer, from) = ("1", "+919876543210");
+    let known = json!({ "chatId": "c", "dtCustomerId": customer, "customerPhone": from });
+    let mut taken = known.clone();
+    taken["assignedUserName"] = "Meera".into();
+    drop(journal.accept(event(Happening::Assigned, taken), NOW).await.unwrap());
+    drop(journal.accept(heard(Happening::Closed, "", ""), NOW).await.unwrap());
+    drop(journal.accept(event(Happening::Unassigned, known), NOW).await.unwrap());
+    let batch = sealed(&journal, 9).await;
+    assert_eq!(batch.entries()[0].previous_agent.reveal(), "");
 }
