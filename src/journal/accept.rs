@@ -8,6 +8,7 @@ use crate::chat::event::{ChatEvent, Happening, Keys};
 use crate::chat::memory::{Judgement, Known, News, judge};
 use crate::chat::time::UnixMs;
 use crate::chat::waiting::Wait;
+use crate::journal::names::Unnamed;
 use crate::journal::page::Page;
 use crate::journal::receipt::{Receipt, Refusal, Standing};
 use crate::journal::waiting::Place;
@@ -32,15 +33,11 @@ impl Journal {
         now: UnixMs,
     ) -> Result<Receipt, Refusal> {
         let inner = &self.0;
-        let names = Arc::clone(&inner.names);
         let (tag, limits) = (Arc::clone(&inner.tag), inner.limits);
         let body = self.digest(&[b"body", &std::mem::take(&mut event.identity.canonical)]);
         let lookup = Lookup::new(body, &event.keys(), |name| self.digest_of(name));
         let work = move |page: &mut Page<'_>| {
-            let (kept_as, is_unnamed) = accept(page, &event, &lookup, &tag, now, limits)?;
-            if let (Some((number, _)), true) = (kept_as, is_unnamed) {
-                names.ask(number, &event, lookup.customer(), now);
-            }
+            let kept_as = accept(page, &event, &lookup, &tag, now, limits)?;
             if let (Some(id), Some(_)) = (kept, kept_as) {
                 page.drop_unrecognised(id)?;
             }
@@ -88,8 +85,7 @@ impl Lookup {
     }
 }
 
-/// Keeps one event inside the transaction; `None` when the journal or the disk is full. Also says whether the row
-/// lacks a name that could be looked up.
+/// Keeps one event inside the transaction; `None` when the journal or the disk is full.
 fn accept(
     page: &mut Page<'_>,
     event: &ChatEvent,
@@ -97,7 +93,7 @@ fn accept(
     tag: &Arc<str>,
     now: UnixMs,
     limits: Limits,
-) -> Result<(Option<(u64, Standing)>, bool), Error> {
+) -> Result<Option<(u64, Standing)>, Error> {
     let (chat, chat_home) = page.recall(lookup.chat())?;
     let (customer, customer_home) = page.recall(lookup.customer())?;
     let (same_body, body_home) = match event.identity.is_its_own {
@@ -123,20 +119,23 @@ fn accept(
     let news = match judge(event, lookup.body, &known, &id, now, limits.rules) {
         Judgement::Resend(number) => {
             page.tally().duplicate += 1;
-            return Ok((Some((number, Standing::Duplicate)), false));
+            return Ok(Some((number, Standing::Duplicate)));
         }
         Judgement::News(news) => news,
     };
     if !page.has_room {
-        return Ok((None, false));
+        return Ok(None);
     }
-    let mut is_unnamed = false;
     if let Some(entry) = &news.entry {
         if page.tally().pending() >= limits.pending_rows_max {
-            return Ok((None, false));
+            return Ok(None);
         }
         page.add_entry(entry, now)?;
-        is_unnamed = entry.customer_name.is_blank() && !event.customer_id.is_blank();
+        let is_unnamed = entry.customer_name.is_blank() && !event.customer_id.is_blank();
+        if is_unnamed && page.names.are_looked_up() {
+            let unnamed = Unnamed::new(id.number, &event.customer_id, lookup.customer(), now);
+            page.unnamed.push(unnamed);
+        }
     } else {
         page.tally().remembered += 1;
     }
@@ -159,7 +158,7 @@ fn accept(
     }
     // Every handover but the first has a number of its own.
     page.tally().next_number += (news.ended.len() as u64).max(1);
-    Ok((Some((id.number, Standing::Accepted)), is_unnamed))
+    Ok(Some((id.number, Standing::Accepted)))
 }
 
 /// Stores who waits now and who does not any more, the handovers among the rows.

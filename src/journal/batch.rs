@@ -14,6 +14,8 @@ pub struct Draft {
     pub(super) title: Option<String>,
     pub(super) log: (Range, Vec<Entry>),
     pub(super) handovers: (Range, Vec<Entry>),
+    /// How many names had been given when it was found.
+    pub(super) named: u64,
 }
 
 impl Draft {

@@ -57,15 +57,17 @@ impl Journal {
         let register = Arc::clone(&self.0.register);
         // A row whose name is being looked up waits, and so do those behind it: order is kept.
         let before = self.0.names.first_awaited(now).map_or(u64::MAX >> 1, |(number, _)| number);
-        self.read(move |reader| reader.draft(&tag, &register, book, measure, &title_at, before))
-            .await
+        // Read before the rows: a name that is not counted here may be missing there.
+        let named = self.0.counters.borrow().named;
+        let of = (before, named);
+        self.read(move |reader| reader.draft(&tag, &register, book, measure, &title_at, of)).await
     }
 
     /// Seals a draft into a batch, together with the board as it is now where `look` asks for it.
     ///
     /// Only one batch of a spreadsheet may be open, so call it only after [`Journal::open_batch`] gave
-    /// none or the last batch was finished. `None` when a row came in between the draft's meanwhile: one
-    /// that was set aside, or is routed anew.
+    /// none or the last batch was finished. `None` when the draft is not what is stored any more: a row
+    /// came in between, one that was set aside or is routed anew, or one was given its name.
     ///
     /// # Errors
     /// When the database does not answer; nothing was sealed then.
@@ -76,11 +78,14 @@ impl Journal {
         look: Option<Look>,
         now: UnixMs,
     ) -> Result<Option<Batch>, Arc<Error>> {
-        let Draft { book, log: (log, entries), handovers: (handed, handovers), .. } = draft;
+        let Draft { book, log: (log, entries), handovers: (handed, handovers), named, .. } = draft;
         let key = self.0.hash_key.clone();
         let members = members_of(&entries, &handovers)?;
         let rows = (entries.len() as u64, handovers.len() as u64);
         let work = move |page: &mut Page<'_>| {
+            if page.counters.named != named {
+                return Ok(None);
+            }
             let number = page.tally().next_batch;
             let board = look.map(|look| page.board(&look, now)).transpose()?;
             let picture = serde_json::to_string(&board)?;

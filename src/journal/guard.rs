@@ -28,8 +28,10 @@ pub(super) struct Guard {
     last: ByHalf<u64>,
     /// What the transaction under way put in, and what was there before.
     added: Vec<(u64, Option<u64>)>,
-    /// The newest event in the table, and the oldest with the time of its receipt.
+    /// The newest event in the table, that of the last commit, and the oldest with the time of its
+    /// receipt.
     newest: u64,
+    newest_committed: u64,
     oldest: Option<(u64, UnixMs)>,
 }
 
@@ -46,6 +48,7 @@ impl Guard {
             self.newest = number;
             self.oldest.get_or_insert((number, UnixMs(row.get(2)?)));
         }
+        self.newest_committed = self.newest;
         Ok(())
     }
 
@@ -111,11 +114,13 @@ impl Guard {
     /// The transaction is on disk.
     pub(super) fn committed(&mut self) {
         self.added.clear();
+        self.newest_committed = self.newest;
     }
 
     /// The transaction is not on disk: what it added is taken back. What it forgot stays forgotten
     /// here, which only ends the window of those events early.
     pub(super) fn failed(&mut self) {
+        self.newest = self.newest_committed;
         for (key, before) in self.added.drain(..).rev() {
             match before {
                 Some(number) => self.last.insert(key, number),

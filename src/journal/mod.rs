@@ -181,8 +181,9 @@ impl Journal {
         let (published, watched) = watch::channel(counters);
         let room = Arc::new(AtomicBool::new(true));
         let reserve = hold.is_some().then(|| Reserve::new(dir));
-        let registered = Arc::clone(&register);
-        let writer = Writer::start(connection, registered, published, reserve, Arc::clone(&room))
+        let names = Arc::new(Names::default());
+        let page = (Arc::clone(&register), Arc::clone(&names));
+        let writer = Writer::start(connection, page, published, reserve, Arc::clone(&room))
             .map_err(|source| OpenError::Unwritable { dir: dir.to_owned(), source })?;
         Ok(Self(Arc::new(Inner {
             writer,
@@ -192,7 +193,7 @@ impl Journal {
             tag,
             hash_key: hmac::Key::new(hmac::HMAC_SHA256, &hash_key),
             limits,
-            names: Arc::new(Names::default()),
+            names,
             room,
             dir: dir.to_owned(),
             hold,

@@ -1,6 +1,7 @@
 //! Names that are being looked up: a row waits for its customer's name, and never for long.
 //!
-//! The wait is kept in memory only. After a crash nothing is awaited, and the row goes as it is.
+//! The wait is kept in memory only. After a crash nothing is awaited, and the row goes as it is. A name is
+//! asked for after the commit: before it, the number may still become another patient's.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,6 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 use crate::chat::digest::Digest;
-use crate::chat::event::ChatEvent;
 use crate::chat::memory::CustomerMemory;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
@@ -33,6 +33,14 @@ pub struct Unnamed {
     keys: Vec<Digest>,
 }
 
+impl Unnamed {
+    /// A row about to be committed.
+    pub(super) fn new(number: u64, customer_id: &Personal, keys: &[Digest], now: UnixMs) -> Self {
+        let until = now.plus_ms(i64::try_from(NAME_WAIT_MAX.as_millis()).unwrap_or_default());
+        Self { number, customer_id: customer_id.clone(), until, keys: keys.to_vec() }
+    }
+}
+
 /// Who is asked for names, and which rows wait.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -42,14 +50,16 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Asks for the name of a row about to be committed, if someone listens.
-    pub(super) fn ask(&self, number: u64, event: &ChatEvent, keys: &[Digest], now: UnixMs) {
+    /// Whether anybody looks names up.
+    pub(super) fn are_looked_up(&self) -> bool {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Asks for the name of a row that is committed.
+    pub(super) fn ask(&self, unnamed: Unnamed) {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(asked) = asked.as_ref() else { return };
-        let until = now.plus_ms(i64::try_from(NAME_WAIT_MAX.as_millis()).unwrap_or_default());
-        let customer_id = event.customer_id.clone();
-        let unnamed = Unnamed { number, customer_id, until, keys: keys.to_vec() };
-        if asked.try_send(unnamed).is_ok() {
+        let (number, until) = (unnamed.number, unnamed.until);
+        if asked.as_ref().is_some_and(|asked| asked.try_send(unnamed).is_ok()) {
             self.lock().insert(number, until);
         }
     }

@@ -1,4 +1,4 @@
-//! One transaction of the writer, in domain words: what changes on the way in.
+//! The writer's transactions, in domain words: what changes on the way in.
 //!
 //! The way out is in `outbox`, what is remembered in `memory`, who waits in `waiting`, what concerns the
 //! rows set aside in `set_aside`.
@@ -15,6 +15,7 @@ use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::journal::guard::Guard;
 use crate::journal::memory::Aliases;
+use crate::journal::names::{Names, Unnamed};
 use crate::journal::register::{QueueId, Register};
 use crate::journal::statements::Statements;
 use crate::journal::tally::{BookId, Counters, Tally};
@@ -37,7 +38,8 @@ pub(super) struct Indexes {
 }
 
 impl Indexes {
-    /// Reads what another process may have changed.
+    /// Reads what another process may have changed, or what a failed transaction left here that is not on
+    /// the disk.
     pub(super) fn catch_up(&mut self, connection: &Connection) -> Result<(), Error> {
         self.guard.catch_up(connection)?;
         self.waiting = Waiting::load(connection)?;
@@ -46,12 +48,15 @@ impl Indexes {
     }
 }
 
-/// What is written on in a transaction, and the counters as they will be after it.
+/// What is written on, one transaction after the other, and the counters as they will be after this one.
 pub(super) struct Page<'c> {
     pub(super) connection: &'c Connection,
     pub(super) statements: Statements<'c>,
     pub(super) counters: Counters,
     pub(super) register: Arc<Register>,
+    pub(super) names: Arc<Names>,
+    /// The rows whose names are to be asked for after the commit.
+    pub(super) unnamed: Vec<Unnamed>,
     pub(super) indexes: Indexes,
     /// Whether the disk has room for more events.
     pub(super) has_room: bool,
@@ -71,12 +76,18 @@ pub(super) enum Table {
 }
 
 impl<'c> Page<'c> {
-    pub(super) fn new(connection: &'c Connection, register: Arc<Register>) -> Self {
+    pub(super) fn new(
+        connection: &'c Connection,
+        register: Arc<Register>,
+        names: Arc<Names>,
+    ) -> Self {
         Self {
             connection,
             statements: Statements::new(connection),
             counters: Counters::default(),
             register,
+            names,
+            unnamed: Vec::new(),
             indexes: Indexes::default(),
             has_room: false,
             is_to_be_purged: false,
@@ -89,6 +100,7 @@ impl<'c> Page<'c> {
         self.counters = counters;
         self.has_room = has_room;
         (self.is_to_be_purged, self.is_recounted) = (false, false);
+        self.unnamed.clear();
     }
 
     /// The counters of the whole journal.
@@ -176,7 +188,7 @@ impl<'c> Page<'c> {
     }
 
     /// Names the customer of a row that is in no batch yet.
-    pub(super) fn name_entry(&self, number: u64, name: &Personal) -> Result<(), Error> {
+    pub(super) fn name_entry(&mut self, number: u64, name: &Personal) -> Result<(), Error> {
         let sql = "SELECT payload FROM entry WHERE queue = ?1 AND number = ?2 AND NOT EXISTS (
                        SELECT 1 FROM batch
                        WHERE batch.queue = ?1 AND ?2 BETWEEN batch.first AND batch.last)";
@@ -190,6 +202,7 @@ impl<'c> Page<'c> {
             self.connection
                 .prepare_cached("UPDATE entry SET payload = ?3 WHERE queue = ?1 AND number = ?2")?
                 .execute(params![queue, number.cast_signed(), json(&entry)?])?;
+            self.counters.named += 1;
         }
         Ok(())
     }

@@ -49,7 +49,7 @@ impl Reader {
         book: BookId,
         measure: Measure,
         title_at: &TitleAt,
-        before: u64,
+        (before, named): (u64, u64),
     ) -> Result<Draft, Error> {
         let mut bytes = 0;
         let mut fits = |taken: usize, rows_max: usize, entry: &Entry| {
@@ -72,7 +72,7 @@ impl Reader {
         let range = Range { queue, first: 0, last: end };
         let handovers = self.entries(tag, range, |taken, entry| fits(taken, rows_max, entry))?;
         let title = title.filter(|_| !log.1.is_empty());
-        Ok(Draft { book, title, log, handovers })
+        Ok(Draft { book, title, log, handovers, named })
     }
 
     /// The log queue of a book whose first row is the oldest, and the title of its tab.

@@ -4,8 +4,9 @@
 //! the disk's own latency is the only delay. Whoever waits is answered after the commit and never
 //! before; if the commit fails, everyone in the group hears so and nothing of it has happened.
 //!
-//! Another process may commit in between (`replay`, `forget`, `check` beside the running service):
-//! then the counters are read anew, inside the transaction that goes on from them.
+//! Another process may commit in between (`replay`, `forget`, `check` beside the running service), or a
+//! transaction fail: then the counters and the indexes in memory are read anew, inside the transaction
+//! that goes on from them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::causes::Causes;
 use crate::journal::Error;
+use crate::journal::names::Names;
 use crate::journal::page::Page;
 use crate::journal::register::Register;
 use crate::journal::reserve::Reserve;
@@ -87,7 +89,7 @@ impl Writer {
     /// told.
     pub(super) fn start(
         connection: Connection,
-        register: Arc<Register>,
+        (register, names): (Arc<Register>, Arc<Names>),
         published: watch::Sender<Counters>,
         reserve: Option<Reserve>,
         room: Arc<AtomicBool>,
@@ -97,7 +99,7 @@ impl Writer {
         room.store(!is_full, Ordering::Relaxed);
         let serve = move || {
             let desk = Desk {
-                page: Page::new(&connection, register),
+                page: Page::new(&connection, register, names),
                 counters: published.borrow().clone(),
                 version: None,
                 reserve,
@@ -171,6 +173,8 @@ impl Desk<'_> {
             }
             match self.commit(&mut group) {
                 Ok(()) => {
+                    let Page { unnamed, names, .. } = &mut self.page;
+                    unnamed.drain(..).for_each(|unnamed| names.ask(unnamed));
                     // Only a change wakes those who watch.
                     published.send_if_modified(|told| {
                         let changed = *told != self.counters;

@@ -3,6 +3,7 @@
 mod accepting;
 mod backing_up;
 mod batches;
+mod failing;
 mod full_disk;
 mod migration;
 mod model;
@@ -25,6 +26,7 @@ use crate::chat::fields::Fields;
 use crate::chat::memory::Rules;
 use crate::chat::route::{Destination, Routes};
 use crate::chat::time::UnixMs;
+use crate::journal::page::Page;
 use crate::journal::{Batch, BookId, Draft, Journal, Limits, Look, Measure, TitleAt};
 
 const NOW: UnixMs = UnixMs(1_795_329_000_000);
@@ -111,6 +113,25 @@ async fn accept_all(journal: &Journal, chats: &[&str]) {
         let receipt = journal.accept(unassigned(chat), NOW).await.unwrap();
         assert_eq!(receipt.standing(), crate::journal::Standing::Accepted);
     }
+}
+
+/// From now on no transaction that counts anything is committed: each fails at its very end.
+async fn refuse_commits(journal: &Journal) {
+    run(
+        journal,
+        "CREATE TEMP TRIGGER refusal BEFORE UPDATE ON main.tally
+         BEGIN SELECT RAISE(ABORT, 'for a test'); END",
+    )
+    .await;
+}
+
+async fn allow_commits(journal: &Journal) {
+    run(journal, "DROP TRIGGER refusal").await;
+}
+
+async fn run(journal: &Journal, sql: &'static str) {
+    let work = move |page: &mut Page<'_>| Ok(page.connection.execute_batch(sql)?);
+    journal.0.writer.commit(work).await.unwrap();
 }
 
 fn at_most(rows_max: usize) -> Measure {

@@ -10,9 +10,10 @@ use crate::chat::entry::Entry;
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::time::UnixMs;
 use crate::journal::tests::{
-    NOW, at_most, book, check_identity, copied, dir, drafted, event, look, open, open_batch,
+    NOW, allow_commits, at_most, book, check_identity, copied, dir, drafted, event, look, open,
+    open_batch, refuse_commits,
 };
-use crate::journal::{Batch, Journal, Standing};
+use crate::journal::{Batch, Journal, Refusal, Standing};
 
 #[derive(Clone, Debug)]
 enum Operation {
@@ -31,6 +32,8 @@ enum Operation {
     /// All rows set aside are to be tried again.
     Retry,
     Release,
+    /// The chat is dropped, taken and closed, and none of it can be committed.
+    Fail(u8),
     Reopen,
     /// Goes on from what is on the disk while the journal is open.
     Kill,
@@ -47,6 +50,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::SetAside),
         1 => Just(Operation::Retry),
         1 => Just(Operation::Release),
+        1 => (0..3_u8).prop_map(Operation::Fail),
         1 => Just(Operation::Reopen),
         1 => Just(Operation::Kill),
     ]
@@ -260,6 +264,22 @@ async fn apply(operation: &Operation, bench: &mut Bench, model: &mut Model) {
         Operation::Release => {
             let Some(batch) = bench.batch.take() else { return };
             bench.journal().release(batch).await.unwrap();
+        }
+        Operation::Fail(chat) => {
+            let journal = bench.journal();
+            refuse_commits(journal).await;
+            let customer = format!("+91900{}", CUSTOMER[usize::from(*chat)]);
+            let taken = json!({ "chatId": name(*chat), "assignedUserName": "nobody" });
+            let closed = json!({ "from": customer, "closeConversation": true, "eventId": "none" });
+            for event in [
+                unassigned(*chat, model.next_number),
+                event(Happening::Assigned, taken),
+                event(Happening::Closed, closed),
+            ] {
+                let refusal = journal.accept(event, model.now).await.unwrap_err();
+                assert!(matches!(refusal, Refusal::Failed(_)));
+            }
+            allow_commits(journal).await;
         }
         Operation::Reopen => {
             bench.journal = None;
