@@ -10,7 +10,7 @@ use crate::forwarder::held::Held;
 use crate::forwarder::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, Forwarder, Next};
 use crate::journal::{Draft, Error, Look, Measure, Work};
 use crate::sheets::rows::{bytes_of, time_zone};
-use crate::sheets::{LINE_BYTES, Layout, Needs, Plan, Purpose, Traces};
+use crate::sheets::{LINE_BYTES, Layout, Needs, Plan, Purpose, TabLayout, Traces};
 
 /// How old the layout may be when a batch is planned by it; under load nobody has looked meanwhile.
 const LAYOUT_AGE_MAX: Duration = Duration::from_secs(10);
@@ -177,8 +177,10 @@ impl Forwarder {
             false => 0,
         };
         let bytes_max = BATCH_BYTES_MAX - lines * LINE_BYTES;
+        let tabs = self.layout.iter().flat_map(|(layout, _)| &layout.tabs);
+        let bytes_more = tabs.map(TabLayout::bytes_prepared).max().unwrap_or(0);
         let with_handovers = !self.handovers_are_barred();
-        let measure = Measure { rows_max, bytes_max, bytes_of, with_handovers };
+        let measure = Measure { rows_max, bytes_max, bytes_of, bytes_more, with_handovers };
         let title = move |title: &str, at| title_at(title, at, &zone);
         self.journal.draft(self.options.book, measure, Box::new(title), now).await
     }

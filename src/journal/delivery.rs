@@ -22,6 +22,8 @@ pub struct Measure {
     pub bytes_max: usize,
     /// An upper bound of what one row takes on the wire.
     pub bytes_of: fn(&Entry) -> usize,
+    /// Bytes that every row takes besides.
+    pub bytes_more: usize,
     /// Whether handovers go along.
     pub with_handovers: bool,
 }

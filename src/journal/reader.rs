@@ -53,7 +53,7 @@ impl Reader {
     ) -> Result<Draft, Error> {
         let mut bytes = 0;
         let mut fits = |taken: usize, rows_max: usize, entry: &Entry| {
-            bytes += (measure.bytes_of)(entry);
+            bytes += (measure.bytes_of)(entry) + measure.bytes_more;
             taken < rows_max && (taken == 0 || bytes <= measure.bytes_max)
         };
         let end = before.saturating_sub(1);

@@ -121,6 +121,11 @@ impl TabLayout {
         (0..end).filter(|index| !is_ours(index)).collect()
     }
 
+    /// What a new row takes on the wire besides its own cells, in bytes.
+    pub fn bytes_prepared(&self) -> usize {
+        self.prepared.iter().map(|(_, prepared)| prepared.to_string().len()).sum()
+    }
+
     /// The labels of the columns that are not there, because people deleted them.
     pub fn missing(&self) -> Vec<&'static str> {
         let is_there = |column: &Column| self.columns.iter().any(|(there, _)| there == column);

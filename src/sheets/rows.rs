@@ -54,7 +54,7 @@ impl Serialize for Rows<'_> {
     }
 }
 
-/// The cells of a row, from its first column that is written.
+/// The cells of a row, from the first column of its tab or, on the board, from our first.
 #[derive(Serialize)]
 pub(super) struct Row<'a> {
     values: Vec<Written<'a>>,
@@ -264,8 +264,11 @@ fn minutes(milliseconds: i64) -> f64 {
 
 /// An upper bound of what a row takes on the wire, in bytes.
 ///
-/// Formats, keys, brackets and the dropdown of ten cells are under 1,500 bytes; blank cells of columns
-/// that people inserted between ours are 3 bytes each and not counted.
+/// Formats, keys, brackets and the dropdown of ten cells are under 1,500 bytes. What people prepared in
+/// columns between ours comes on top, see [`TabLayout::bytes_prepared`]; a blank cell there is 3 bytes and
+/// not counted.
+///
+/// [`TabLayout::bytes_prepared`]: crate::sheets::TabLayout::bytes_prepared
 pub fn bytes_of(entry: &Entry) -> usize {
     let escaped = |text: &Personal| {
         let text = text.reveal();

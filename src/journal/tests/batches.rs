@@ -39,7 +39,7 @@ async fn a_batch_is_no_larger_than_measured_but_never_empty() {
     let journal = open(dir.path());
     accept_all(&journal, &["a", "b", "c", "d"]).await;
     for (bytes_max, expected) in [(0, 1), (9, 1), (20, 2), (39, 3)] {
-        let measure = Measure { bytes_max, bytes_of: |_| 10, ..at_most(10) };
+        let measure = Measure { bytes_max, bytes_of: |_| 7, bytes_more: 3, ..at_most(10) };
         let batch = next_batch(&journal, measure, PLAN).await.unwrap();
         assert_eq!(batch.entries().len(), expected, "{bytes_max} bytes");
         journal.release(batch).await.unwrap();

@@ -135,7 +135,13 @@ async fn run(journal: &Journal, sql: &'static str) {
 }
 
 fn at_most(rows_max: usize) -> Measure {
-    Measure { rows_max, bytes_max: usize::MAX, bytes_of: |_| 1, with_handovers: true }
+    Measure {
+        rows_max,
+        bytes_max: usize::MAX,
+        bytes_of: |_| 1,
+        bytes_more: 0,
+        with_handovers: true,
+    }
 }
 
 fn chats(entries: &[Entry]) -> Vec<&str> {

@@ -374,12 +374,18 @@ proptest! {
     #[test]
     fn a_batch_is_never_larger_than_was_reckoned(
         entries in prop::collection::vec(hostile_entry(), 1..4),
+        prepared in prop::option::of("[a-z\"é]{0,40}"),
     ) {
-        let plan = plan(&new_log());
+        let mut layout = new_log();
+        // A column of people's, after our first.
+        layout.tabs[0].columns.iter_mut().skip(1).for_each(|(_, index)| *index += 1);
+        layout.tabs[0].prepared = prepared.map(|text| (1, json!({ "note": text }))).into_iter().collect();
+        let more = 3 + layout.tabs[0].bytes_prepared();
+        let plan = plan(&layout);
         let empty = body(&plan, &marker(), rows_of(&[])).len();
         let full = body(&plan, &marker(), rows_of(&entries)).len();
         prop_assert!(empty <= 1_000, "marker and envelope have 1,000 bytes to themselves");
-        prop_assert!(full - empty <= entries.iter().map(bytes_of).sum::<usize>());
+        prop_assert!(full - empty <= entries.iter().map(|entry| bytes_of(entry) + more).sum::<usize>());
     }
 
     #[test]
