@@ -29,6 +29,8 @@ const SHEET_NAME: &str = "Unassigned chats";
 const BOARD_NAME: &str = "Unattended now";
 /// Google's limit of a tab's title, in characters.
 const TITLE_CHARS_MAX: usize = 100;
+const NO_WEB_ADDRESS: &str =
+    "must be an http or https address; write a host of other letters in its xn-- form";
 /// Google allows a service account 60 writes a minute.
 const WRITES_PER_MINUTE_MAX: u32 = 60;
 
@@ -190,7 +192,7 @@ impl Config {
         );
         let alarm_webhook_url = raw.alarm_webhook_url.map(|url| url.trim().to_owned());
         if alarm_webhook_url.as_ref().is_some_and(|url| !is_web_address(url)) {
-            problems.add("ALARM_WEBHOOK_URL", "must be an http or https address");
+            problems.add("ALARM_WEBHOOK_URL", NO_WEB_ADDRESS);
         }
         if LogFormat::read(raw.log_format.as_deref()).is_none() {
             problems.add("LOG_FORMAT", "must be text or json");
@@ -369,7 +371,7 @@ fn id_of(text: &str) -> Option<String> {
 fn web_address(name: &str, text: Option<String>, default: &str, problems: &mut Problems) -> String {
     let address = text.map_or_else(|| default.to_owned(), |text| text.trim().to_owned());
     if !is_web_address(&address) {
-        problems.add(name, "must be an http or https address");
+        problems.add(name, NO_WEB_ADDRESS);
     }
     address
 }

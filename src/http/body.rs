@@ -1,4 +1,7 @@
 //! Bytes to JSON: whatever dress the sender chose, within bounds of size and time.
+//!
+//! Of a body that is refused nothing more is kept. Where it came in chunks actix-web reads it on to its
+//! end and throws it away; where its length was told the connection is closed.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -52,7 +55,8 @@ pub(super) async fn read(
     tokio::time::timeout(BODY_TIME_MAX, collect(payload)).await.unwrap_or(Err(Fault::TooSlow))
 }
 
-/// Nearly every body comes in one piece, which is passed on as it is.
+/// Nearly every body comes in one piece, which is passed on as it is. `BodyStream`, made for answers, is
+/// actix-web's way to poll the pieces of any stream without another crate.
 async fn collect(payload: Payload) -> Result<Bytes, Fault> {
     let mut pieces = pin!(BodyStream::new(payload.into_inner()));
     let (mut first, mut others) = (Bytes::new(), BytesMut::new());

@@ -212,3 +212,9 @@ fn no_key_can_be_committed() {
     let example = read("credentials.example.json");
     assert!(example.contains("example") && !example.contains("MII"));
 }
+
+/// An update of everything would bring the tables of the world's letters back, and a megabyte of binary.
+#[test]
+fn no_tables_of_letters_are_built_in() {
+    assert!(!read("Cargo.lock").contains("name = \"icu_"), "see Cargo.toml on idna_adapter");
+}
