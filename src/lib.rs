@@ -55,7 +55,7 @@
 //!    ([`app::logging`]). Held by the canary test.
 //! 9. The board shows who waits at the moment of its time: it is sealed with the rows of a batch from
 //!    the same commit, and written with them or not at all. Held by `board` and its plain model.
-//! 10. Everything has a limit: bodies, fields, rows, batches, waiting, and every call to Google.
+//! 10. Everything kept or waited for has a limit: bodies, fields, rows, batches, and every call to Google.
 //!
 //! And by absence: nothing but `journal` opens the database; nothing but `app` reads the clock or
 //! the settings; `http` never talks to Google; no row is ever added by a position or title that people may change.

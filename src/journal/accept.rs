@@ -63,6 +63,7 @@ struct Lookup {
 impl Lookup {
     fn new(body: Digest, keys: &Keys, digest_of: impl Fn(&str) -> Digest) -> Self {
         let chats = usize::from(keys.chat.is_some());
+        debug_assert!(chats + keys.customer.len() <= NAMES_MAX, "a name would be left out");
         let mut lookup = Self { body, names: [body; NAMES_MAX], chats, names_used: 0 };
         for (digest, name) in lookup.names.iter_mut().zip(keys.chat.iter().chain(&keys.customer)) {
             *digest = digest_of(name);
