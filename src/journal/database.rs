@@ -14,11 +14,14 @@ const FILE: &str = "journal.sqlite3";
 const LOCK: &str = "journal.lock";
 
 /// Schema changes in order, each with the `user_version` it leads to.
-const MIGRATIONS: &[(u32, &str)] =
-    &[(1, include_str!("schema.sql")), (2, include_str!("schema_2.sql"))];
+const MIGRATIONS: &[(u32, &str)] = &[
+    (1, include_str!("schema.sql")),
+    (2, include_str!("schema_2.sql")),
+    (3, include_str!("schema_3.sql")),
+];
 
 /// The newest schema that this program knows.
-const KNOWN: u32 = 2;
+const KNOWN: u32 = 3;
 
 /// Why the journal could not be opened.
 #[derive(Debug, thiserror::Error)]

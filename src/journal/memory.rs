@@ -105,6 +105,9 @@ impl Page<'_> {
         key: &Digest,
         read: impl FnOnce(Record<'_>, UnixMs) -> T,
     ) -> Result<Option<T>, Error> {
+        if let Some((record, seen_at)) = self.indexes.memtable.get(key) {
+            return Ok(Some(read(Record::of(record), seen_at)));
+        }
         let found = self.statements.recall.get()?.query_row([key.as_bytes()], |row| {
             Ok(read(Record::of(row.get_ref(0)?.as_blob()?), UnixMs(row.get(1)?)))
         });
@@ -123,11 +126,11 @@ impl Page<'_> {
         let Some((first, others)) = keys.split_first() else { return Ok(()) };
         // Whoever is told of by one key only may be known by a better one already.
         let home = home.filter(|_| others.is_empty()).unwrap_or(*first);
-        self.put_record(&home, &json(record)?, now)?;
+        self.log_record(&home, &json(record)?, now)?;
         self.indexes.aliases.end(&home);
         for key in others {
             if self.indexes.aliases.is_new(key, &home, now) && !self.points_to(key, &home, now)? {
-                self.put_record(key, &Record::same_as(&home), now)?;
+                self.log_record(key, &Record::same_as(&home), now)?;
             }
         }
         Ok(())
@@ -142,19 +145,17 @@ impl Page<'_> {
         Ok(points.unwrap_or(false))
     }
 
-    fn put_record(&mut self, key: &Digest, record: &[u8], now: UnixMs) -> Result<(), Error> {
-        self.statements.remember.get()?.execute(params![key.as_bytes(), now.0, record])?;
-        Ok(())
-    }
-
     /// Deletes what has been quiet since `before`, at most `limit` keys after `cursor`; gives the
     /// key to go on from, `None` at the end.
     pub(super) fn forget_quiet(
-        &self,
+        &mut self,
         before: UnixMs,
         cursor: &[u8],
         limit: i64,
     ) -> Result<Option<Vec<u8>>, Error> {
+        if cursor.is_empty() {
+            self.forget_quiet_in_log(before)?;
+        }
         let end: Option<Vec<u8>> = self
             .connection
             .prepare_cached(
@@ -176,6 +177,7 @@ impl Page<'_> {
         limit: i64,
         matches: impl Fn(&[u8]) -> bool,
     ) -> Result<(Option<Vec<u8>>, u64), Error> {
+        let in_log = if cursor.is_empty() { self.forget_in_log(&matches)? } else { 0 };
         let sql = "SELECT key, record FROM memory WHERE key > ?1 ORDER BY key LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query(params![cursor, limit])?;
@@ -192,6 +194,6 @@ impl Page<'_> {
         }
         // Who is heard of again begins anew, pointers and all.
         self.indexes.aliases = Aliases::default();
-        Ok((end, found.len() as u64))
+        Ok((end, in_log + found.len() as u64))
     }
 }

@@ -28,6 +28,7 @@ mod forget;
 mod guard;
 mod kept;
 mod memory;
+mod memtable;
 mod names;
 mod outbox;
 mod page;

@@ -15,6 +15,7 @@ use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::journal::guard::Guard;
 use crate::journal::memory::Aliases;
+use crate::journal::memtable::Memtable;
 use crate::journal::names::{Names, Unnamed};
 use crate::journal::register::{QueueId, Register};
 use crate::journal::statements::Statements;
@@ -35,6 +36,7 @@ pub(super) struct Indexes {
     pub(super) guard: Guard,
     pub(super) waiting: Waiting,
     pub(super) aliases: Aliases,
+    pub(super) memtable: Memtable,
 }
 
 impl Indexes {
@@ -44,6 +46,7 @@ impl Indexes {
         self.guard.catch_up(connection)?;
         self.waiting = Waiting::load(connection)?;
         self.aliases = Aliases::default();
+        self.memtable = Memtable::load(connection)?;
         Ok(())
     }
 }

@@ -30,6 +30,7 @@ pub(super) struct Statements<'c> {
     pub(super) committed_by_others: Prepared<'c>,
     pub(super) recall: Prepared<'c>,
     pub(super) remember: Prepared<'c>,
+    pub(super) log_record: Prepared<'c>,
     pub(super) enqueue: Prepared<'c>,
     pub(super) last_of: Prepared<'c>,
     pub(super) note_last: Prepared<'c>,
@@ -48,6 +49,9 @@ impl<'c> Statements<'c> {
             remember: prepared(
                 "INSERT INTO memory (key, seen_at, record) VALUES (?1, ?2, ?3)
                  ON CONFLICT (key) DO UPDATE SET seen_at = ?2, record = ?3",
+            ),
+            log_record: prepared(
+                "INSERT INTO memory_log (number, key, seen_at, record) VALUES (?1, ?2, ?3, ?4)",
             ),
             enqueue: prepared(
                 "INSERT INTO entry (queue, number, received_at, payload) VALUES (?1, ?2, ?3, ?4)",

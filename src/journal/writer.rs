@@ -216,6 +216,7 @@ impl Desk<'_> {
         for job in group.iter_mut() {
             job.run(page)?;
         }
+        page.merge_some()?;
         if page.is_recounted {
             // The table differs from what it was before the transaction, whatever that was.
             before = Counters::unknown();

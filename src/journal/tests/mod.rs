@@ -9,6 +9,7 @@ mod migration;
 mod model;
 mod opening;
 mod queues;
+mod remembering;
 mod setting_aside;
 mod waiting;
 
@@ -148,12 +149,16 @@ fn chats(entries: &[Entry]) -> Vec<&str> {
     entries.iter().map(|entry| entry.chat_id.reveal()).collect()
 }
 
-/// How many rows each table has, as whoever opens the file finds it.
+/// How many rows each table has, as whoever opens the file finds it; of `memory` how many keys are known.
 fn rows(dir: &Path) -> BTreeMap<&'static str, u64> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let connection = Connection::open_with_flags(dir.join("journal.sqlite3"), flags).unwrap();
     let count = |table| {
-        let sql = format!("SELECT count(*) FROM {table}");
+        let rows = match table {
+            "memory" => "(SELECT key FROM memory UNION SELECT key FROM memory_log)",
+            table => table,
+        };
+        let sql = format!("SELECT count(*) FROM {rows}");
         let count: i64 = connection.query_row(&sql, (), |row| row.get(0)).unwrap();
         (table, count.cast_unsigned())
     };

@@ -54,6 +54,8 @@ async fn the_journal_of_a_newer_version_is_refused_and_not_touched() {
     drop(open(dir.path()));
     let file = dir.path().join("journal.sqlite3");
     let connection = Connection::open(&file).unwrap();
+    let version: u32 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     connection.pragma_update(None, "user_version", 1_000).unwrap();
     connection.close().unwrap();
     let before = fs::read(&file).unwrap();
@@ -63,7 +65,7 @@ async fn the_journal_of_a_newer_version_is_refused_and_not_touched() {
     assert_eq!(fs::read(&file).unwrap(), before);
     // Refused, it lets the directory go.
     let connection = Connection::open(&file).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
+    connection.pragma_update(None, "user_version", version).unwrap();
     connection.close().unwrap();
     drop(open(dir.path()));
 }
