@@ -116,7 +116,7 @@ fn widen(tab: &TabAt, columns_needed: u32) -> Option<Value> {
 }
 
 /// Colours by waiting time, and the warning that the board is not people's.
-fn dress_board(id: i32, columns: &[(Column, u32)], shading: Shading) -> Vec<Value> {
+pub(super) fn dress_board(id: i32, columns: &[(Column, u32)], shading: Shading) -> Vec<Value> {
     let waiting = columns.iter().find(|(column, _)| *column == Column::Waiting);
     let index = waiting.map_or(0, |(_, index)| *index);
     // The first rule that holds counts: the redder one stands first.

@@ -4,10 +4,13 @@
 use serde_json::{Value, json};
 
 use crate::sheets::client::Client;
+use crate::sheets::column::Column;
+use crate::sheets::mend::dress_board;
 use crate::sheets::outcome::{answered, settled};
 use crate::sheets::plan::MARKER_KEY;
+use crate::sheets::rows::where_they_are;
 use crate::sheets::verdict::Verdict;
-use crate::sheets::{Trouble, delete_metadata};
+use crate::sheets::{Shading, Trouble, delete_metadata};
 
 /// One fact, tried.
 #[derive(Debug)]
@@ -32,6 +35,10 @@ struct Scratch<'a> {
 
 const FALLBACK: &str = "rows are found again by their Event ID instead";
 const READ_BACK: &str = "keep filters and hidden rows out of the log tab";
+const WITHOUT_BOARD: &str =
+    "the board and the handovers are left out, and rows go to the log alone";
+/// Of a column of the scratch tab; the service looks for other keys.
+const COLUMN_KEY: &str = "dts.probe";
 
 /// Tries every fact. The scratch tab is removed whatever happens in between.
 ///
@@ -56,48 +63,91 @@ pub async fn run(client: &Client) -> Result<Vec<Finding>, Trouble> {
 
 impl Scratch<'_> {
     async fn findings(&mut self) -> Result<Vec<Finding>, Trouble> {
+        let mut findings = Vec::from(self.of_markers().await?);
+        findings.extend(self.of_appending().await?);
+        findings.extend(self.of_the_board().await?);
+        Ok(findings)
+    }
+
+    async fn of_markers(&mut self) -> Result<[Finding; 4], Trouble> {
         let marker = fastrand::i32(100_000_000..1_000_000_000);
         let first = self.write(json!([self.marker(marker), self.append("first")])).await?;
         self.rows += usize::from(first);
         let readable = self.marker_is_readable(marker).await?;
         let again = self.write(json!([self.marker(marker), self.append("again")])).await?;
         let fences = first && !again && self.stands_at_end("first").await?;
-        let absent = self.write(json!([delete_metadata(marker - 1)])).await?;
-        let below = self.under(self.dropdown_below(), "below").await?;
-        let filter = self.under(self.filter(), "filter").await?;
-        let hidden = self.under(self.hidden_rows(), "hidden").await?;
-        let finding = |name, sentence, holds, else_| Finding { name, sentence, holds, else_ };
-        Ok(vec![
-            finding(
-                "marker_fences",
-                "a marker id used twice is refused and takes the whole batch with it",
-                fences,
-                FALLBACK,
-            ),
-            finding(
-                "marker_readable",
-                "a marker can be read right after the write",
-                readable,
-                FALLBACK,
-            ),
-            finding(
-                "prune_absent",
-                "deleting a marker that is not there is no error",
-                absent,
-                "a failed pruning is tried again later",
-            ),
-            finding(
-                "append_below_dropdown",
-                "rows land after the last row though a dropdown waits below",
-                below,
-                "keep dropdowns out of the empty rows below",
-            ),
-            finding("append_under_filter", "rows land while a filter is on", filter, READ_BACK),
-            finding("append_past_hidden", "rows land while rows are hidden", hidden, READ_BACK),
+        Ok([
+            Finding {
+                name: "marker_fences",
+                sentence: "a marker id used twice is refused and takes the whole batch with it",
+                holds: fences,
+                else_: FALLBACK,
+            },
+            Finding {
+                name: "marker_readable",
+                sentence: "a marker can be read right after the write",
+                holds: readable,
+                else_: FALLBACK,
+            },
+            Finding {
+                name: "prune_absent",
+                sentence: "deleting a marker that is not there is no error",
+                holds: self.write(json!([delete_metadata(marker - 1)])).await?,
+                else_: "a failed pruning is tried again later",
+            },
+            Finding {
+                name: "positions_told",
+                sentence: "a write is told where columns are at its moment",
+                holds: self.tells_where_a_column_is().await?,
+                else_: "each write is looked after instead",
+            },
         ])
     }
 
-    async fn make(&mut self) -> Result<(), Trouble> {
+    async fn of_appending(&mut self) -> Result<[Finding; 3], Trouble> {
+        Ok([
+            Finding {
+                name: "append_below_dropdown",
+                sentence: "rows land after the last row though a dropdown waits below",
+                holds: self.under(self.dropdown_below(), "below").await?,
+                else_: "keep dropdowns out of the empty rows below",
+            },
+            Finding {
+                name: "append_under_filter",
+                sentence: "rows land while a filter is on",
+                holds: self.under(self.filter(), "filter").await?,
+                else_: READ_BACK,
+            },
+            Finding {
+                name: "append_past_hidden",
+                sentence: "rows land while rows are hidden",
+                holds: self.under(self.hidden_rows(), "hidden").await?,
+                else_: READ_BACK,
+            },
+        ])
+    }
+
+    /// Last: its line would stand below all rows.
+    async fn of_the_board(&self) -> Result<[Finding; 2], Trouble> {
+        let shading = Shading { warn_minutes: 15, alert_minutes: 60 };
+        let dress = dress_board(self.id, &[(Column::Waiting, 1)], shading);
+        Ok([
+            Finding {
+                name: "board_dressed",
+                sentence: "a tab takes colours by waiting time and a warning to who changes it",
+                holds: self.write(Value::from(dress)).await?,
+                else_: WITHOUT_BOARD,
+            },
+            Finding {
+                name: "board_drawn",
+                sentence: "a line with a formula is written and all below it cleared",
+                holds: self.write(json!([self.line_of_a_board()])).await?,
+                else_: WITHOUT_BOARD,
+            },
+        ])
+    }
+
+    async fn make(&self) -> Result<(), Trouble> {
         let made = self
             .write(json!([{ "addSheet": { "properties": {
                 "sheetId": self.id,
@@ -133,13 +183,35 @@ impl Scratch<'_> {
         }
     }
 
+    async fn tells_where_a_column_is(&self) -> Result<bool, Trouble> {
+        let bind = json!({ "createDeveloperMetadata": { "developerMetadata": {
+            "metadataKey": COLUMN_KEY,
+            "metadataValue": "probe",
+            "location": { "dimensionRange": {
+                "sheetId": self.id, "dimension": "COLUMNS", "startIndex": 1, "endIndex": 2,
+            } },
+            "visibility": "DOCUMENT",
+        } } });
+        let ask = json!({ "updateDeveloperMetadata": where_they_are(COLUMN_KEY) });
+        let answer = self.answer(json!([bind, ask])).await?.unwrap_or_default();
+        let told = "/replies/1/updateDeveloperMetadata/developerMetadata/0";
+        let column = answer.pointer(&format!("{told}/location/dimensionRange/startIndex"));
+        Ok(column == Some(&Value::from(1)))
+    }
+
     /// True when done, false when refused as a request.
     async fn write(&self, requests: Value) -> Result<bool, Trouble> {
+        Ok(self.answer(requests).await?.is_some())
+    }
+
+    /// What Google answers when it is done, `None` when it is refused as a request.
+    async fn answer(&self, requests: Value) -> Result<Option<Value>, Trouble> {
         let body = json!({ "requests": requests }).to_string().into_bytes();
         let answer = answered(self.client.write("probe", body).await)?;
         match answer.verdict(self.client.account()) {
-            Verdict::Refused(_) => Ok(false),
-            _ => settled(self.client.account(), answer).map(|_| true),
+            Verdict::Refused(_) => Ok(None),
+            _ => settled(self.client.account(), answer)
+                .map(|answer| Some(serde_json::from_slice(&answer.body).unwrap_or_default())),
         }
     }
 
@@ -177,6 +249,19 @@ impl Scratch<'_> {
                        "endColumnIndex": 2 },
             "criteria": { "0": { "hiddenValues": ["first", "below"] } },
         } } })
+    }
+
+    /// Written over whatever stands there, and cleared to the end of the tab, as a board is.
+    fn line_of_a_board(&self) -> Value {
+        json!({ "updateCells": {
+            "range": { "sheetId": self.id, "startRowIndex": 40,
+                       "startColumnIndex": 1, "endColumnIndex": 2 },
+            "rows": [{ "values": [{
+                "userEnteredValue": { "formulaValue": "=NOW()-A41" },
+                "userEnteredFormat": { "numberFormat": Column::Waiting.number_format() },
+            }] }],
+            "fields": "userEnteredValue,userEnteredFormat.numberFormat",
+        } })
     }
 
     fn hidden_rows(&self) -> Value {

@@ -159,7 +159,7 @@ pub(super) fn body(plan: &Plan, marker: &Marker, content: Content<'_>) -> Vec<u8
         requests.push(Request::CreateDeveloperMetadata(marker.request()));
     }
     if plan.traces.positions {
-        requests.push(Request::UpdateDeveloperMetadata(where_the_columns_are()));
+        requests.push(Request::UpdateDeveloperMetadata(where_they_are(COLUMN_KEY)));
     }
     if let Some(place) = plan.log.as_ref().filter(|_| !content.log.is_empty()) {
         requests.push(append(place, content.log, &zone, FIELDS));
@@ -175,11 +175,11 @@ pub(super) fn body(plan: &Plan, marker: &Marker, content: Content<'_>) -> Vec<u8
     serde_json::to_vec(&Update { requests }).unwrap_or_default()
 }
 
-/// Changes nothing, and is answered with every binding as it is at that very moment of the batch:
-/// "the updated developer metadata" (Google, `UpdateDeveloperMetadataResponse`), locations included.
-pub(super) fn where_the_columns_are() -> Value {
+/// Changes nothing, and is answered with every metadata of that key as it is at that very moment of the
+/// batch: "the updated developer metadata" (Google, `UpdateDeveloperMetadataResponse`), locations included.
+pub(super) fn where_they_are(key: &str) -> Value {
     json!({
-        "dataFilters": [{ "developerMetadataLookup": { "metadataKey": COLUMN_KEY } }],
+        "dataFilters": [{ "developerMetadataLookup": { "metadataKey": key } }],
         "developerMetadata": { "visibility": "DOCUMENT" },
         "fields": "visibility",
     })

@@ -389,7 +389,7 @@ async fn the_live_check_finds_every_fact_to_hold_and_removes_its_tab() {
     let findings = probe::run(&client).await.unwrap();
     let failed: Vec<&str> = findings.iter().filter(|f| !f.holds).map(|f| f.name).collect();
     assert_eq!(failed, Vec::<&str>::new());
-    assert_eq!(findings.len(), 6);
+    assert_eq!(findings.len(), 9);
     assert_eq!(google.tabs(), tabs);
     assert_eq!(google.markers("dts.batch"), []);
     assert_eq!(google.invalid_requests(), Vec::<String>::new());
