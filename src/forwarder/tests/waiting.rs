@@ -79,6 +79,17 @@ fn a_quiet_inbox_is_written_event_by_event() {
 }
 
 #[test]
+fn a_row_does_not_wait_for_a_clock_that_was_set_back() {
+    let mut pace = Pace::new(50, Vec::new());
+    pace.note(NOW);
+    let mut now = NOW.plus_ms(-30_000);
+    assert_eq!(pace.wait_ms(now, false), 0);
+    pace.note(now);
+    now = NOW.plus_ms(-20_000);
+    assert_eq!(pace.wait_ms(now, false), 0);
+}
+
+#[test]
 fn a_burst_is_gathered_into_few_writes_that_leave_soon() {
     let left = send_all(&mut Pace::new(50, Vec::new()), NOW, &[(0, false); 25]);
     assert!(left.windows(2).all(|pair| pair[1] - pair[0] <= 125), "{left:?}");
