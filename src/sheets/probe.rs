@@ -35,8 +35,8 @@ struct Scratch<'a> {
 
 const FALLBACK: &str = "rows are found again by their Event ID instead";
 const READ_BACK: &str = "keep filters and hidden rows out of the log tab";
-const WITHOUT_BOARD: &str =
-    "the board and the handovers are left out, and rows go to the log alone";
+const NEVER_MADE: &str = "the board and the handovers are not made, and rows go to the log alone";
+const NOT_DRAWN: &str = "the board is left out";
 /// Of a column of the scratch tab; the service looks for other keys.
 const COLUMN_KEY: &str = "dts.probe";
 
@@ -136,13 +136,13 @@ impl Scratch<'_> {
                 name: "board_dressed",
                 sentence: "a tab takes colours by waiting time and a warning to who changes it",
                 holds: self.write(Value::from(dress)).await?,
-                else_: WITHOUT_BOARD,
+                else_: NEVER_MADE,
             },
             Finding {
                 name: "board_drawn",
-                sentence: "a line with a formula is written and all below it cleared",
-                holds: self.write(json!([self.line_of_a_board()])).await?,
-                else_: WITHOUT_BOARD,
+                sentence: "lines are written with formulas, and what stood below them is cleared",
+                holds: self.draws_over_what_was_there().await?,
+                else_: NOT_DRAWN,
             },
         ])
     }
@@ -199,6 +199,21 @@ impl Scratch<'_> {
         Ok(column == Some(&Value::from(1)))
     }
 
+    /// Of two lines where one is drawn one stays.
+    async fn draws_over_what_was_there(&self) -> Result<bool, Trouble> {
+        let line = |row: u32| {
+            json!({ "values": [{
+                "userEnteredValue": { "formulaValue": format!("=NOW()-A{row}") },
+                "userEnteredFormat": { "numberFormat": Column::Waiting.number_format() },
+            }] })
+        };
+        let (two, one) = (self.lines(json!([line(41), line(42)])), self.lines(json!([line(41)])));
+        let is_drawn = self.write(json!([two])).await? && self.write(json!([one])).await?;
+        let column = self.client.values(&self.title, "B41:B50", "COLUMNS").await?;
+        let shown = column.into_iter().flatten().filter(|cell| !cell.is_empty()).count();
+        Ok(is_drawn && shown == 1)
+    }
+
     /// True when done, false when refused as a request.
     async fn write(&self, requests: Value) -> Result<bool, Trouble> {
         Ok(self.answer(requests).await?.is_some())
@@ -251,15 +266,12 @@ impl Scratch<'_> {
         } } })
     }
 
-    /// Written over whatever stands there, and cleared to the end of the tab, as a board is.
-    fn line_of_a_board(&self) -> Value {
+    /// Lines written over whatever stands there, and cleared to the end of the tab, as a board is.
+    fn lines(&self, rows: Value) -> Value {
         json!({ "updateCells": {
             "range": { "sheetId": self.id, "startRowIndex": 40,
                        "startColumnIndex": 1, "endColumnIndex": 2 },
-            "rows": [{ "values": [{
-                "userEnteredValue": { "formulaValue": "=NOW()-A41" },
-                "userEnteredFormat": { "numberFormat": Column::Waiting.number_format() },
-            }] }],
+            "rows": rows,
             "fields": "userEnteredValue,userEnteredFormat.numberFormat",
         } })
     }
