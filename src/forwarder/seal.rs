@@ -150,7 +150,8 @@ impl Forwarder {
             Some(batch) => {
                 let entries = batch.entries().iter().chain(batch.handovers());
                 let bytes: usize = entries.map(bytes_of).sum();
-                self.row_bytes = bytes.checked_div(batch.rows()).unwrap_or(self.row_bytes);
+                let average = bytes.checked_div(batch.rows());
+                self.row_bytes = average.map_or(self.row_bytes, |bytes| bytes + self.bytes_more());
                 self.advance(Held::sealed(batch)).await
             }
             None => Ok(Next::Step),
@@ -177,12 +178,16 @@ impl Forwarder {
             false => 0,
         };
         let bytes_max = BATCH_BYTES_MAX - lines * LINE_BYTES;
-        let tabs = self.layout.iter().flat_map(|(layout, _)| &layout.tabs);
-        let bytes_more = tabs.map(TabLayout::bytes_prepared).max().unwrap_or(0);
-        let with_handovers = !self.handovers_are_barred();
+        let (bytes_more, with_handovers) = (self.bytes_more(), !self.handovers_are_barred());
         let measure = Measure { rows_max, bytes_max, bytes_of, bytes_more, with_handovers };
         let title = move |title: &str, at| title_at(title, at, &zone);
         self.journal.draft(self.options.book, measure, Box::new(title), now).await
+    }
+
+    /// Bytes that a row takes besides its own cells.
+    fn bytes_more(&self) -> usize {
+        let tabs = self.layout.iter().flat_map(|(layout, _)| &layout.tabs);
+        tabs.map(TabLayout::bytes_prepared).max().unwrap_or(0)
     }
 
     /// Whether there is no tab for handovers, or one that cannot be written.
