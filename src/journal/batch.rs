@@ -12,10 +12,31 @@ use crate::journal::tally::BookId;
 pub struct Draft {
     pub(super) book: BookId,
     pub(super) title: Option<String>,
-    pub(super) log: (Range, Vec<Entry>),
-    pub(super) handovers: (Range, Vec<Entry>),
-    /// How many names had been given when it was found.
-    pub(super) named: u64,
+    pub(super) log: Members,
+    pub(super) handovers: Members,
+}
+
+/// Rows of one queue, as they were found.
+#[derive(Debug)]
+pub(super) struct Members {
+    pub(super) range: Range,
+    pub(super) entries: Vec<Entry>,
+    pub(super) extent: Extent,
+}
+
+impl Members {
+    /// None at all.
+    pub(super) fn none() -> Self {
+        Self { range: Range::NONE, entries: Vec::new(), extent: Extent::default() }
+    }
+}
+
+/// How many rows stand in a range, and how many bytes they are stored in: a row that is given its name
+/// becomes longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
 }
 
 impl Draft {
@@ -26,12 +47,12 @@ impl Draft {
 
     /// How many rows it has.
     pub fn rows(&self) -> usize {
-        self.log.1.len() + self.handovers.1.len()
+        self.log.entries.len() + self.handovers.entries.len()
     }
 
     /// Whether there are rows of handovers.
     pub fn has_handovers(&self) -> bool {
-        !self.handovers.1.is_empty()
+        !self.handovers.entries.is_empty()
     }
 }
 

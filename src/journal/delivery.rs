@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::chat::entry::Entry;
 use crate::chat::time::UnixMs;
-use crate::journal::batch::{Batch, Draft, Unsettled};
+use crate::journal::batch::{Batch, Draft, Members, Unsettled};
 use crate::journal::digest::digest;
 use crate::journal::outbox::Sealed;
 use crate::journal::page::Page;
@@ -59,10 +59,8 @@ impl Journal {
         let register = Arc::clone(&self.0.register);
         // A row whose name is being looked up waits, and so do those behind it: order is kept.
         let before = self.0.names.first_awaited(now).map_or(u64::MAX >> 1, |(number, _)| number);
-        // Read before the rows: a name that is not counted here may be missing there.
-        let named = self.0.counters.borrow().named;
-        let of = (before, named);
-        self.read(move |reader| reader.draft(&tag, &register, book, measure, &title_at, of)).await
+        self.read(move |reader| reader.draft(&tag, &register, book, measure, &title_at, before))
+            .await
     }
 
     /// Seals a draft into a batch, together with the board as it is now where `look` asks for it.
@@ -80,14 +78,12 @@ impl Journal {
         look: Option<Look>,
         now: UnixMs,
     ) -> Result<Option<Batch>, Arc<Error>> {
-        let Draft { book, log: (log, entries), handovers: (handed, handovers), named, .. } = draft;
+        let Draft { book, log, handovers, .. } = draft;
+        let Members { range: log, entries, extent: log_extent } = log;
+        let Members { range: handed, entries: handovers, extent: handed_extent } = handovers;
         let key = self.0.hash_key.clone();
         let members = members_of(&entries, &handovers)?;
-        let rows = (entries.len() as u64, handovers.len() as u64);
         let work = move |page: &mut Page<'_>| {
-            if page.counters.named != named {
-                return Ok(None);
-            }
             let number = page.tally().next_batch;
             let board = look.map(|look| page.board(&look, now)).transpose()?;
             let picture = serde_json::to_string(&board)?;
@@ -110,7 +106,8 @@ impl Journal {
                 picture,
                 sealed_at,
             };
-            Ok(page.add_batch(&sealed, rows)?.then_some((sealed, board)))
+            let is_as_drafted = page.add_batch(&sealed, log_extent, handed_extent)?;
+            Ok(is_as_drafted.then_some((sealed, board)))
         };
         let Some((sealed, board)) = self.0.writer.commit(work).await? else { return Ok(None) };
         let Sealed { number, marker_id, digest, plan, sealed_at, .. } = sealed;

@@ -4,7 +4,8 @@
 //! page of its own. The log takes it in the order it comes; once there is much of it, it is merged into
 //! the table in the order of the keys, some with every transaction, and then the log is cut off from its
 //! oldest end. So the log's newest record of a key is never older than the table's, whatever a crash or a
-//! failed transaction leaves: the log read anew, and the table behind it, is the truth.
+//! failed transaction leaves: the log read anew, and the table behind it, is the truth. (A sweep goes by
+//! the clock: where that was set back it may take a record and leave one of minutes before it.)
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
@@ -17,9 +18,10 @@ use crate::journal::Error;
 use crate::journal::digest::AsItIs;
 use crate::journal::page::Page;
 
-/// How many records in the log are worth a merge: 4 MB in memory. While one is under way as many come in
-/// addition.
+/// How many records in the log are worth a merge, and how many bytes of them: 4 MB in memory. While one is
+/// under way as many come in addition.
 const WORTH_A_MERGE: i64 = if cfg!(test) { 4 } else { 16_384 };
+const BYTES_WORTH_A_MERGE: usize = 2 * 1024 * 1024;
 /// What a transaction merges besides twice of what it put in itself.
 const A_STEP: usize = if cfg!(test) { 1 } else { 64 };
 
@@ -44,6 +46,8 @@ pub(super) struct Memtable {
     /// The newest record in the log, and the newest that was cut off.
     newest: i64,
     cut: i64,
+    /// Of the records.
+    bytes: usize,
     merge: Option<Merge>,
     put: usize,
 }
@@ -68,7 +72,19 @@ impl Memtable {
     }
 
     fn insert(&mut self, key: Digest, seen_at: UnixMs, record: Box<[u8]>) {
-        self.records.insert(key, Fresh { seen_at, record });
+        self.bytes += record.len();
+        let before = self.records.insert(key, Fresh { seen_at, record });
+        self.bytes -= before.map_or(0, |before| before.record.len());
+    }
+
+    fn remove(&mut self, key: &Digest) -> Option<Fresh> {
+        let fresh = self.records.remove(key)?;
+        self.bytes -= fresh.record.len();
+        Some(fresh)
+    }
+
+    fn is_worth_a_merge(&self) -> bool {
+        self.newest - self.cut >= WORTH_A_MERGE || self.bytes >= BYTES_WORTH_A_MERGE
     }
 
     /// What stands under a key, and since when.
@@ -95,14 +111,14 @@ impl Page<'_> {
     }
 
     /// Goes on with the merge, or begins one where it is worth it: twice as much as came in, so that it
-    /// ends. Not on a full disk, where only rows go out.
+    /// ends. Not on a full disk, where only rows go out, nor beside the service, which knows of that.
     pub(super) fn merge_some(&mut self) -> Result<(), Error> {
         let memtable = &mut self.indexes.memtable;
         let step = 2 * std::mem::take(&mut memtable.put) + A_STEP;
         if !self.has_room {
             return Ok(());
         }
-        if memtable.merge.is_none() && memtable.newest - memtable.cut >= WORTH_A_MERGE {
+        if memtable.merge.is_none() && memtable.is_worth_a_merge() {
             let mut keys: Vec<Digest> = memtable.records.keys().copied().collect();
             keys.sort_unstable_by(|one, other| other.as_bytes().cmp(one.as_bytes()));
             memtable.merge = Some(Merge { up_to: memtable.newest, keys });
@@ -112,8 +128,9 @@ impl Page<'_> {
             let up_to = *up_to;
             return self.cut_log(up_to, step);
         }
-        for key in keys.drain(keys.len().saturating_sub(step)..).rev() {
-            if let Some(Fresh { seen_at, record }) = memtable.records.remove(&key) {
+        let some: Vec<Digest> = keys.drain(keys.len().saturating_sub(step)..).rev().collect();
+        for key in some {
+            if let Some(Fresh { seen_at, record }) = memtable.remove(&key) {
                 let values = params![key.as_bytes(), seen_at.0, record];
                 self.statements.remember.get()?.execute(values)?;
             }
@@ -137,36 +154,37 @@ impl Page<'_> {
     /// Deletes what has been quiet since `before`, as far as it is in the log.
     pub(super) fn forget_quiet_in_log(&mut self, before: UnixMs) -> Result<(), Error> {
         self.connection.execute("DELETE FROM memory_log WHERE seen_at < ?1", [before.0])?;
-        self.indexes.memtable.records.retain(|_, fresh| fresh.seen_at >= before);
+        self.indexes.memtable = Memtable::load(self.connection)?;
         Ok(())
     }
 
     /// Deletes the records in the log that match; and where that is the newest of its key, all that
     /// stands under it, in log and table. How many keys those were.
     pub(super) fn forget_in_log(&mut self, matches: impl Fn(&[u8]) -> bool) -> Result<u64, Error> {
-        let mut newest_matches = BTreeMap::new();
-        let mut matching: Vec<i64> = Vec::new();
-        {
-            let sql = "SELECT number, key, record FROM memory_log ORDER BY number";
-            let mut statement = self.connection.prepare(sql)?;
-            let mut rows = statement.query(())?;
-            while let Some(row) = rows.next()? {
-                let is_match = matches(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?);
-                newest_matches.insert(row.get::<_, [u8; 16]>(1)?, is_match);
-                if is_match {
-                    matching.push(row.get(0)?);
-                }
+        // Of each key its records, and whether each matches.
+        let mut keys: BTreeMap<[u8; 16], Vec<(i64, bool)>> = BTreeMap::new();
+        let mut statement = self
+            .connection
+            .prepare("SELECT number, key, record FROM memory_log ORDER BY number")?;
+        let mut rows = statement.query(())?;
+        while let Some(row) = rows.next()? {
+            let is_match = matches(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?);
+            keys.entry(row.get(1)?).or_default().push((row.get(0)?, is_match));
+        }
+        let mut cut = self.connection.prepare_cached("DELETE FROM memory_log WHERE number = ?1")?;
+        let mut forget = self.connection.prepare_cached("DELETE FROM memory WHERE key = ?1")?;
+        let mut forgotten = 0;
+        for (key, records) in keys {
+            let is_whole = records.last().is_some_and(|(_, is_match)| *is_match);
+            for (number, _) in records.iter().filter(|(_, is_match)| is_whole || *is_match) {
+                cut.execute([number])?;
+            }
+            if is_whole {
+                forget.execute([key])?;
+                forgotten += 1;
             }
         }
-        newest_matches.retain(|_, is_match| *is_match);
-        for number in matching {
-            self.connection.execute("DELETE FROM memory_log WHERE number = ?1", [number])?;
-        }
-        for key in newest_matches.keys() {
-            self.connection.execute("DELETE FROM memory_log WHERE key = ?1", [key])?;
-            self.connection.execute("DELETE FROM memory WHERE key = ?1", [key])?;
-        }
         self.indexes.memtable = Memtable::load(self.connection)?;
-        Ok(newest_matches.len() as u64)
+        Ok(forgotten)
     }
 }

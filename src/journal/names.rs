@@ -55,13 +55,26 @@ impl Names {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Asks for the name of a row that is committed.
-    pub(super) fn ask(&self, unnamed: Unnamed) {
+    /// These rows are about to be committed and wait for their names.
+    pub(super) fn wait(&self, unnamed: &[Unnamed]) {
+        self.lock().extend(unnamed.iter().map(|unnamed| (unnamed.number, unnamed.until)));
+    }
+
+    /// Asks for the names of rows that are committed. One that nobody can be asked for waits no more.
+    pub(super) fn ask(&self, unnamed: impl Iterator<Item = Unnamed>) {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let (number, until) = (unnamed.number, unnamed.until);
-        if asked.as_ref().is_some_and(|asked| asked.try_send(unnamed).is_ok()) {
-            self.lock().insert(number, until);
+        for unnamed in unnamed {
+            let number = unnamed.number;
+            if asked.as_ref().is_none_or(|asked| asked.try_send(unnamed).is_err()) {
+                self.give_up(number);
+            }
         }
+    }
+
+    /// This row waits no more.
+    pub(super) fn give_up(&self, number: u64) {
+        self.lock().remove(&number);
+        self.answered.notify_one();
     }
 
     /// The first row that still waits at `now`, and until when.
@@ -115,8 +128,7 @@ impl Journal {
             }
             None => Ok(()),
         };
-        self.0.names.lock().remove(&number);
-        self.0.names.answered.notify_one();
+        self.0.names.give_up(number);
         named
     }
 

@@ -1,10 +1,11 @@
 //! The way out, inside a transaction: batches are sealed, and their rows leave for good, are set aside
 //! or wait again.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use crate::chat::time::UnixMs;
 use crate::journal::Error;
+use crate::journal::batch::Extent;
 use crate::journal::page::Page;
 use crate::journal::register::QueueId;
 use crate::journal::tally::{BookId, Counters, count};
@@ -53,14 +54,15 @@ impl Page<'_> {
         Ok(base.unwrap_or_default())
     }
 
-    /// Seals a batch, unless other rows than its members, so many of the log and of the handovers, stand
-    /// between its firsts and its lasts by now.
+    /// Seals a batch, unless other rows than its members stand between its firsts and its lasts by now,
+    /// or one of them was given its name: the extents are those of the draft.
     pub(super) fn add_batch(
         &mut self,
         batch: &Sealed,
-        (log, handovers): (u64, u64),
+        log: Extent,
+        handovers: Extent,
     ) -> Result<bool, Error> {
-        if self.count(batch.log)? != log || self.count(batch.handovers)? != handovers {
+        if self.extent(batch.log)? != log || self.extent(batch.handovers)? != handovers {
             return Ok(false);
         }
         self.connection
@@ -88,10 +90,12 @@ impl Page<'_> {
         Ok(true)
     }
 
-    fn count(&self, range: Range) -> Result<u64, Error> {
-        let sql = "SELECT count(*) FROM entry WHERE queue = ?1 AND number BETWEEN ?2 AND ?3";
+    fn extent(&self, range: Range) -> Result<Extent, Error> {
+        let sql = "SELECT count(*), coalesce(sum(length(payload)), 0) FROM entry
+                   WHERE queue = ?1 AND number BETWEEN ?2 AND ?3";
         let ends = [range.queue, range.first.cast_signed(), range.last.cast_signed()];
-        Ok(self.connection.prepare_cached(sql)?.query_row(ends, |row| count(row, 0))?)
+        let extent = |row: &Row<'_>| Ok(Extent { rows: count(row, 0)?, bytes: count(row, 1)? });
+        Ok(self.connection.prepare_cached(sql)?.query_row(ends, extent)?)
     }
 
     /// The batch's rows are in the sheet: nothing of them stays here.

@@ -191,7 +191,7 @@ impl<'c> Page<'c> {
     }
 
     /// Names the customer of a row that is in no batch yet.
-    pub(super) fn name_entry(&mut self, number: u64, name: &Personal) -> Result<(), Error> {
+    pub(super) fn name_entry(&self, number: u64, name: &Personal) -> Result<(), Error> {
         let sql = "SELECT payload FROM entry WHERE queue = ?1 AND number = ?2 AND NOT EXISTS (
                        SELECT 1 FROM batch
                        WHERE batch.queue = ?1 AND ?2 BETWEEN batch.first AND batch.last)";
@@ -205,7 +205,6 @@ impl<'c> Page<'c> {
             self.connection
                 .prepare_cached("UPDATE entry SET payload = ?3 WHERE queue = ?1 AND number = ?2")?
                 .execute(params![queue, number.cast_signed(), json(&entry)?])?;
-            self.counters.named += 1;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::chat::entry::{Entry, EventId};
 use crate::chat::time::UnixMs;
-use crate::journal::batch::{Batch, Draft};
+use crate::journal::batch::{Batch, Draft, Extent, Members};
 use crate::journal::delivery::TitleAt;
 use crate::journal::outbox::Range;
 use crate::journal::register::{QueueId, Register};
@@ -49,7 +49,7 @@ impl Reader {
         book: BookId,
         measure: Measure,
         title_at: &TitleAt,
-        (before, named): (u64, u64),
+        before: u64,
     ) -> Result<Draft, Error> {
         let mut bytes = 0;
         let mut fits = |taken: usize, rows_max: usize, entry: &Entry| {
@@ -57,7 +57,7 @@ impl Reader {
             taken < rows_max && (taken == 0 || bytes <= measure.bytes_max)
         };
         let end = before.saturating_sub(1);
-        let (mut title, mut log) = (None, (Range::NONE, Vec::new()));
+        let (mut title, mut log) = (None, Members::none());
         if let Some((queue, template)) = self.oldest_log(register, book)? {
             log = self.entries(tag, Range { queue, first: 0, last: end }, |taken, entry| {
                 let tab = title_at(template, entry.unassigned_at);
@@ -66,13 +66,13 @@ impl Reader {
                 is_same && fits(taken, measure.rows_max, entry)
             })?;
         }
-        let room = measure.rows_max - log.1.len().min(measure.rows_max);
+        let room = measure.rows_max - log.entries.len().min(measure.rows_max);
         let queue = register.handovers_of(book);
         let rows_max = if measure.with_handovers { room.min(HANDOVERS_MAX) } else { 0 };
         let range = Range { queue, first: 0, last: end };
         let handovers = self.entries(tag, range, |taken, entry| fits(taken, rows_max, entry))?;
-        let title = title.filter(|_| !log.1.is_empty());
-        Ok(Draft { book, title, log, handovers, named })
+        let title = title.filter(|_| !log.entries.is_empty());
+        Ok(Draft { book, title, log, handovers })
     }
 
     /// The log queue of a book whose first row is the oldest, and the title of its tab.
@@ -134,8 +134,8 @@ impl Reader {
         })?;
         let Some((mut batch, board, log, handovers)) = found else { return Ok(None) };
         batch.board = board.map(|board| serde_json::from_str(&board)).transpose()?;
-        batch.entries = self.entries(tag, log, |_, _| true)?.1;
-        batch.handovers = self.entries(tag, handovers, |_, _| true)?.1;
+        batch.entries = self.entries(tag, log, |_, _| true)?.entries;
+        batch.handovers = self.entries(tag, handovers, |_, _| true)?.entries;
         Ok(Some(batch))
     }
 
@@ -158,19 +158,21 @@ impl Reader {
         tag: &Arc<str>,
         range: Range,
         mut wanted: impl FnMut(usize, &Entry) -> bool,
-    ) -> Result<(Range, Vec<Entry>), Error> {
+    ) -> Result<Members, Error> {
         let sql = "SELECT number, payload FROM entry
                    WHERE queue = ?1 AND number BETWEEN ?2 AND ?3 ORDER BY number";
         let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut statement = connection.prepare_cached(sql)?;
         let ends = [range.queue, range.first.cast_signed(), range.last.cast_signed()];
         let mut rows = statement.query(ends)?;
-        let mut entries = Vec::new();
+        let (mut entries, mut extent) = (Vec::new(), Extent::default());
         while let Some(row) = rows.next()? {
             let entry = entry(row, tag)?;
             if !wanted(entries.len(), &entry) {
                 break;
             }
+            let payload = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            extent = Extent { rows: extent.rows + 1, bytes: extent.bytes + payload.len() as u64 };
             entries.push(entry);
         }
         let number = |entry: &Entry| entry.event_id.number;
@@ -180,7 +182,7 @@ impl Reader {
             }
             _ => Range::NONE,
         };
-        Ok((range, entries))
+        Ok(Members { range, entries, extent })
     }
 
     pub(super) fn with<T>(

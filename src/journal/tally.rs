@@ -122,9 +122,6 @@ pub struct Counters {
     /// Of the whole journal.
     pub tally: Tally,
     pub(super) books: Vec<(BookId, Work)>,
-    /// Counts up whenever a pending row is given its name: a draft of before has it without. Names are
-    /// given by the service alone, and it starts anew with the process.
-    pub(super) named: u64,
 }
 
 impl Counters {
@@ -158,8 +155,7 @@ impl Counters {
             let work = Work { pending: count(row, 1)?, waiting: count(row, 2)?, board_changes: 0 };
             Ok((BookId(row.get(0)?), work))
         })?;
-        let books = books.collect::<Result<_, _>>()?;
-        Ok(Self { tally: Tally::load(connection)?, books, named: 0 })
+        Ok(Self { tally: Tally::load(connection)?, books: books.collect::<Result<_, _>>()? })
     }
 
     /// Stores what differs from `before`.
@@ -187,7 +183,7 @@ impl Counters {
 
     /// As loaded anew, without looking as if the boards had not changed.
     pub(super) fn reloaded(&self, connection: &Connection) -> rusqlite::Result<Self> {
-        let mut loaded = Self { named: self.named, ..Self::load(connection)? };
+        let mut loaded = Self::load(connection)?;
         for (book, work) in &mut loaded.books {
             work.board_changes = self.work(*book).board_changes + 1;
         }

@@ -174,7 +174,7 @@ impl Desk<'_> {
             match self.commit(&mut group) {
                 Ok(()) => {
                     let Page { unnamed, names, .. } = &mut self.page;
-                    unnamed.drain(..).for_each(|unnamed| names.ask(unnamed));
+                    names.ask(unnamed.drain(..));
                     // Only a change wakes those who watch.
                     published.send_if_modified(|told| {
                         let changed = *told != self.counters;
@@ -185,7 +185,9 @@ impl Desk<'_> {
                     self.make_room();
                 }
                 Err(error) => {
-                    self.page.indexes.guard.failed();
+                    let Page { unnamed, names, indexes, .. } = &mut self.page;
+                    unnamed.drain(..).for_each(|unnamed| names.give_up(unnamed.number));
+                    indexes.guard.failed();
                     // Read anew with the next transaction.
                     self.version = None;
                     self.complaints.note(&error, group.len());
@@ -216,12 +218,18 @@ impl Desk<'_> {
         for job in group.iter_mut() {
             job.run(page)?;
         }
-        page.merge_some()?;
+        if self.reserve.is_some() {
+            page.merge_some()?;
+        }
         if page.is_recounted {
             // The table differs from what it was before the transaction, whatever that was.
             before = Counters::unknown();
         }
         page.counters.store(&before, &transaction)?;
+        if !page.unnamed.is_empty() {
+            // Before a batch can be made of them.
+            page.names.wait(&page.unnamed);
+        }
         transaction.commit()?;
         page.indexes.guard.committed();
         self.counters.clone_from(&page.counters);

@@ -307,8 +307,8 @@ fn lines_of(board: &crate::chat::board::Board) -> Vec<(String, UnixMs, usize)> {
 async fn check(bench: &Bench, model: &Model) {
     let (journal, batch) = (bench.journal(), bench.batch.as_ref());
     let all = drafted(journal, book(journal), at_most(usize::MAX)).await;
-    assert_eq!(rows_of(&all.log.1), model.pending);
-    assert_eq!(handovers_of(&all.handovers.1), model.handovers);
+    assert_eq!(rows_of(&all.log.entries), model.pending);
+    assert_eq!(handovers_of(&all.handovers.entries), model.handovers);
     let in_hand = batch.map_or(Vec::new(), |batch| rows_of(batch.entries()));
     assert_eq!(in_hand, model.pending[..model.sealed.0]);
     let in_hand = batch.map_or(Vec::new(), |batch| handovers_of(batch.handovers()));

@@ -15,8 +15,8 @@ use crate::chat::time::UnixMs;
 use crate::journal::Journal;
 use crate::journal::page::Page;
 use crate::journal::tests::{
-    NOW, accept_all, allow_commits, assigned, copied, dir, event, files_with, open, refuse_commits,
-    rows, sealed, unassigned,
+    LIMITS, NOW, accept_all, allow_commits, assigned, copied, dir, event, files_with, one_tab,
+    open, refuse_commits, rows, sealed, unassigned,
 };
 
 const KEYS: u8 = 12;
@@ -24,6 +24,8 @@ const KEYS: u8 = 12;
 #[derive(Clone, Debug)]
 enum Operation {
     Note(u8),
+    /// Another process notes something, beside this one.
+    NoteBeside(u8),
     /// Some at once, and then the transaction fails.
     Fail(u8),
     /// Forgets what the records of these keys say.
@@ -37,6 +39,7 @@ enum Operation {
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         12 => (0..KEYS).prop_map(Operation::Note),
+        2 => (0..KEYS).prop_map(Operation::NoteBeside),
         2 => (0..KEYS).prop_map(Operation::Fail),
         1 => (0..KEYS).prop_map(Operation::Forget),
         1 => (0..100_u8).prop_map(Operation::Sweep),
@@ -85,9 +88,12 @@ proptest! {
                 now = now.plus_ms(1_000);
                 let open_journal = journal.as_ref().unwrap();
                 match operation {
-                    Operation::Note(number) => {
+                    Operation::Note(number) | Operation::NoteBeside(number) => {
                         let record = json!({ "n": number, "count": count });
-                        assert!(note(open_journal, *number, record.clone(), now).await);
+                        let beside = matches!(operation, Operation::NoteBeside(_))
+                            .then(|| Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap());
+                        let journal = beside.as_ref().unwrap_or(open_journal);
+                        assert!(note(journal, *number, record.clone(), now).await);
                         model.insert(*number, (record, now));
                     }
                     Operation::Fail(number) => {
