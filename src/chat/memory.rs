@@ -62,8 +62,8 @@ pub struct Told {
 }
 
 /// What we know of one chat.
-// Stored by the hundred thousand and rewritten at random: short names save the disk a third of it. The
-// long ones are those of earlier versions.
+// Stored by the hundred thousand, and again with every change: short names save the disk a third of it.
+// The long ones are those of earlier versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChatMemory {

@@ -1,11 +1,11 @@
 //! When the next write may leave: pure, over the times of those that left.
 //!
-//! Two rules. The ceiling is hard: at most so many writes in any 60 s. Below it, the first half of
-//! the minute's writes leave as soon as each has gathered for a moment, which is nothing in a quiet
-//! inbox, written event by event, and grows in a burst, which would else use up the minute with a few
-//! rows each. The other half is spread over the minute. So a busy inbox never stands still until the
-//! minute is over. A full batch has nothing to gather and waits for the ceiling only. Several spreadsheets share the ceiling: each keeps to its share of it as long as
-//! others have something to write.
+//! Two rules. The ceiling is hard: at most so many writes in any 60 s. Below it, the first half of the
+//! minute's writes leave as soon as each has gathered for a moment, which is nothing in a quiet inbox,
+//! written event by event, and grows in a burst, which would else use up the minute with a few rows each.
+//! The other half is spread over the minute, so that a busy inbox never stands still until it is over. A
+//! full batch has nothing to gather and waits for the ceiling only. Several spreadsheets share the ceiling:
+//! each keeps to its share of it as long as others have something to write.
 
 use crate::chat::time::UnixMs;
 
