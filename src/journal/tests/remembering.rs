@@ -176,6 +176,19 @@ async fn on_a_full_disk_nothing_is_merged() {
     assert!(logged(&journal) < u64::from(KEYS));
 }
 
+/// A customer has another number now: forgetting who had the old one takes the old record only.
+#[tokio::test]
+async fn an_older_record_is_forgotten_and_the_newest_stays() {
+    let dir = dir();
+    let journal = open(dir.path());
+    for phone in ["911111111111", "912222222222"] {
+        assert!(note(&journal, 1, json!(phone), NOW).await);
+    }
+    assert_eq!(journal.forget("911111111111").await.unwrap().records, 0);
+    assert!(files_with(dir.path(), "911111111111").is_empty());
+    assert_eq!(known(&journal).await, BTreeMap::from([(1, json!("912222222222"))]));
+}
+
 #[tokio::test]
 async fn a_patient_is_forgotten_in_the_log_and_in_the_table() {
     let dir = dir();
