@@ -105,9 +105,23 @@ impl Client {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Confirmation {
+pub(super) struct Confirmation {
     #[serde(default)]
     replies: Vec<Reply>,
+}
+
+impl Confirmation {
+    /// The body of a 2xx.
+    pub(super) fn of(answer: &Answer) -> Option<Self> {
+        serde_json::from_slice(&answer.body).ok()
+    }
+
+    /// Where the metadata that the write asked about were at its moment; `None` where it did not ask.
+    pub(super) fn told(&self) -> Option<&[Binding]> {
+        let told =
+            self.replies.iter().find_map(|reply| reply.update_developer_metadata.as_ref())?;
+        Some(&told.developer_metadata)
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -132,17 +146,15 @@ struct Updated {
 /// Where a 2xx says that this batch landed; `None` where it is not about this batch, which it is when it
 /// shows our marker.
 fn landing(answer: &Answer, plan: &Plan, marker: &Marker) -> Option<Landing> {
-    let confirmation: Confirmation = serde_json::from_slice(&answer.body).ok()?;
-    let replies = &confirmation.replies;
+    let confirmation = Confirmation::of(answer)?;
     if plan.traces.marker {
-        let created = replies.first()?.create_developer_metadata.as_ref()?;
+        let created = confirmation.replies.first()?.create_developer_metadata.as_ref()?;
         if created.developer_metadata.metadata_id != marker.id {
             return None;
         }
     }
-    let told = replies.iter().find_map(|reply| reply.update_developer_metadata.as_ref());
-    Some(match told {
-        Some(told) if plan.agrees_with(&told.developer_metadata) => Landing::InPlace,
+    Some(match confirmation.told() {
+        Some(told) if plan.agrees_with(told) => Landing::InPlace,
         Some(_) => Landing::Elsewhere,
         None => Landing::Unknown,
     })

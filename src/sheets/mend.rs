@@ -202,7 +202,8 @@ fn new_column(wanted: &WantedTab, sheet_id: i32, column: Column, index: u32) -> 
     requests
 }
 
-fn columns(sheet_id: i32, index: u32) -> Value {
+/// One column, as a range.
+pub(super) fn columns(sheet_id: i32, index: u32) -> Value {
     json!({
         "sheetId": sheet_id, "dimension": "COLUMNS",
         "startIndex": index, "endIndex": index + 1,

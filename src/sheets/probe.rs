@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use crate::sheets::client::Client;
 use crate::sheets::column::Column;
-use crate::sheets::mend::dress_board;
+use crate::sheets::deliver::Confirmation;
+use crate::sheets::mend::{columns, dress_board};
 use crate::sheets::outcome::{answered, settled};
 use crate::sheets::plan::MARKER_KEY;
 use crate::sheets::rows::where_they_are;
-use crate::sheets::verdict::Verdict;
+use crate::sheets::verdict::{Answer, Verdict};
 use crate::sheets::{Shading, Trouble, delete_metadata};
 
 /// One fact, tried.
@@ -187,16 +188,15 @@ impl Scratch<'_> {
         let bind = json!({ "createDeveloperMetadata": { "developerMetadata": {
             "metadataKey": COLUMN_KEY,
             "metadataValue": "probe",
-            "location": { "dimensionRange": {
-                "sheetId": self.id, "dimension": "COLUMNS", "startIndex": 1, "endIndex": 2,
-            } },
+            "location": { "dimensionRange": columns(self.id, 1) },
             "visibility": "DOCUMENT",
         } } });
         let ask = json!({ "updateDeveloperMetadata": where_they_are(COLUMN_KEY) });
-        let answer = self.answer(json!([bind, ask])).await?.unwrap_or_default();
-        let told = "/replies/1/updateDeveloperMetadata/developerMetadata/0";
-        let column = answer.pointer(&format!("{told}/location/dimensionRange/startIndex"));
-        Ok(column == Some(&Value::from(1)))
+        let answer = self.answer(json!([bind, ask])).await?;
+        let confirmation = answer.as_ref().and_then(Confirmation::of);
+        let told = confirmation.as_ref().and_then(Confirmation::told);
+        let column = told.and_then(|told| told.first()?.location.dimension_range.as_ref());
+        Ok(column.is_some_and(|column| column.start_index == 1))
     }
 
     /// Of two lines where one is drawn one stays.
@@ -220,13 +220,12 @@ impl Scratch<'_> {
     }
 
     /// What Google answers when it is done, `None` when it is refused as a request.
-    async fn answer(&self, requests: Value) -> Result<Option<Value>, Trouble> {
+    async fn answer(&self, requests: Value) -> Result<Option<Answer>, Trouble> {
         let body = json!({ "requests": requests }).to_string().into_bytes();
         let answer = answered(self.client.write("probe", body).await)?;
         match answer.verdict(self.client.account()) {
             Verdict::Refused(_) => Ok(None),
-            _ => settled(self.client.account(), answer)
-                .map(|answer| Some(serde_json::from_slice(&answer.body).unwrap_or_default())),
+            _ => settled(self.client.account(), answer).map(Some),
         }
     }
 
