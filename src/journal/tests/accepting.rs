@@ -254,14 +254,20 @@ fn heard(happening: Happening, customer: &str, name: &str) -> ChatEvent {
     event(happening, json!({ "dtCustomerId": customer, "from": from, "customerName": name }))
 }
 
-/// Two customers of one number: by the number alone the one heard of last is meant.
-#[tokio::test]
-async fn a_number_is_whose_it_was_heard_of_with_last() {
-    let dir = dir();
-    let journal = open(dir.path());
+/// Two customers of one number; the one heard of last is the first again.
+async fn two_of_one_number(dir: &Path) -> Journal {
+    let journal = open(dir);
     for (customer, name) in [("1", "Asha"), ("2", "Rohan"), ("1", "Asha Rao")] {
         drop(journal.accept(heard(Happening::Opened, customer, name), NOW).await.unwrap());
     }
+    journal
+}
+
+/// By the number alone the one heard of last is meant.
+#[tokio::test]
+async fn a_number_is_whose_it_was_heard_of_with_last() {
+    let dir = dir();
+    let journal = two_of_one_number(dir.path()).await;
     drop(journal.accept(unassigned("c"), NOW).await.unwrap());
     let batch = sealed(&journal, 9).await;
     assert_eq!(batch.entries()[0].customer_name.reveal(), "Asha Rao");
@@ -271,10 +277,7 @@ async fn a_number_is_whose_it_was_heard_of_with_last() {
 #[tokio::test]
 async fn a_closing_told_by_the_number_is_of_whom_it_was_heard_of_with_last() {
     let dir = dir();
-    let journal = open(dir.path());
-    for (customer, name) in [("1", "Asha"), ("2", "Rohan"), ("1", "Asha Rao")] {
-        drop(journal.accept(heard(Happening::Opened, customer, name), NOW).await.unwrap());
-    }
+    let journal = two_of_one_number(dir.path()).await;
     let (customer, from) = ("1", "+919876543210");
     let known = json!({ "chatId": "c", "dtCustomerId": customer, "customerPhone": from });
     let mut taken = known.clone();

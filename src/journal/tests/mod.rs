@@ -116,6 +116,11 @@ async fn accept_all(journal: &Journal, chats: &[&str]) {
     }
 }
 
+/// Runs a case of a property test.
+fn block_on(case: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(case);
+}
+
 /// From now on no transaction that counts anything is committed: each fails at its very end.
 async fn refuse_commits(journal: &Journal) {
     run(

@@ -10,8 +10,8 @@ use crate::chat::entry::Entry;
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::time::UnixMs;
 use crate::journal::tests::{
-    NOW, allow_commits, at_most, book, check_identity, copied, dir, drafted, event, look, open,
-    open_batch, refuse_commits,
+    NOW, allow_commits, at_most, block_on, book, check_identity, copied, dir, drafted, event, look,
+    open, open_batch, refuse_commits,
 };
 use crate::journal::{Batch, Journal, Refusal, Standing};
 
@@ -333,8 +333,7 @@ proptest! {
     fn whatever_happens_in_whatever_order_nothing_is_lost_doubled_or_reordered(
         operations in prop::collection::vec(operation(), 1..40),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
+        block_on(async {
             let dir = dir();
             let journal = Some(open(dir.path()));
             let mut bench = Bench { dir, journal, batch: None };

@@ -15,8 +15,8 @@ use crate::chat::time::UnixMs;
 use crate::journal::Journal;
 use crate::journal::page::Page;
 use crate::journal::tests::{
-    LIMITS, NOW, accept_all, allow_commits, assigned, copied, dir, event, files_with, one_tab,
-    open, refuse_commits, rows, sealed, unassigned,
+    LIMITS, NOW, accept_all, allow_commits, assigned, block_on, copied, dir, event, files_with,
+    one_tab, open, refuse_commits, rows, sealed, unassigned,
 };
 
 const KEYS: u8 = 12;
@@ -78,8 +78,7 @@ proptest! {
     fn what_was_noted_last_is_known_whatever_happened_since(
         operations in prop::collection::vec(operation(), 1..80),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
+        block_on(async {
             let mut dir = dir();
             let mut journal = Some(open(dir.path()));
             let mut model: BTreeMap<u8, (Value, UnixMs)> = BTreeMap::new();
