@@ -7,15 +7,16 @@ use std::fmt;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-const BYTES: usize = 16;
-
 /// 128 bits of a keyed hash: long enough that two different bodies never meet in it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Digest([u8; BYTES]);
+pub struct Digest([u8; Self::BYTES]);
 
 impl Digest {
+    /// How many bytes it has.
+    pub const BYTES: usize = 16;
+
     /// From its bytes.
-    pub fn from_bytes(bytes: [u8; BYTES]) -> Self {
+    pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
         Self(bytes)
     }
 

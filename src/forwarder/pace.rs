@@ -67,8 +67,8 @@ impl Pace {
             WINDOW_MS / count(self.writes_max - at_once + 1)
         };
         // One from the future left before the clock was set back: nobody waits for the clock to get there.
-        let age_ms = now.since_ms(*last).abs();
-        ceiling_ms.max(apart_ms - age_ms).max(0)
+        let from_last_ms = now.since_ms(*last).abs();
+        ceiling_ms.max(apart_ms - from_last_ms).max(0)
     }
 }
 

@@ -11,8 +11,8 @@ use crate::chat::digest::Digest;
 pub(super) fn digest(key: &hmac::Key, parts: &[&[u8]]) -> Digest {
     let mut context = hmac::Context::with_key(key);
     parts.iter().for_each(|part| context.update(part));
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&context.sign().as_ref()[..16]);
+    let mut bytes = [0; Digest::BYTES];
+    bytes.copy_from_slice(&context.sign().as_ref()[..Digest::BYTES]);
     Digest::from_bytes(bytes)
 }
 

@@ -29,7 +29,7 @@ enum Record<'a> {
 impl<'a> Record<'a> {
     /// JSON never begins with a zero byte; a pointer does.
     fn of(bytes: &'a [u8]) -> Self {
-        match <[u8; 16]>::try_from(bytes.strip_prefix(&[0]).unwrap_or_default()) {
+        match <[u8; Digest::BYTES]>::try_from(bytes.strip_prefix(&[0]).unwrap_or_default()) {
             Ok(digest) => Self::SameAs(Digest::from_bytes(digest)),
             Err(_) => Self::Json(bytes),
         }

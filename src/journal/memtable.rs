@@ -132,7 +132,7 @@ impl Page<'_> {
         for key in some {
             if let Some(Fresh { seen_at, record }) = memtable.remove(&key) {
                 let values = params![key.as_bytes(), seen_at.0, record];
-                self.statements.remember.get()?.execute(values)?;
+                self.statements.merge.get()?.execute(values)?;
             }
         }
         Ok(())
@@ -162,7 +162,7 @@ impl Page<'_> {
     /// stands under it, in log and table. How many keys those were.
     pub(super) fn forget_in_log(&mut self, matches: impl Fn(&[u8]) -> bool) -> Result<u64, Error> {
         // Of each key its records, and whether each matches.
-        let mut keys: BTreeMap<[u8; 16], Vec<(i64, bool)>> = BTreeMap::new();
+        let mut keys: BTreeMap<[u8; Digest::BYTES], Vec<(i64, bool)>> = BTreeMap::new();
         let mut statement = self
             .connection
             .prepare("SELECT number, key, record FROM memory_log ORDER BY number")?;

@@ -103,7 +103,6 @@ impl<'c> Page<'c> {
         self.counters = counters;
         self.has_room = has_room;
         (self.is_to_be_purged, self.is_recounted) = (false, false);
-        self.unnamed.clear();
     }
 
     /// The counters of the whole journal.

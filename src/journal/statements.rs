@@ -29,7 +29,7 @@ impl<'c> Prepared<'c> {
 pub(super) struct Statements<'c> {
     pub(super) committed_by_others: Prepared<'c>,
     pub(super) recall: Prepared<'c>,
-    pub(super) remember: Prepared<'c>,
+    pub(super) merge: Prepared<'c>,
     pub(super) log_record: Prepared<'c>,
     pub(super) enqueue: Prepared<'c>,
     pub(super) last_of: Prepared<'c>,
@@ -46,7 +46,7 @@ impl<'c> Statements<'c> {
         Self {
             committed_by_others: prepared("PRAGMA data_version"),
             recall: prepared("SELECT record, seen_at FROM memory WHERE key = ?1"),
-            remember: prepared(
+            merge: prepared(
                 "INSERT INTO memory (key, seen_at, record) VALUES (?1, ?2, ?3)
                  ON CONFLICT (key) DO UPDATE SET seen_at = ?2, record = ?3",
             ),

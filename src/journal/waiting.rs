@@ -27,7 +27,6 @@ const EXPIRE_A_STEP: i64 = 1_000;
 const FORGET_A_STEP: i64 = 500;
 /// How often room for more is looked for when there is none.
 const LOOK_FOR_ROOM_EVERY_MS: i64 = 60_000;
-const KEY_BYTES: usize = 16;
 
 /// The numbers of the waits, by half of the hashes of their names.
 #[derive(Debug, Default)]
@@ -92,7 +91,7 @@ impl Waiting {
 }
 
 fn halves(customer: &[u8]) -> impl Iterator<Item = u64> + '_ {
-    let keys = customer.chunks_exact(KEY_BYTES);
+    let keys = customer.chunks_exact(Digest::BYTES);
     keys.filter_map(|key| Some(Digest::from_bytes(key.try_into().ok()?).half()))
 }
 
@@ -111,7 +110,7 @@ impl Page<'_> {
         let numbers: BTreeSet<u64> =
             customer.iter().flat_map(of).map(|(_, number)| *number).collect();
         self.stored_all(numbers, |place| {
-            let mut own = place.customer.chunks_exact(KEY_BYTES);
+            let mut own = place.customer.chunks_exact(Digest::BYTES);
             own.any(|own| customer.iter().any(|key| own == key.as_bytes()))
         })
     }
