@@ -13,7 +13,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     logging::init();
-    command::run(std::env::args().skip(1)).await.unwrap_or_else(|error| {
+    command::run(std::env::args_os().skip(1)).await.unwrap_or_else(|error| {
         logging::complain(&Causes(&*error));
         ExitCode::FAILURE
     })

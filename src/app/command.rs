@@ -1,5 +1,6 @@
 //! The command line: what was asked for, and the exit code it ends with.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -63,61 +64,110 @@ exit codes: 0 all went well; 1 something failed or a check does not hold; 2 wron
 /// Exit code for wrong usage or settings.
 const WRONG: u8 = 2;
 
+/// Arguments that make no sense. Says how the command is used; never repeats what was typed, which may
+/// hold a phone number.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("these arguments make no sense; usage:\n{usage}")]
+pub struct Misuse {
+    usage: String,
+}
+
+impl Misuse {
+    /// The lines of the help on this command; all of them where there is no such command.
+    fn of(command: &str) -> Self {
+        let begin = format!("  doubletick-sheets {command} ");
+        let lines = HELP.lines().filter(|line| !command.is_empty() && line.starts_with(&begin));
+        let usage: Vec<&str> = lines.collect();
+        if usage.is_empty() {
+            return Self { usage: HELP.to_owned() };
+        }
+        Self { usage: usage.join("\n") }
+    }
+}
+
 impl Command {
-    /// Reads the arguments after the program's name; `None` when they make no sense.
-    pub fn parse(args: impl IntoIterator<Item = String>) -> Option<Self> {
-        let args: Vec<String> = args.into_iter().collect();
-        let words: Vec<&str> = args.iter().map(String::as_str).collect();
-        match words.as_slice() {
-            [] => Some(Self::Serve),
-            ["check"] => Some(Self::Check { live: false }),
-            ["check", "--live"] => Some(Self::Check { live: true }),
-            ["replay"] => Some(Self::Replay),
-            ["forget", phone] => Some(Self::Forget { phone: (*phone).to_owned() }),
-            ["set-aside", "list"] => Some(Self::SetAside(Wish::List)),
-            ["set-aside", "retry"] => Some(Self::SetAside(Wish::Retry(None))),
-            ["set-aside", "retry", event] => {
-                Some(Self::SetAside(Wish::Retry(Some((*event).to_owned()))))
+    /// Reads the arguments after the program's name.
+    ///
+    /// A word that begins with a dash is an option, and never a file's or anything else's name.
+    ///
+    /// # Errors
+    /// [`Misuse`], with how it is used.
+    pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, Misuse> {
+        let args: Vec<OsString> = args.into_iter().collect();
+        let is_option =
+            |arg: &&OsString| arg.to_str().is_some_and(|arg| arg.len() > 1 && arg.starts_with('-'));
+        let (options, named): (Vec<&OsString>, Vec<&OsString>) = args.iter().partition(is_option);
+        // What is no text is no word of ours; a file may be called so.
+        let text = |arg: &OsString| arg.to_str().unwrap_or("\u{fffd}").to_owned();
+        let options: Vec<String> = options.into_iter().map(text).collect();
+        let words: Vec<String> = named.iter().copied().map(text).collect();
+        let (options, words) = (as_strs(&options), as_strs(&words));
+        if options.iter().any(|option| matches!(*option, "--help" | "-h"))
+            || words.first() == Some(&"help")
+        {
+            return Ok(Self::Help);
+        }
+        let misuse = || Misuse::of(words.first().copied().unwrap_or_default());
+        if words.iter().any(|word| word.trim().is_empty()) {
+            return Err(misuse());
+        }
+        let file = || named.get(1).map(PathBuf::from).unwrap_or_default();
+        match (words.as_slice(), options.as_slice()) {
+            ([], []) => Ok(Self::Serve),
+            (["check"], []) => Ok(Self::Check { live: false }),
+            (["check"], ["--live"]) => Ok(Self::Check { live: true }),
+            (["replay"], []) => Ok(Self::Replay),
+            (["forget", phone], []) => Ok(Self::Forget { phone: (*phone).to_owned() }),
+            (["set-aside", "list"], []) => Ok(Self::SetAside(Wish::List)),
+            (["set-aside", "retry"], []) => Ok(Self::SetAside(Wish::Retry(None))),
+            (["set-aside", "retry", event], []) => {
+                Ok(Self::SetAside(Wish::Retry(Some((*event).to_owned()))))
             }
-            ["set-aside", "export"] | ["set-aside", "export", "csv"] => {
-                Some(Self::SetAside(Wish::Export(Format::Csv)))
+            (["set-aside", "export"] | ["set-aside", "export", "csv"], []) => {
+                Ok(Self::SetAside(Wish::Export(Format::Csv)))
             }
-            ["set-aside", "export", "json"] => Some(Self::SetAside(Wish::Export(Format::Json))),
-            ["backup", file] => Some(Self::Backup { file: PathBuf::from(file) }),
-            ["--help" | "-h" | "help"] => Some(Self::Help),
-            ["--version" | "-V"] => Some(Self::Version),
-            _ => None,
+            (["set-aside", "export", "json"], []) => Ok(Self::SetAside(Wish::Export(Format::Json))),
+            (["backup", _], []) => Ok(Self::Backup { file: file() }),
+            ([], ["--version" | "-V"]) => Ok(Self::Version),
+            _ => Err(misuse()),
         }
     }
+}
+
+fn as_strs(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }
 
 /// Does what the arguments ask for.
 ///
 /// # Errors
 /// Whatever ended the service or kept it from starting, as one chain.
-pub async fn run(args: impl IntoIterator<Item = String>) -> anyhow::Result<ExitCode> {
-    match Command::parse(args) {
-        Some(Command::Serve) => with_config(serve).await,
-        Some(Command::Check { live }) => Ok(match check::run(live).await {
+pub async fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
+    let command = match Command::parse(args) {
+        Ok(command) => command,
+        Err(misuse) => {
+            logging::complain(&misuse);
+            return Ok(ExitCode::from(WRONG));
+        }
+    };
+    match command {
+        Command::Serve => with_config(serve).await,
+        Command::Check { live } => Ok(match check::run(live).await {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         }),
-        Some(Command::Replay) => with_config(async |config| upkeep::replay(&config).await).await,
-        Some(Command::Forget { phone }) => {
+        Command::Replay => with_config(async |config| upkeep::replay(&config).await).await,
+        Command::Forget { phone } => {
             with_config(async |config| upkeep::forget(&config, &phone).await).await
         }
-        Some(Command::SetAside(wish)) => {
+        Command::SetAside(wish) => {
             with_config(async |config| set_aside::run(&config, wish).await).await
         }
-        Some(Command::Backup { file }) => {
+        Command::Backup { file } => {
             with_config(async |config| upkeep::backup(&config, &file).await).await
         }
-        Some(Command::Help) => said(HELP),
-        Some(Command::Version) => said(concat!(env!("CARGO_PKG_VERSION"), "\n")),
-        None => {
-            logging::complain(&"these arguments make no sense; see doubletick-sheets --help");
-            Ok(ExitCode::from(WRONG))
-        }
+        Command::Help => said(HELP),
+        Command::Version => said(concat!(env!("CARGO_PKG_VERSION"), "\n")),
     }
 }
 

@@ -4,6 +4,7 @@
 //! so does one after which Google has seen an invalid request or two writes at once.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -82,7 +83,7 @@ impl Clinic {
         self
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    fn command(&self, args: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_doubletick-sheets"));
         command.args(args).env_clear().envs(&self.settings);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -91,14 +92,17 @@ impl Clinic {
 
     /// Runs the program to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Ended {
-        let output = self.command(args).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ended { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        ended(&mut self.command(args))
+    }
+
+    /// The same where relative paths are the data directory's.
+    pub(crate) fn run_in_its_directory(&self, args: &[impl AsRef<OsStr>]) -> Ended {
+        ended(self.command(args).current_dir(self.dir.path()))
     }
 
     /// Starts the service and waits until it listens.
     pub(crate) fn open(&self) -> Service {
-        let mut child = self.command(&[]).spawn().unwrap();
+        let mut child = self.command(&[""; 0]).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(String::new()));
         let (heard, address) = std::sync::mpsc::channel();
@@ -174,6 +178,12 @@ impl Clinic {
         let files = std::fs::read_dir(self.dir.path()).unwrap();
         files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
     }
+}
+
+fn ended(command: &mut Command) -> Ended {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ended { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
 /// A client that keeps connections, with a limit on every wait.

@@ -12,6 +12,7 @@ mod remembering;
 mod sheet;
 mod staff;
 mod alarm;
+mod command_line;
 mod operating;
 mod page;
 mod starting;

@@ -25,14 +25,6 @@ fn all_faults_in_the_settings_are_named_at_once() {
     }
 }
 
-#[test]
-fn wrong_arguments_are_told_from_right_ones() {
-    let clinic = Clinic::new();
-    assert_eq!(clinic.run(&["serve-me"]).status.code(), Some(2));
-    let help = clinic.run(&["--help"]);
-    assert!(help.status.success() && help.stdout.contains("exit codes"));
-}
-
 /// What one process took without Google, the next one writes with it.
 #[tokio::test]
 async fn without_the_settings_for_google_events_are_taken_and_the_advice_is_said_once() {
