@@ -11,16 +11,16 @@ use fake_google::FakeGoogle;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-const SECRET: &str = "demo-secret-0123456789";
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     logging::init();
     let google = FakeGoogle::start();
     let data_dir = tempfile::tempdir().context("cannot make a directory for the journal")?;
-    let app = App::start(Config::from_vars(settings(&google, data_dir.path()))?).await?;
-    let webhook = format!("http://{}/webhooks/doubletick/{SECRET}", app.address());
-    introduce(&google, &webhook, &format!("http://{}/", app.address()));
+    // Of its own each time: a secret that stands in a repository keeps nobody out.
+    let secret = format!("demo-{:032x}", fastrand::u128(..));
+    let app = App::start(Config::from_vars(settings(&google, &secret, data_dir.path()))?).await?;
+    let webhook = format!("http://{}/webhooks/doubletick/{secret}", app.address());
+    introduce(&google, &webhook, &format!("http://{}/", app.address()), &secret);
     let stop = shutdown::requested()?;
     tokio::pin!(stop);
     let (stopped, run_until) = tokio::sync::oneshot::channel::<()>();
@@ -41,12 +41,16 @@ async fn main() -> anyhow::Result<()> {
     serving.await
 }
 
-fn settings(google: &FakeGoogle, data_dir: &std::path::Path) -> Vec<(String, String)> {
+fn settings(
+    google: &FakeGoogle,
+    secret: &str,
+    data_dir: &std::path::Path,
+) -> Vec<(String, String)> {
     [
         ("SPREADSHEET_ID", google.spreadsheet_id()),
         ("GOOGLE_CREDENTIALS_JSON", google.key_json()),
         ("SHEETS_API_URL", google.url()),
-        ("WEBHOOK_SECRET", SECRET.to_owned()),
+        ("WEBHOOK_SECRET", secret.to_owned()),
         ("DATA_DIR", data_dir.display().to_string()),
         ("HOST", "127.0.0.1".to_owned()),
         ("PORT", "0".to_owned()),
@@ -56,13 +60,13 @@ fn settings(google: &FakeGoogle, data_dir: &std::path::Path) -> Vec<(String, Str
 }
 
 #[expect(clippy::print_stdout, reason = "the demo speaks to the person who started it")]
-fn introduce(google: &FakeGoogle, webhook: &str, page: &str) {
+fn introduce(google: &FakeGoogle, webhook: &str, page: &str, secret: &str) {
     println!(
         "
   The sheet, live:   {url}/
   Who waits now:     {url}/#Unattended%20now
   The webhook:       {webhook}
-  The page:          {page}    sign in with {SECRET}
+  The page:          {page}    sign in with {secret}
 
   Unassign a chat yourself:
     curl -H 'content-type: application/json' \\

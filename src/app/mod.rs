@@ -17,6 +17,8 @@ pub mod set_aside;
 mod checker;
 mod notify;
 mod watch;
+#[cfg(test)]
+mod tests;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
@@ -25,12 +27,14 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use anyhow::Context;
 use reqwest::Url;
+use secrecy::SecretString;
 use tokio::task::JoinSet;
 
 use crate::alarm::Alarm;
 use crate::app::checker::Checker;
 use crate::app::notify::Notify;
 use crate::app::watch::Watch;
+use crate::causes::Causes;
 use crate::chat::memory::Rules;
 use crate::chat::route::{Destination, Routes, UNKNOWN};
 use crate::config::{Config, HANDOVERS};
@@ -41,6 +45,7 @@ use crate::http::secret::Secrets;
 use crate::http::{self, Door};
 use crate::journal::{BookId, Journal, Limits};
 use crate::operator::{About, Operator, Spreadsheet};
+use crate::outbound;
 use crate::sheets::token::Token;
 use crate::sheets::{Client, Shading};
 use crate::status::{SheetState, Status};
@@ -48,6 +53,8 @@ use crate::status::{SheetState, Status};
 const DAY_MS: i64 = 86_400_000;
 /// What the spreadsheet of the settings is called; the others are numbered.
 const DEFAULT_SHEET: &str = "default";
+/// What a client says that cannot be built.
+const NO_TLS: &str = "cannot set up TLS; install the system's CA certificates (ca-certificates)";
 /// How often what is older than the retention is swept out.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -93,17 +100,14 @@ impl App {
             }
         };
         let forwarders = forwarders(&sheets, &journal, &status).await?;
-        let directory = directory(&config, &journal, &status)?;
+        let directory = directory(&config, &journal, &status);
         let operator = Arc::new(Operator::new(about(&config, &journal, &sheets)));
         let watch = Watch {
             operator: Arc::clone(&operator),
             status: Arc::clone(&status),
             journal: journal.clone(),
             alarm: Alarm::new(config.alarm_minutes),
-            notify: match &config.alarm_webhook_url {
-                Some(url) => Some(Notify::new(url).context("ALARM_WEBHOOK_URL cannot be used")?),
-                None => None,
-            },
+            notify: config.alarm_webhook_url.as_ref().and_then(notify),
         };
         let checker = Checker {
             operator: Arc::clone(&operator),
@@ -320,16 +324,21 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn directory(
-    config: &Config,
-    journal: &Journal,
-    status: &Arc<Status>,
-) -> anyhow::Result<Option<Directory>> {
-    let Some(key) = &config.doubletick_api_key else { return Ok(None) };
-    let api =
-        Url::parse(&config.doubletick_api_url).context("DOUBLETICK_API_URL cannot be used")?;
+/// Who looks names up. Events are taken without as well, so what is wrong is only said.
+fn directory(config: &Config, journal: &Journal, status: &Arc<Status>) -> Option<Directory> {
+    let key = config.doubletick_api_key.as_ref()?;
+    let api = Url::parse(&config.doubletick_api_url).ok()?;
     let made = Directory::new(&api, key, journal.clone(), Arc::clone(status), clock::now);
-    made.map(Some).context("DOUBLETICK_API_KEY cannot be used")
+    made.inspect_err(|fault| log::error!("no names can be looked up: {}", Causes(fault))).ok()
+}
+
+/// Who posts the alarm; the same holds here.
+fn notify(url: &SecretString) -> Option<Notify> {
+    let made = Notify::new(url);
+    if made.is_none() {
+        log::error!("no alarm can be posted to ALARM_WEBHOOK_URL: {NO_TLS}");
+    }
+    made
 }
 
 /// A client of a spreadsheet; asks Google nothing yet.
@@ -339,14 +348,12 @@ async fn client(
     status: Arc<Status>,
 ) -> anyhow::Result<Client> {
     anyhow::ensure!(config.google_faults.is_empty(), config.google_faults.join("; "));
-    // One crypto provider for the whole process; a second call finds it installed already.
-    _ = rustls::crypto::ring::default_provider().install_default();
+    outbound::install_crypto();
     let token = Token::new(&config.google_key).await.map_err(|fault| {
         anyhow::anyhow!(
             "the key in GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_CREDENTIALS_JSON {fault}"
         )
     })?;
     let api = Url::parse(&config.sheets_api_url).context("SHEETS_API_URL cannot be used")?;
-    Client::new(&api, spreadsheet_id, token, status)
-        .context("cannot set up TLS; install the system's CA certificates (ca-certificates)")
+    Client::new(&api, spreadsheet_id, token, status).context(NO_TLS)
 }

@@ -4,6 +4,7 @@
 //! value is never echoed. Only [`crate::app`] reads this; each part gets its own small options.
 
 mod env;
+mod google;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -13,10 +14,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use reqwest::Url;
+use reqwest::header::HeaderValue;
 use secrecy::SecretString;
-use serde::Deserialize;
 
 use crate::config::env::RawEnv;
+use crate::config::google::{google_key, spreadsheet_id};
 pub use crate::config::routes::{HANDOVERS, Route};
 
 /// Google's address.
@@ -31,6 +34,10 @@ const BOARD_NAME: &str = "Unattended now";
 const TITLE_CHARS_MAX: usize = 100;
 const NO_WEB_ADDRESS: &str =
     "must be an http or https address; write a host of other letters in its xn-- form";
+/// Longest web address; a hook's has some hundred characters.
+const ADDRESS_BYTES_MAX: usize = 4_096;
+/// The demo's secret once stood in the repository, so everybody knows it.
+const DEMO_SECRET: &str = "demo-secret-0123456789";
 /// Google allows a service account 60 writes a minute.
 const WRITES_PER_MINUTE_MAX: u32 = 60;
 
@@ -194,6 +201,13 @@ impl Config {
         if alarm_webhook_url.as_ref().is_some_and(|url| !is_web_address(url)) {
             problems.add("ALARM_WEBHOOK_URL", NO_WEB_ADDRESS);
         }
+        let doubletick_api_key = raw.doubletick_api_key.map(|key| key.trim().to_owned());
+        if doubletick_api_key.as_ref().is_some_and(|key| HeaderValue::from_str(key).is_err()) {
+            problems.add(
+                "DOUBLETICK_API_KEY",
+                "has characters that no key has: copy it again from DoubleTick",
+            );
+        }
         if LogFormat::read(raw.log_format.as_deref()).is_none() {
             problems.add("LOG_FORMAT", "must be text or json");
         }
@@ -248,7 +262,7 @@ impl Config {
             alarm_minutes,
             alarm_webhook_url: alarm_webhook_url.map(SecretString::from),
             sheets_api_url,
-            doubletick_api_key: raw.doubletick_api_key.map(SecretString::from),
+            doubletick_api_key: doubletick_api_key.map(SecretString::from),
             doubletick_api_url,
         })
     }
@@ -281,52 +295,6 @@ impl Numbers<'_> {
     }
 }
 
-/// Only what shows that this is the right kind of file; the rest is checked when it is used.
-#[derive(Deserialize)]
-struct KeyShape {
-    client_email: Option<String>,
-    private_key: Option<String>,
-    token_uri: Option<String>,
-}
-
-fn google_key(raw: &RawEnv, problems: &mut Problems) -> SecretString {
-    let (name, text) = match (&raw.google_credentials_json, &raw.google_application_credentials) {
-        (Some(json), _) => ("GOOGLE_CREDENTIALS_JSON", Ok(json.clone())),
-        (None, Some(path)) => {
-            ("GOOGLE_APPLICATION_CREDENTIALS", std::fs::read_to_string(path.trim()))
-        }
-        (None, None) => {
-            problems.add(
-                "GOOGLE_APPLICATION_CREDENTIALS",
-                "is missing: the path of the service account's key file (or set \
-                 GOOGLE_CREDENTIALS_JSON to its content)",
-            );
-            return SecretString::default();
-        }
-    };
-    let Ok(text) = text else {
-        problems.add(name, "names a file that cannot be read");
-        return SecretString::default();
-    };
-    let Ok(shape) = serde_json::from_str::<KeyShape>(&text) else {
-        problems.add(name, "is not JSON: use the key file as Google made it");
-        return SecretString::default();
-    };
-    for (field, value) in [
-        ("client_email", &shape.client_email),
-        ("private_key", &shape.private_key),
-        ("token_uri", &shape.token_uri),
-    ] {
-        if value.as_ref().is_none_or(|value| value.trim().is_empty()) {
-            problems.add(name, &format!("lacks {field}: use a service account's key file"));
-        }
-    }
-    if shape.token_uri.as_deref().is_some_and(|uri| !uri.is_empty() && !is_web_address(uri)) {
-        problems.add(name, "has a token_uri that is no http or https address");
-    }
-    SecretString::from(text)
-}
-
 fn webhook_secrets(text: Option<&str>, problems: &mut Problems) -> Vec<SecretString> {
     let Some(text) = text else {
         problems.add("WEBHOOK_SECRET", "is missing: at least 16 characters that nobody can guess");
@@ -334,9 +302,23 @@ fn webhook_secrets(text: Option<&str>, problems: &mut Problems) -> Vec<SecretStr
     };
     let secrets: Vec<&str> =
         text.split(',').map(str::trim).filter(|secret| !secret.is_empty()).collect();
-    if secrets.iter().any(|secret| secret.chars().count() < SECRET_CHARS_MIN) || secrets.is_empty()
-    {
-        problems.add("WEBHOOK_SECRET", "must be at least 16 characters");
+    let is_short = |secret: &&str| secret.chars().count() < SECRET_CHARS_MIN;
+    if secrets.is_empty() || secrets.iter().any(is_short) {
+        problems.add(
+            "WEBHOOK_SECRET",
+            match text.contains(',') {
+                true => {
+                    "must be at least 16 characters on each side of a comma: commas separate \
+                     secrets, so none can be part of one"
+                }
+                false => "must be at least 16 characters",
+            },
+        );
+    } else if secrets.iter().any(|secret| is_guessable(secret)) {
+        problems.add(
+            "WEBHOOK_SECRET",
+            "must not be the demo's nor one character repeated: make one with openssl rand -hex 24",
+        );
     }
     if secrets.iter().any(|secret| secret.chars().any(|c| c.is_whitespace() || c.is_control())) {
         problems.add("WEBHOOK_SECRET", "must not contain spaces");
@@ -344,28 +326,10 @@ fn webhook_secrets(text: Option<&str>, problems: &mut Problems) -> Vec<SecretStr
     secrets.into_iter().map(SecretString::from).collect()
 }
 
-fn spreadsheet_id(text: Option<&str>, problems: &mut Problems) -> String {
-    let Some(text) = text else {
-        problems.add("SPREADSHEET_ID", "is missing: the spreadsheet's address or the id in it");
-        return String::new();
-    };
-    id_of(text).unwrap_or_else(|| {
-        problems.add("SPREADSHEET_ID", "must be the spreadsheet's address or the id in it");
-        String::new()
-    })
-}
-
-/// The id, also out of the address that the browser shows.
-fn id_of(text: &str) -> Option<String> {
-    let text = text.trim();
-    let id = match text.split_once("/d/") {
-        Some((_, rest)) => rest.split(['/', '?', '#']).next().unwrap_or_default(),
-        None => text,
-    };
-    let is_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    // A published page's address has `/d/e/` and names no spreadsheet that can be written.
-    let is_fine = !id.is_empty() && id != "e" && id.chars().all(is_id);
-    is_fine.then(|| id.to_owned())
+fn is_guessable(secret: &str) -> bool {
+    let mut letters = secret.chars();
+    let first = letters.next();
+    secret == DEMO_SECRET || letters.all(|letter| Some(letter) == first)
 }
 
 fn web_address(name: &str, text: Option<String>, default: &str, problems: &mut Problems) -> String {
@@ -376,7 +340,14 @@ fn web_address(name: &str, text: Option<String>, default: &str, problems: &mut P
     address
 }
 
+/// Whether every part of ours can use it. The parser of addresses takes hosts that the parser of
+/// requests refuses later, so the host's letters are looked at here.
 fn is_web_address(text: &str) -> bool {
-    reqwest::Url::parse(text.trim())
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_host = |host: &str| host.starts_with('[') || host.chars().all(is_plain);
+    Url::parse(text.trim()).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.host_str().is_some_and(is_host)
+            && url.as_str().len() <= ADDRESS_BYTES_MAX
+    })
 }

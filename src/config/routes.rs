@@ -4,7 +4,8 @@
 //! Left of the slash the id or nothing for the spreadsheet of `SPREADSHEET_ID`; without a slash and tab
 //! the title of `SHEET_NAME`.
 
-use crate::config::{Problems, TITLE_CHARS_MAX, id_of};
+use crate::config::google::id_of;
+use crate::config::{Problems, TITLE_CHARS_MAX};
 
 /// Title of the tab of the handovers, in every spreadsheet.
 pub const HANDOVERS: &str = "Handovers";
@@ -60,7 +61,7 @@ fn route(part: &str, default_id: &str, default_title: &str) -> Option<Route> {
     };
     let spreadsheet_id = match spreadsheet {
         "" => default_id.to_owned(),
-        text => id_of(text)?,
+        text => id_of(text).ok()?,
     };
     let title = if title.is_empty() { default_title } else { title };
     let is_short = title.chars().count() <= TITLE_CHARS_MAX;

@@ -46,6 +46,52 @@ async fn without_the_settings_for_google_events_are_taken_and_the_advice_is_said
     service.drained().await;
 }
 
+/// A client can only be built after TLS has been set up, and that was done only on Google's way: the
+/// alarm's and DoubleTick's aborted the process, again and again.
+#[tokio::test]
+async fn every_optional_setting_works_without_the_settings_for_google() {
+    let optional = |clinic: Clinic| {
+        clinic
+            .with("ALARM_WEBHOOK_URL", "https://127.0.0.1:9/hook")
+            .with("DOUBLETICK_API_KEY", "key_1")
+            .with("DOUBLETICK_API_URL", "https://127.0.0.1:9/")
+            .with("ROUTES", "+919000000001=/North")
+            .with("TIMEZONE", "Asia/Kolkata")
+            .with("BOARD_HOURS", "1")
+            .with("MAX_PENDING_ROWS", "10")
+    };
+    for clinic in [
+        Clinic::new().without("SPREADSHEET_ID").without("GOOGLE_CREDENTIALS_JSON"),
+        Clinic::new().with("SPREADSHEET_ID", " ").with("GOOGLE_CREDENTIALS_JSON", "{"),
+        Clinic::new().with("SPREADSHEET_ID", "https://drive.google.com/drive/folders/1AbC"),
+        Clinic::new().with("GOOGLE_CREDENTIALS_JSON", "null").with("SHEETS_API_URL", "https://x/"),
+    ] {
+        let mut service = optional(clinic).open();
+        assert_eq!(service.take(&unassigned("chat_1")).await["status"], "accepted");
+        service.wait_for_sheet("parked").await;
+        service.leaves_rows_behind();
+        assert!(service.stop("TERM").success());
+    }
+}
+
+#[test]
+fn an_odd_address_or_key_is_said_and_never_ends_it_otherwise_than_documented() {
+    for odd in ["https:host/x", "http://ho{st/", "http://[::1", "https:\\/\\/x", "आ🙂", "a\tb"]
+    {
+        for name in ["ALARM_WEBHOOK_URL", "DOUBLETICK_API_KEY", "DOUBLETICK_API_URL"] {
+            let clinic = Clinic::new().with(name, odd).with("SPREADSHEET_ID", "");
+            let ended = clinic.with("DATA_DIR", "/proc/nowhere").run(&[]);
+            let said = &ended.stderr;
+            let documented = match ended.status.code() {
+                Some(2) => said.contains(name),
+                Some(1) => said.contains("DATA_DIR"),
+                _ => false,
+            };
+            assert!(documented && !said.contains("panicked"), "{name}={odd}: {said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_key_that_cannot_be_used_is_said_by_its_field_and_events_are_taken() {
     let key = Clinic::new().google.key_json();

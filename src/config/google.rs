@@ -1,0 +1,126 @@
+//! The settings for Google: which spreadsheet, and with which key. What is wrong is named for what
+//! it is, because people paste what lies next to what they were asked for.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::config::env::RawEnv;
+use crate::config::{Problems, is_web_address};
+
+/// Only what shows that this is the right kind of file; the rest is checked when it is used.
+#[derive(Deserialize)]
+struct KeyShape {
+    client_email: Option<String>,
+    private_key: Option<String>,
+    token_uri: Option<String>,
+}
+
+pub(super) fn google_key(raw: &RawEnv, problems: &mut Problems) -> SecretString {
+    let (name, text) = match (&raw.google_credentials_json, &raw.google_application_credentials) {
+        (Some(json), _) => ("GOOGLE_CREDENTIALS_JSON", Ok(json.clone())),
+        (None, Some(path)) => ("GOOGLE_APPLICATION_CREDENTIALS", key_file(path.trim())),
+        (None, None) => {
+            problems.add(
+                "GOOGLE_APPLICATION_CREDENTIALS",
+                "is missing: the path of the service account's key file (or set \
+                 GOOGLE_CREDENTIALS_JSON to its content)",
+            );
+            return SecretString::default();
+        }
+    };
+    let text = match text {
+        Ok(text) => text,
+        Err(fault) => {
+            problems.add(name, fault);
+            return SecretString::default();
+        }
+    };
+    if name == "GOOGLE_CREDENTIALS_JSON" && Path::new(text.trim()).is_file() {
+        problems.add(
+            name,
+            "is the path of a file: set GOOGLE_APPLICATION_CREDENTIALS to it instead, or this to \
+             what is in the file",
+        );
+        return SecretString::default();
+    }
+    let Ok(shape) = serde_json::from_str::<KeyShape>(&text) else {
+        problems.add(name, "is not JSON: use the key file as Google made it");
+        return SecretString::default();
+    };
+    for (field, value) in [
+        ("client_email", &shape.client_email),
+        ("private_key", &shape.private_key),
+        ("token_uri", &shape.token_uri),
+    ] {
+        if value.as_ref().is_none_or(|value| value.trim().is_empty()) {
+            problems.add(name, &format!("lacks {field}: use a service account's key file"));
+        }
+    }
+    if shape.token_uri.as_deref().is_some_and(|uri| !uri.is_empty() && !is_web_address(uri)) {
+        problems.add(name, "has a token_uri that is no http or https address");
+    }
+    SecretString::from(text)
+}
+
+/// What is in the key file, or what is wrong with its path.
+fn key_file(path: &str) -> Result<String, &'static str> {
+    if path.starts_with('{') {
+        return Err("holds the key itself, and should hold the path of its file: set \
+                    GOOGLE_CREDENTIALS_JSON to the key instead");
+    }
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => "names a file that is not there",
+        ErrorKind::PermissionDenied => "names a file that this user may not read",
+        ErrorKind::IsADirectory => "names a directory: give the path of the key file in it",
+        ErrorKind::InvalidData => {
+            "names a file that is no text: use the key file as Google made it"
+        }
+        _ => "names a file that cannot be read",
+    })
+}
+
+pub(super) fn spreadsheet_id(text: Option<&str>, problems: &mut Problems) -> String {
+    let Some(text) = text else {
+        problems.add("SPREADSHEET_ID", "is missing: the spreadsheet's address or the id in it");
+        return String::new();
+    };
+    id_of(text).unwrap_or_else(|fault| {
+        problems.add("SPREADSHEET_ID", fault);
+        String::new()
+    })
+}
+
+/// The id, also out of the address that the browser shows; else what was given instead of it.
+pub(super) fn id_of(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    let id = match text.split_once("/d/") {
+        Some((_, rest)) => rest.split(['/', '?', '#']).next().unwrap_or_default(),
+        None => text,
+    };
+    let is_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let has = |part: &str| text.contains(part);
+    if has("/d/e/") || has("/pubhtml") {
+        return Err("is the address of a published copy, which nobody can write to: open the \
+                    spreadsheet itself, and take the address that the browser shows");
+    }
+    if has("/folders/") || has("/drive/") && !has("/d/") {
+        return Err(
+            "is the address of a folder: open the spreadsheet in it, and take the address \
+                    that the browser then shows",
+        );
+    }
+    if has("open?id=") {
+        return Err("is a link that opens a file of any kind: open it, and take the address that \
+                    the browser then shows");
+    }
+    if has("/document/d/") || has("/presentation/d/") || has("/forms/d/") {
+        return Err("is the address of a document, a presentation or a form: take a spreadsheet's");
+    }
+    if id.is_empty() || !id.chars().all(is_id) {
+        return Err("must be the spreadsheet's address or the id in it");
+    }
+    Ok(id.to_owned())
+}

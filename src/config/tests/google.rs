@@ -1,0 +1,107 @@
+//! The spreadsheet and the key: what serves, and what was given instead of it.
+
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+
+use crate::config::tests::{ID, KEY, check_refused, problem, read, valid};
+
+#[test]
+fn the_spreadsheet_is_given_by_id_or_by_the_address_in_the_browser() {
+    for given in [
+        ID.to_owned(),
+        format!("  {ID}\n"),
+        format!("https://docs.google.com/spreadsheets/d/{ID}"),
+        format!("https://docs.google.com/spreadsheets/d/{ID}/edit?gid=0#gid=0"),
+        format!("https://docs.google.com/spreadsheets/u/1/d/{ID}/edit"),
+        format!("docs.google.com/spreadsheets/d/{ID}?usp=sharing"),
+        format!("https://docs.google.com/spreadsheets/d/{ID}#gid=7"),
+    ] {
+        assert_eq!(valid(&[("SPREADSHEET_ID", &given)]).spreadsheet_id, ID, "{given:?}");
+    }
+    for given in ["https://docs.google.com/spreadsheets", "https://x/d/", "My sheet", "a/b", "ä"] {
+        check_refused("SPREADSHEET_ID", given);
+    }
+}
+
+#[test]
+fn an_address_of_something_else_is_named_for_what_it_is() {
+    for (address, what) in [
+        ("https://docs.google.com/spreadsheets/d/e/2PACX-1vQabcd/pubhtml", "published"),
+        ("https://docs.google.com/spreadsheets/d/e/2PACX-1vQabcd/pub?output=csv", "published"),
+        ("https://drive.google.com/drive/folders/1AbCdEf?usp=sharing", "folder"),
+        ("https://drive.google.com/drive/u/0/my-drive", "folder"),
+        ("https://drive.google.com/open?id=1AbCdEf&usp=drive_fs", "opens a file of any kind"),
+        ("https://docs.google.com/document/d/1AbCdEf/edit", "document"),
+        ("https://docs.google.com/forms/d/1AbCdEf/edit", "form"),
+    ] {
+        let sentence = problem(&[("SPREADSHEET_ID", address)]);
+        assert!(sentence.contains(what) && !sentence.contains("1AbC"), "{address}: {sentence}");
+    }
+}
+
+#[test]
+fn the_key_and_the_path_of_its_file_are_told_apart() {
+    let key_as_path =
+        problem(&[("GOOGLE_CREDENTIALS_JSON", ""), ("GOOGLE_APPLICATION_CREDENTIALS", KEY)]);
+    assert!(key_as_path.contains("set GOOGLE_CREDENTIALS_JSON to the key"), "{key_as_path}");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("key.json");
+    std::fs::write(&file, KEY).unwrap();
+    let path_as_key = problem(&[("GOOGLE_CREDENTIALS_JSON", file.to_str().unwrap())]);
+    assert!(path_as_key.contains("set GOOGLE_APPLICATION_CREDENTIALS"), "{path_as_key}");
+    let directory = problem(&[
+        ("GOOGLE_CREDENTIALS_JSON", ""),
+        ("GOOGLE_APPLICATION_CREDENTIALS", dir.path().to_str().unwrap()),
+    ]);
+    assert!(directory.contains("names a directory"), "{directory}");
+}
+
+#[test]
+fn a_key_file_lacking_a_field_is_refused_by_the_fields_name() {
+    for field in ["client_email", "private_key", "token_uri"] {
+        for nothing in [None, Some(serde_json::Value::Null), Some("".into()), Some(" ".into())] {
+            let mut key: serde_json::Value = serde_json::from_str(KEY).unwrap();
+            match nothing {
+                None => drop(key.as_object_mut().unwrap().remove(field)),
+                Some(nothing) => key[field] = nothing,
+            }
+            let problems = read(&[("GOOGLE_CREDENTIALS_JSON", &key.to_string())]).unwrap_err();
+            let expected = format!("GOOGLE_CREDENTIALS_JSON lacks {field}:");
+            assert!(problems.sentences()[0].starts_with(&expected), "{problems}");
+        }
+    }
+    let client = r#"{"installed":{"client_id":"x","client_secret":"y"}}"#;
+    let problems = read(&[("GOOGLE_CREDENTIALS_JSON", client)]).unwrap_err();
+    assert_eq!(problems.sentences().len(), 3, "an OAuth client is no service account: {problems}");
+}
+
+#[test]
+fn a_token_address_that_is_none_is_refused() {
+    for uri in ["oauth2.googleapis.com/token", "ftp://x/token", "https://"] {
+        let mut key: serde_json::Value = serde_json::from_str(KEY).unwrap();
+        key["token_uri"] = uri.into();
+        let sentence = problem(&[("GOOGLE_CREDENTIALS_JSON", &key.to_string())]);
+        assert!(sentence.contains("token_uri"), "{sentence}");
+    }
+}
+
+#[test]
+fn the_key_is_read_from_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("key.json");
+    std::fs::write(&file, KEY).unwrap();
+    let from_file = |path: &Path| {
+        read(&[
+            ("GOOGLE_CREDENTIALS_JSON", ""),
+            ("GOOGLE_APPLICATION_CREDENTIALS", path.to_str().unwrap()),
+        ])
+    };
+    assert_eq!(from_file(&file).unwrap().google_key.expose_secret(), KEY);
+
+    let absent = from_file(&dir.path().join("absent")).unwrap_err();
+    assert!(absent.sentences()[0].starts_with("GOOGLE_APPLICATION_CREDENTIALS names a file"));
+    std::fs::write(&file, "not a key").unwrap();
+    let garbage = from_file(&file).unwrap_err();
+    assert!(garbage.sentences()[0].starts_with("GOOGLE_APPLICATION_CREDENTIALS is not JSON"));
+}
