@@ -13,6 +13,7 @@ mod sheet;
 mod staff;
 mod alarm;
 mod command_line;
+mod image;
 mod operating;
 mod page;
 mod starting;
