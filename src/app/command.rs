@@ -30,8 +30,15 @@ pub enum Command {
     SetAside(Wish),
     /// Copy the journal into a new file.
     Backup {
-        /// Which must not exist yet.
+        /// Which must not exist yet; `-` is standard output.
         file: PathBuf,
+    },
+    /// Put a copy in the place of the journal.
+    Restore {
+        /// The copy.
+        file: PathBuf,
+        /// Also where rows of the journal would be lost.
+        discard_pending: bool,
     },
     /// Print how to use it.
     Help,
@@ -54,9 +61,12 @@ usage:
   doubletick-sheets set-aside retry [EVENT]  try them again: the one of that event, or all
   doubletick-sheets set-aside export [json]  print them, patients' data included, as CSV or JSON
   doubletick-sheets backup FILE    copy the journal, as of one moment, into a new file
+  doubletick-sheets backup -       the same to standard output
+  doubletick-sheets restore FILE   put such a copy in the place of the journal, while no service runs
+  doubletick-sheets restore FILE --discard-pending   also where rows that are not in the sheet are lost by it
   doubletick-sheets --help | --version
 
-All of these also work beside the running service.
+All of these but restore also work beside the running service.
 
 exit codes: 0 all went well; 1 something failed or a check does not hold; 2 wrong usage or settings
 ";
@@ -128,6 +138,9 @@ impl Command {
             }
             (["set-aside", "export", "json"], []) => Ok(Self::SetAside(Wish::Export(Format::Json))),
             (["backup", _], []) => Ok(Self::Backup { file: file() }),
+            (["restore", _], [] | ["--discard-pending"]) => {
+                Ok(Self::Restore { file: file(), discard_pending: !options.is_empty() })
+            }
             ([], ["--version" | "-V"]) => Ok(Self::Version),
             _ => Err(misuse()),
         }
@@ -165,6 +178,9 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exi
         }
         Command::Backup { file } => {
             with_config(async |config| upkeep::backup(&config, &file).await).await
+        }
+        Command::Restore { file, discard_pending } => {
+            with_config(async |config| upkeep::restore(&config, &file, discard_pending)).await
         }
         Command::Help => said(HELP),
         Command::Version => said(concat!(env!("CARGO_PKG_VERSION"), "\n")),

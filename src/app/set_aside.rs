@@ -4,7 +4,7 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use crate::app::{limits, routes};
+use crate::app::upkeep::open_beside;
 use crate::config::Config;
 use crate::journal::export::{Export, Format};
 use crate::journal::{Journal, SetAsidePages};
@@ -25,7 +25,7 @@ pub enum Wish {
 /// # Errors
 /// When the journal cannot be used, or there is no such row.
 pub async fn run(config: &Config, wish: Wish) -> anyhow::Result<()> {
-    let journal = Journal::open_beside(&config.data_dir, limits(config), routes(config))?;
+    let journal = open_beside(config)?;
     match wish {
         Wish::List => list(&journal).await,
         Wish::Retry(event) => retry(&journal, event.as_deref()).await,

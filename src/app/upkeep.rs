@@ -1,6 +1,8 @@
-//! `replay`, `forget` and `backup`: one-off work on the journal, also beside the running service.
+//! `replay`, `forget`, `backup` and `restore`: one-off work on the journal; all but the last also beside the
+//! running service.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -15,7 +17,7 @@ use crate::journal::{Journal, Refusal, Standing};
 /// # Errors
 /// When the journal cannot be used; what was replayed so far stays so, and nothing is fed twice.
 pub async fn replay(config: &Config) -> anyhow::Result<()> {
-    let journal = Journal::open_beside(&config.data_dir, limits(config), routes(config))?;
+    let journal = open_beside(config)?;
     let (mut taken, mut resent, mut ignored, mut unrecognised) = (0, 0, 0, 0);
     for kept in journal.kept().await? {
         let Ok(body) = serde_json::from_slice::<serde_json::Value>(&kept.body) else {
@@ -53,7 +55,7 @@ pub async fn replay(config: &Config) -> anyhow::Result<()> {
 pub async fn forget(config: &Config, phone: &str) -> anyhow::Result<()> {
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
     anyhow::ensure!(digits.len() >= 5, "that is no phone number: give it with its country code");
-    let journal = Journal::open_beside(&config.data_dir, limits(config), routes(config))?;
+    let journal = open_beside(config)?;
     let forgotten = journal.forget(&digits).await?;
     say(&format!(
         "deleted: {} records of the customer and their chats, {} unrecognised bodies, the content of \
@@ -69,15 +71,59 @@ pub async fn forget(config: &Config, phone: &str) -> anyhow::Result<()> {
     say("the rows in the sheet are yours to edit; this program does not change them")
 }
 
-/// Copies the journal into a new file.
+/// Copies the journal into a new file, or to standard output.
 ///
 /// # Errors
 /// When the journal cannot be used or the file not be made; no half of a copy is left.
 pub async fn backup(config: &Config, file: &Path) -> anyhow::Result<()> {
-    let journal = Journal::open_beside(&config.data_dir, limits(config), routes(config))?;
+    let journal = open_beside(config)?;
+    if file == Path::new("-") {
+        return print_copy(&journal).await;
+    }
     journal.back_up(file).await?;
     let pending = journal.tally().pending();
     say(&format!("copied to {}, with about {pending} rows pending", file.display()))
+}
+
+/// A copy for whoever reads our standard output. Nothing of it stays on the disk: the file that SQLite
+/// fills has no name any more when the first byte is handed out.
+async fn print_copy(journal: &Journal) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !std::io::stdout().is_terminal(),
+        "a copy is no text for a screen: send it to a file, as in `backup - > copy.sqlite3`"
+    );
+    let name = format!("doubletick-sheets-{:016x}.sqlite3", fastrand::u64(..));
+    let file = std::env::temp_dir().join(name);
+    journal.back_up(&file).await?;
+    let copy = File::open(&file);
+    std::fs::remove_file(&file).context("cannot remove the copy on its way")?;
+    std::io::copy(&mut copy?, &mut std::io::stdout().lock()).context("cannot hand the copy out")?;
+    std::io::stdout().flush().context("cannot hand the copy out")
+}
+
+/// Puts a copy in the place of the journal, while no service runs.
+///
+/// # Errors
+/// When that must not be or cannot be done; the journal is as it was then.
+pub fn restore(config: &Config, file: &Path, discard_pending: bool) -> anyhow::Result<()> {
+    let restored = Journal::restore(&config.data_dir, file, discard_pending)?;
+    say(&format!(
+        "restored: {} rows are pending, {} set aside; now start the service. Pending rows that were written \
+         after the copy was made come a second time, under the same Event IDs",
+        restored.pending, restored.set_aside
+    ))
+}
+
+/// The journal that is there, beside the service if it is running. One is never made here: a wrong `DATA_DIR`
+/// would look like a journal with nothing in it.
+pub(super) fn open_beside(config: &Config) -> anyhow::Result<Journal> {
+    let dir = &config.data_dir;
+    anyhow::ensure!(
+        Journal::is_in(dir),
+        "there is no journal in {}; set DATA_DIR as the service has it",
+        dir.display()
+    );
+    Ok(Journal::open_beside(dir, limits(config), routes(config))?)
 }
 
 fn say(sentence: &str) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use crate::journal::database::FILE;
 use crate::journal::reader::Reader;
 use crate::journal::{Error, Journal};
 
@@ -30,6 +31,11 @@ pub enum BackupFault {
 }
 
 impl Journal {
+    /// Whether there is a journal in this directory.
+    pub fn is_in(dir: &Path) -> bool {
+        dir.join(FILE).is_file()
+    }
+
     /// Copies the journal as it is at this moment into a new file that only its owner may read.
     ///
     /// The copy is one read transaction: events are taken and rows are written meanwhile.

@@ -10,7 +10,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use rusqlite::{Connection, OpenFlags, params};
 
 /// The name of the database in the data directory.
-const FILE: &str = "journal.sqlite3";
+pub(super) const FILE: &str = "journal.sqlite3";
 const LOCK: &str = "journal.lock";
 
 /// Schema changes in order, each with the `user_version` it leads to.
@@ -21,7 +21,7 @@ const MIGRATIONS: &[(u32, &str)] = &[
 ];
 
 /// The newest schema that this program knows.
-const KNOWN: u32 = 3;
+pub(super) const KNOWN: u32 = 3;
 
 /// Why the journal could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +133,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn version(connection: &Connection) -> rusqlite::Result<u32> {
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::harness::Clinic;
 
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 9] = [
     &[],
     &["check"],
     &["replay"],
@@ -14,6 +14,7 @@ const COMMANDS: [&[&str]; 8] = [
     &["set-aside", "retry"],
     &["set-aside", "export"],
     &["backup"],
+    &["restore"],
 ];
 
 /// The names in the directory that a command was run in, and in that of its journal.
@@ -69,6 +70,7 @@ fn an_argument_that_is_no_text_is_refused_like_any_other() {
     let odd = OsStr::from_bytes(b"caf\xe9");
     let ended = clinic.run_in_its_directory(&[odd]);
     assert_eq!(ended.status.code(), Some(2), "{}", ended.stderr);
+    assert!(clinic.open().stop("TERM").success());
     let ended = clinic.run_in_its_directory(&[OsStr::new("backup"), odd]);
     assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("cannot make"), "{}", ended.stderr);

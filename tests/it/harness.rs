@@ -83,7 +83,8 @@ impl Clinic {
         self
     }
 
-    fn command(&self, args: &[impl AsRef<OsStr>]) -> Command {
+    /// The program with these arguments, not started yet.
+    pub(crate) fn command(&self, args: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_doubletick-sheets"));
         command.args(args).env_clear().envs(&self.settings);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
