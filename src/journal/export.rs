@@ -1,4 +1,6 @@
 //! Rows set aside, handed out whole: CSV for people, JSON for programs. A page at a time.
+//!
+//! The separator is a comma whatever the country: a line `sep=;` would make Excel forget the encoding.
 
 use std::sync::Arc;
 
@@ -12,7 +14,8 @@ use crate::journal::{Error, Journal, SetAside, SetAsidePages};
 /// For whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// For a spreadsheet program; a text that one would take for a formula is quoted.
+    /// For a spreadsheet program: commas, UTF-8 with a byte order mark, and a `'` before each text of others
+    /// that one would calculate or write otherwise. Without one leading `'` it is the text as it was.
     Csv,
     /// An array of objects; every text as it is.
     Json,
@@ -42,6 +45,11 @@ const COLUMNS: [(&str, &str); 12] = [
     ("Chat ID", "chat_id"),
 ];
 
+/// So many columns from the left hold our own words and times, which every program leaves as they are.
+const OURS: usize = 6;
+/// Tells Excel that what follows is UTF-8; without it a name in Devanagari is beyond reading.
+const MARK: &str = "\u{feff}";
+
 impl Export {
     /// Begins one.
     pub fn new(journal: Journal, format: Format) -> Self {
@@ -55,14 +63,16 @@ impl Export {
     pub async fn next_part(&mut self) -> Result<Option<String>, Arc<Error>> {
         let Some(rows) = self.pages.next().await? else { return Ok(None) };
         let mut part = match (self.format, self.rows) {
-            (Format::Csv, 0) => csv(COLUMNS.map(|(column, _)| column.to_owned())),
+            (Format::Csv, 0) => {
+                MARK.to_owned() + &csv(COLUMNS.map(|(column, _)| column.to_owned()))
+            }
             (Format::Json, 0) => "[".to_owned(),
             _ => String::new(),
         };
         for row in &rows {
             let texts = texts(row);
             match self.format {
-                Format::Csv => part += &csv(texts),
+                Format::Csv => part += &csv(shielded(texts)),
                 Format::Json => {
                     part += if self.rows == 0 { "\n" } else { ",\n" };
                     part += &object(texts).to_string();
@@ -101,20 +111,18 @@ fn object(texts: [String; COLUMNS.len()]) -> Value {
     COLUMNS.iter().zip(texts).map(|((_, field), text)| ((*field).to_owned(), json!(text))).collect()
 }
 
-/// One line (RFC 4180).
-fn csv(texts: [String; COLUMNS.len()]) -> String {
-    let cells = texts.map(|text| {
-        let quote = if is_like_a_formula(&text) { "'" } else { "" };
-        format!("\"{quote}{}\"", text.replace('"', "\"\""))
-    });
-    cells.join(",") + "\r\n"
+/// The texts that come from others, with those shielded that a spreadsheet program would not leave as they
+/// are: it calculates `-1-2` and `=A1`, shortens a phone number, and takes `1/2` for a date.
+fn shielded(mut texts: [String; COLUMNS.len()]) -> [String; COLUMNS.len()] {
+    for text in texts.iter_mut().skip(OURS) {
+        if text.chars().next().is_some_and(|first| !first.is_alphabetic()) {
+            text.insert(0, '\'');
+        }
+    }
+    texts
 }
 
-/// Whether a spreadsheet program would calculate it. A phone number may begin with a plus.
-fn is_like_a_formula(text: &str) -> bool {
-    let is_number = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-'));
-    match text.strip_prefix(['+', '-']) {
-        Some(rest) => !is_number(rest),
-        None => text.starts_with(['=', '@']),
-    }
+/// One line (RFC 4180).
+fn csv(texts: [String; COLUMNS.len()]) -> String {
+    texts.map(|text| format!("\"{}\"", text.replace('"', "\"\""))).join(",") + "\r\n"
 }

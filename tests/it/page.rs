@@ -381,7 +381,7 @@ async fn rows_set_aside_are_listed_exported_and_tried_again() {
     assert!(exported.headers()["content-disposition"].to_str().unwrap().starts_with("attachment"));
     let csv = exported.text().await.unwrap();
     assert!(
-        csv.contains(&id) && csv.contains("\"'=HYPERLINK(\"\"x\"\")\",\"+919111222333\""),
+        csv.contains(&id) && csv.contains("\"'=HYPERLINK(\"\"x\"\")\",\"'+919111222333\""),
         "{csv}"
     );
     let rows: Value = visitor.get("/set-aside.json").await.json().await.unwrap();

@@ -27,8 +27,8 @@ async fn rows_set_aside_are_listed_exported_and_tried_again_beside_the_service()
     assert!(!listed.stdout.contains("Zoë") && !listed.stdout.contains("919111222333"));
 
     let exported = clinic.run(&["set-aside", "export"]).stdout;
-    assert!(exported.starts_with("\"Event ID\",\"Row of\",\"Received at\","), "{exported}");
-    assert!(exported.contains("\"Zoë, \"\"O’Brien\"\"\",\"+919111222333\""), "{exported}");
+    assert!(exported.starts_with("\u{feff}\"Event ID\",\"Row of\",\"Received at\","), "{exported}");
+    assert!(exported.contains("\"Zoë, \"\"O’Brien\"\"\",\"'+919111222333\""), "{exported}");
     let exported: Value =
         serde_json::from_str(&clinic.run(&["set-aside", "export", "json"]).stdout).unwrap();
     assert_eq!(exported[0]["event_id"], json!(id));
@@ -42,6 +42,43 @@ async fn rows_set_aside_are_listed_exported_and_tried_again_beside_the_service()
     let metrics = service.metrics().await;
     assert_eq!((metrics["written_total"], metrics["set_aside"]), (1.0, 0.0));
     assert!(clinic.run(&["set-aside", "list"]).stdout.contains("rows set aside: 0"));
+}
+
+/// The cells of the one data row of a CSV, as a spreadsheet program reads them.
+fn cells(csv: &str) -> Vec<String> {
+    let line = csv.lines().nth(1).unwrap().strip_prefix('"').unwrap().strip_suffix('"').unwrap();
+    line.split("\",\"").map(|cell| cell.replace("\"\"", "\"")).collect()
+}
+
+#[tokio::test]
+async fn a_spreadsheet_program_opens_the_export_without_changing_what_people_are_called() {
+    let named = ["-1-2", "@SUM(A1)", "=HYPERLINK(\"x\")", "1/2", "'quoted'", "आरती शर्मा"];
+    for (name, phone, chat) in
+        named.iter().map(|name| (*name, "+91-9111222333", "00917")).chain([("Zoë", "١٢", "e5")])
+    {
+        let clinic = Clinic::new();
+        let service = clinic.open();
+        service.settled().await;
+        clinic.google.fail_next_write(Fault::Refuse(Refusal::CellTooLong400));
+        let mut event = unassigned(chat);
+        event["customerName"] = json!(name);
+        event["customerPhone"] = json!(phone);
+        service.take(&event).await;
+        service.drained().await;
+        let exported = clinic.run(&["set-aside", "export"]).stdout;
+        let plain: Value =
+            serde_json::from_str(&clinic.run(&["set-aside", "export", "json"]).stdout).unwrap();
+        let cells = cells(&exported);
+        for (column, field) in
+            [(6, "customer_name"), (7, "customer_phone"), (10, "waba_number"), (11, "chat_id")]
+        {
+            let (cell, text) = (&cells[column], plain[0][field].as_str().unwrap());
+            assert_eq!(cell.strip_prefix('\'').unwrap_or(cell), text, "the text is not given back");
+            let is_left_alone =
+                cell.starts_with(|first: char| first == '\'' || first.is_alphabetic());
+            assert!(is_left_alone, "{cell} would be calculated");
+        }
+    }
 }
 
 #[tokio::test]
