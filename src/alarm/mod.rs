@@ -1,7 +1,7 @@
 //! The alarm: when the operator is to be told, and when it is over. Pure; `now` is a parameter.
 //!
-//! It goes on when a sheet is parked or the oldest pending row is too old, and off only when rows are
-//! written again: a sheet that is parked, tried and parked again is one alarm, and so is an outage
+//! It goes on when no event can be taken, a sheet is parked or the oldest pending row is too old, and
+//! off only when events are taken and rows are written again: a sheet that is parked, tried and parked again is one alarm, and so is an outage
 //! that wavers. Its sentences hold numbers and our own advice, and nothing of a patient.
 
 #[cfg(test)]
@@ -20,6 +20,8 @@ pub struct Sight {
     pub pending_rows: u64,
     /// When the oldest of them was received.
     pub oldest_pending: Option<UnixMs>,
+    /// Why no event can be taken, a sentence; `None` while they can.
+    pub journal: Option<String>,
     /// How the sheet is that is worst off.
     pub sheet: Condition,
     /// What is to be said of it.
@@ -55,6 +57,8 @@ pub enum Reason {
     Parked,
     /// Rows wait for too long.
     Overdue,
+    /// No event can be taken.
+    Journal,
 }
 
 /// The alarm, on or off.
@@ -91,6 +95,8 @@ impl Alarm {
         // are old at once, and leave at once, too.
         let was_overdue = std::mem::replace(&mut self.was_overdue, is_overdue);
         let reason = match sight.sheet {
+            // Before everything else: patients are turned away at the door.
+            _ if sight.journal.is_some() => Some(Reason::Journal),
             Condition::Parked => Some(Reason::Parked),
             _ if is_overdue && was_overdue => Some(Reason::Overdue),
             _ => None,
@@ -104,7 +110,9 @@ impl Alarm {
             (Some(on), None) if sight.sheet == Condition::Delivering && !is_overdue => {
                 let minutes = now.since_ms(on.since).max(0) / MINUTE_MS;
                 self.on = None;
-                Some(Word::Off(format!("rows are written again; it took {minutes} minutes")))
+                Some(Word::Off(format!(
+                    "events are taken and rows are written again; it took {minutes} minutes"
+                )))
             }
             // A clock that was set back must not keep it silent.
             (Some(on), _) if !(0..AGAIN_MS).contains(&now.since_ms(on.said_at)) => {
@@ -120,6 +128,9 @@ impl Sight {
     /// All of it in one sentence.
     pub fn told(&self, age_ms: i64) -> String {
         let minutes = age_ms.max(0) / MINUTE_MS;
+        if let Some(journal) = &self.journal {
+            return format!("no event can be taken: {journal}");
+        }
         match self.pending_rows {
             0 => self.sentence.clone(),
             1 => format!("1 row waits for the sheet, for {minutes} minutes: {}", self.sentence),

@@ -12,7 +12,8 @@ fn at(minutes: i64) -> UnixMs {
 
 fn sight(sheet: Condition, oldest: Option<UnixMs>) -> Sight {
     let pending_rows = u64::from(oldest.is_some());
-    Sight { pending_rows, oldest_pending: oldest, sheet, sentence: "share it".to_owned() }
+    let (journal, sentence) = (None, "share it".to_owned());
+    Sight { pending_rows, oldest_pending: oldest, journal, sheet, sentence }
 }
 
 fn kind(word: Option<Word>) -> &'static str {
@@ -20,6 +21,7 @@ fn kind(word: Option<Word>) -> &'static str {
         None => "nothing",
         Some(Word::On(Reason::Parked, _)) => "parked",
         Some(Word::On(Reason::Overdue, _)) => "overdue",
+        Some(Word::On(Reason::Journal, _)) => "journal",
         Some(Word::Still(_)) => "still",
         Some(Word::Off(_)) => "off",
     }
@@ -101,4 +103,18 @@ fn the_sentence_says_how_many_for_how_long_and_what_to_do() {
     };
     assert_eq!(sentence, "12 rows wait for the sheet, the oldest for 14 minutes: share it");
     assert!(alarm.is_on());
+}
+
+#[test]
+fn a_journal_that_takes_nothing_is_an_alarm_whatever_the_sheet_does() {
+    let mut alarm = Alarm::new(10);
+    let full = Sight { journal: Some("the disk is full".into()), ..sight(Delivering, None) };
+    let word = alarm.look(&full, at(0));
+    assert_eq!(
+        word,
+        Some(Word::On(Reason::Journal, "no event can be taken: the disk is full".into()))
+    );
+    assert_eq!(kind(alarm.look(&full, at(1))), "nothing");
+    assert_eq!(kind(alarm.look(&full, at(61))), "still");
+    assert_eq!(kind(alarm.look(&sight(Delivering, None), at(62))), "off");
 }

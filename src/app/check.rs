@@ -34,7 +34,7 @@ pub async fn run(live: bool) -> bool {
         }
     };
     report.holds("settings", "complete");
-    let journal = check_journal(&config, &mut report);
+    let journal = check_journal(&config, &mut report).await;
     let routes = routes(&config);
     for (number, spreadsheet_id) in (1..).zip(routes.spreadsheets()) {
         if number > 1 {
@@ -134,13 +134,19 @@ pub(super) fn check_events(journal: Option<&Journal>, report: &mut Report<impl F
 }
 
 /// The journal, beside the service if that is running.
-fn check_journal(config: &Config, report: &mut Report<impl FnMut(Finding)>) -> Option<Journal> {
+async fn check_journal(
+    config: &Config,
+    report: &mut Report<impl FnMut(Finding)>,
+) -> Option<Journal> {
     let dir = config.data_dir.display();
     match Journal::open_beside(&config.data_dir, limits(config), routes(config)) {
         Ok(journal) => {
             let pending = journal.tally().pending();
             let by_whom = if journal.is_beside() { ", in use by the running service" } else { "" };
             report.holds("journal directory", &format!("{dir}, {pending} rows pending{by_whom}"));
+            if let Err(error) = journal.verify().await {
+                report.fails("journal", &format!("{} (in {dir})", Causes(&*error)));
+            }
             Some(journal)
         }
         Err(error) => {

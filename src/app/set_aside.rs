@@ -74,8 +74,8 @@ async fn retry(journal: &Journal, event: Option<&str>) -> anyhow::Result<()> {
     if retried.later > 0 {
         writeln!(
             out,
-            "left for now, since a batch is under way around them or the journal is full: {}; try again \
-             in a minute",
+            "left for now, since a batch is under way around them, the journal is full, or this version \
+             cannot read them: {}; try again in a minute",
             retried.later
         )?;
     }

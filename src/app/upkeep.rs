@@ -68,6 +68,12 @@ pub async fn forget(config: &Config, phone: &str) -> anyhow::Result<()> {
             forgotten.pending
         ))?;
     }
+    if forgotten.lingers {
+        say(
+            "traces of it stay in the log behind the database until the program that reads the journal (a \
+             backup, a replica, an open shell) lets go of it; the service then removes them by itself",
+        )?;
+    }
     say("the rows in the sheet are yours to edit; this program does not change them")
 }
 

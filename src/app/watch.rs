@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::alarm::{Alarm, Condition, Reason, Sight, Word};
 use crate::app::clock;
 use crate::app::notify::Notify;
+use crate::causes::Causes;
 use crate::chat::time::UnixMs;
 use crate::journal::Journal;
 use crate::operator::{Minute, Operator};
@@ -52,12 +53,18 @@ impl Watch {
     }
 
     async fn look(&mut self, now: UnixMs) {
-        // A journal that does not answer says so in the log itself.
-        let Ok(oldest_pending) = self.journal.oldest_pending().await else { return };
+        let oldest_pending = self.journal.oldest_pending().await;
+        let journal = match (self.journal.condition(), &oldest_pending) {
+            (Some(condition), _) => Some(condition.to_string()),
+            (None, Err(error)) => Some(format!("events are refused: {}", Causes(&**error))),
+            (None, Ok(_)) => None,
+        };
+        let oldest_pending = oldest_pending.unwrap_or_default();
         let sheet = self.status.sheet();
         let sight = Sight {
             pending_rows: self.journal.tally().pending() + self.journal.tally().handovers_pending(),
             oldest_pending,
+            journal,
             sheet: match &sheet {
                 SheetState::Delivering => Condition::Delivering,
                 SheetState::Connecting | SheetState::Retrying(_) => Condition::Waiting,
@@ -85,7 +92,7 @@ impl Watch {
         let told = match word {
             // Whoever parked the sheet has said so at that moment.
             Word::On(Reason::Parked, sentence) => Some(sentence),
-            Word::On(Reason::Overdue, sentence) => {
+            Word::On(Reason::Overdue | Reason::Journal, sentence) => {
                 log::error!(pending_rows; "{sentence}");
                 Some(sentence)
             }

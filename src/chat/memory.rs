@@ -159,6 +159,8 @@ pub struct News {
     pub customer: Option<CustomerMemory>,
     /// This event, for the bodies with an identity of their own.
     pub same_body: Option<Told>,
+    /// This event, as the last of its chat; `None` where it comes late, and another was heard of since.
+    pub last: Option<Told>,
     /// The row it becomes.
     pub entry: Option<Entry>,
     /// The chat waits from now on, or still.
@@ -180,10 +182,10 @@ pub fn judge(
         return Judgement::Resend(first);
     }
     let mut news = News::default();
-    if event.identity.is_its_own {
-        let told = Told { digest, number: id.number, at: now };
-        news.same_body = Some(told);
-    }
+    let told = Told { digest, number: id.number, at: now };
+    news.same_body = event.identity.is_its_own.then_some(told);
+    let is_late = known.last.is_some_and(|last| last.at.since_ms(now) > CLOCK_SLACK_MS);
+    news.last = (!is_late).then_some(told);
     match event.happening {
         Happening::Unassigned => {
             let entry = completed(event, known, id, now, rules);

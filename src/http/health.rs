@@ -32,12 +32,18 @@ pub(super) async fn readyz(door: Data<Door>) -> HttpResponse {
             })
         })
         .collect();
-    let ready = oldest.is_some() && !door.journal.is_full();
+    let trouble = trouble(&door, oldest.is_some());
+    let ready = trouble.is_none();
     let body = json!({
         "ready": ready,
         "sheet": sheet.word(),
         "detail": sheet.sentence(),
         "sheets": sheets,
+        "journal": {
+            "taking": ready,
+            "detail": trouble.unwrap_or_else(|| "events are taken".to_owned()),
+            "warnings": door.journal.warnings(),
+        },
         "alarm": door.status.alarm(),
         "pending_rows": tally.pending(),
         "pending_handovers": tally.handovers_pending(),
@@ -50,6 +56,12 @@ pub(super) async fn readyz(door: Data<Door>) -> HttpResponse {
     } else {
         HttpResponse::ServiceUnavailable().json(body)
     }
+}
+
+/// Why no event can be taken, a sentence.
+fn trouble(door: &Door, is_answering: bool) -> Option<String> {
+    let silent = || (!is_answering).then(|| "the journal does not answer: see the log".to_owned());
+    door.journal.condition().map(|condition| condition.to_string()).or_else(silent)
 }
 
 /// `None` when the journal does not answer.
@@ -88,6 +100,8 @@ pub(super) async fn metrics(door: Data<Door>) -> HttpResponse {
     page.one("waiting", "gauge", "Chats that wait for an agent.", door.journal.waiting());
     let oldest = oldest_pending_s(&door).await.unwrap_or(-1);
     page.one("oldest_pending_seconds", "gauge", "Age of the oldest pending row.", oldest);
+    let taking = u8::from(door.journal.condition().is_none());
+    page.one("taking", "gauge", "1 while events can be taken.", taking);
     let alarm = u8::from(door.status.alarm().is_some());
     page.one("alarm", "gauge", "1 while a human must act or rows wait for too long.", alarm);
     page.head("ignored_total", "counter", "Events not acted on, by family.");

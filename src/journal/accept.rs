@@ -134,7 +134,9 @@ fn accept(
         page.add_entry(entry, now)?;
         let is_unnamed = entry.customer_name.is_blank() && !event.customer_id.is_blank();
         if is_unnamed && page.names.are_looked_up() {
-            let unnamed = Unnamed::new(id.number, &event.customer_id, lookup.customer(), now);
+            let began = known.waits.first().filter(|(_, wait)| !wait.is_over);
+            let numbers = (id.number, began.map_or(id.number, |(began, _)| *began));
+            let unnamed = Unnamed::new(numbers, &event.customer_id, lookup.customer(), now);
             page.unnamed.push(unnamed);
         }
     } else {
@@ -149,7 +151,7 @@ fn accept(
     if let Some(told) = &news.same_body {
         page.remember(&[lookup.body], body_home, told, now)?;
     }
-    if let Some(chat) = lookup.heard_as() {
+    if let (Some(chat), Some(_)) = (lookup.heard_as(), news.last) {
         let window_ms = limits.rules.resend_window_ms;
         page.note_last(id.number, chat, &lookup.body, now, window_ms)?;
     }

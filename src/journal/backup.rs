@@ -70,7 +70,30 @@ fn synced(made: &File, file: &Path) -> std::io::Result<()> {
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
+impl Journal {
+    /// Looks through the whole database for pages that are not what was written.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where there is one, and whatever kept it from being read.
+    pub async fn verify(&self) -> Result<(), Arc<Error>> {
+        self.read(Reader::verify).await
+    }
+}
+
 impl Reader {
+    fn verify(&self) -> Result<(), Error> {
+        let sql = "PRAGMA quick_check(1)";
+        let word: String = self.with(|db| db.query_row(sql, (), |row| row.get(0)))?;
+        match word.as_str() {
+            "ok" => Ok(()),
+            // Its words name pages and trees, nothing of what is in them.
+            _ => Err(Error::Damaged(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+                Some(word),
+            ))),
+        }
+    }
+
     fn copy_into(&self, file: &str) -> Result<(), Error> {
         let copy = |db: &Connection| db.execute("VACUUM INTO ?1", [file]);
         self.with(copy)?;

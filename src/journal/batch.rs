@@ -5,6 +5,7 @@ use crate::chat::entry::Entry;
 use crate::chat::time::UnixMs;
 use crate::journal::Error;
 use crate::journal::outbox::Range;
+use crate::journal::register::QueueId;
 use crate::journal::tally::BookId;
 
 /// Pending rows that could go together, as they were found: nothing is fixed yet.
@@ -14,6 +15,8 @@ pub struct Draft {
     pub(super) title: Option<String>,
     pub(super) log: Members,
     pub(super) handovers: Members,
+    /// A row that cannot be read: the draft ends before it.
+    pub(super) unreadable: Option<(QueueId, u64)>,
 }
 
 /// Rows of one queue, as they were found.
@@ -22,12 +25,19 @@ pub(super) struct Members {
     pub(super) range: Range,
     pub(super) entries: Vec<Entry>,
     pub(super) extent: Extent,
+    /// The row that cannot be read after which there was none.
+    pub(super) unreadable: Option<(QueueId, u64)>,
 }
 
 impl Members {
     /// None at all.
     pub(super) fn none() -> Self {
-        Self { range: Range::NONE, entries: Vec::new(), extent: Extent::default() }
+        Self {
+            range: Range::NONE,
+            entries: Vec::new(),
+            extent: Extent::default(),
+            unreadable: None,
+        }
     }
 }
 

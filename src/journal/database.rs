@@ -1,27 +1,29 @@
 //! The database file: opened safely or not at all.
 //!
-//! Refuses a directory that cannot be written, a file of a newer version and a second process, each
-//! with a plain sentence. Migrations run one by one, each in its own transaction.
+//! Refuses a directory that cannot be written, a full disk, a file that is not this program's or of a newer
+//! version, an empty file where a journal was, and a second process, each with a plain sentence. Only its
+//! owner may read what is made here.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use rusqlite::{Connection, OpenFlags, params};
 
+use crate::journal::reserve;
+
 /// The name of the database in the data directory.
 pub(super) const FILE: &str = "journal.sqlite3";
 const LOCK: &str = "journal.lock";
+/// Only their owner may read the files: they hold patients' names and numbers.
+const MODE: u32 = 0o600;
 
-/// Schema changes in order, each with the `user_version` it leads to.
-const MIGRATIONS: &[(u32, &str)] = &[
-    (1, include_str!("schema.sql")),
-    (2, include_str!("schema_2.sql")),
-    (3, include_str!("schema_3.sql")),
-];
-
-/// The newest schema that this program knows.
-pub(super) const KNOWN: u32 = 3;
+/// What marks a database as a journal of this program: `DTSJ`.
+const APPLICATION: i32 = 0x4454_534A;
+/// The schema that this program writes.
+pub(super) const SCHEMA: u32 = 1;
 
 /// Why the journal could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,16 @@ pub enum OpenError {
         dir: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// There is no room at all.
+    #[error(
+        "the disk of the data directory {} is full: make the volume larger or free some of it, and start \
+         again; nothing is lost, and the journal's files must stay",
+        dir.display()
+    )]
+    DiskFull {
+        /// The directory.
+        dir: PathBuf,
     },
     /// Another process holds it.
     #[error(
@@ -57,10 +69,31 @@ pub enum OpenError {
         /// The last schema that this program knows.
         known: u32,
     },
+    /// The file is somebody else's, or of a version that was never released.
+    #[error(
+        "{} is not a journal of this program; put the right file in its place, or set DATA_DIR",
+        file.display()
+    )]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The file is there and empty, though a journal was.
+    #[error(
+        "{} is empty, though the directory held a journal before: put a backup in its place with \
+         `doubletick-sheets restore FILE`; or delete it to begin anew, without the rows that were waiting \
+         in it",
+        file.display()
+    )]
+    Emptied {
+        /// The file.
+        file: PathBuf,
+    },
     /// The file is damaged or the disk does not answer.
     #[error(
-        "cannot open the journal in {}; if its file is damaged, put a backup in its place, or move it \
-         away to begin anew without the rows that were waiting in it",
+        "cannot open the journal in {}; if its file is damaged, put a backup in its place with \
+         `doubletick-sheets restore FILE`, or move it away to begin anew without the rows that were \
+         waiting in it",
         dir.display()
     )]
     Damaged {
@@ -79,12 +112,18 @@ pub(super) struct Hold {
 
 /// Takes the data directory for this process.
 pub(super) fn hold(dir: &Path) -> Result<Hold, OpenError> {
-    let unwritable = |source| OpenError::Unwritable { dir: dir.to_owned(), source };
+    let unwritable = |source: std::io::Error| match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            OpenError::DiskFull { dir: dir.to_owned() }
+        }
+        _ => OpenError::Unwritable { dir: dir.to_owned(), source },
+    };
     std::fs::create_dir_all(dir).map_err(unwritable)?;
-    let file = File::options()
+    let file = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(MODE)
         .open(dir.join(LOCK))
         .map_err(unwritable)?;
     match file.try_lock() {
@@ -94,17 +133,89 @@ pub(super) fn hold(dir: &Path) -> Result<Hold, OpenError> {
     }
 }
 
-/// Opens the database for writing and brings its schema up to date.
-pub(super) fn open(dir: &Path) -> Result<Connection, OpenError> {
+/// Opens the database for writing; makes it if there is none and `may_make` it.
+pub(super) fn open(dir: &Path, may_make: bool) -> Result<Connection, OpenError> {
+    match try_open(dir, may_make) {
+        // On a full disk what is kept back is what it takes to open it, and to write what is pending.
+        Err(OpenError::Damaged { .. }) if is_full(dir) => {
+            if may_make {
+                reserve::give_back(dir);
+                if !is_full(dir) {
+                    return try_open(dir, may_make);
+                }
+            }
+            Err(OpenError::DiskFull { dir: dir.to_owned() })
+        }
+        tried => tried,
+    }
+}
+
+fn try_open(dir: &Path, may_make: bool) -> Result<Connection, OpenError> {
     let damaged = |source| OpenError::Damaged { dir: dir.to_owned(), source };
-    let mut connection = Connection::open(dir.join(FILE)).map_err(damaged)?;
-    let found = version(&connection).map_err(damaged)?;
-    if found > KNOWN {
-        return Err(OpenError::Newer { dir: dir.to_owned(), found, known: KNOWN });
+    let file = dir.join(FILE);
+    let is_new = is_new(dir, &file)?;
+    if may_make {
+        own(&file).map_err(|source| OpenError::Unwritable { dir: dir.to_owned(), source })?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(&file, flags).map_err(damaged)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(damaged)?;
+    if is_new && may_make {
+        make(&mut connection).map_err(damaged)?;
+        log::info!("made a new journal in {}", dir.display());
+    }
+    match schema_of(&connection).map_err(damaged)? {
+        None => return Err(OpenError::Foreign { file }),
+        Some(found) if found > SCHEMA => {
+            return Err(OpenError::Newer { dir: dir.to_owned(), found, known: SCHEMA });
+        }
+        Some(_) => {}
     }
     configure(&connection).map_err(damaged)?;
-    migrate(&mut connection, found).map_err(damaged)?;
     Ok(connection)
+}
+
+/// Whether there is no journal yet. A process that ended in the moment of making one leaves an empty
+/// file; so does somebody who empties it, and then the reserve or the log beside it tells.
+fn is_new(dir: &Path, file: &Path) -> Result<bool, OpenError> {
+    let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    if bytes(file) > 0 {
+        return Ok(false);
+    }
+    let was_used = bytes(&log_of(dir)) > 0 || reserve::is_there(dir);
+    if file.exists() && was_used {
+        return Err(OpenError::Emptied { file: file.to_owned() });
+    }
+    if was_used {
+        log::warn!("there is no journal in {} any more: a new one begins", dir.display());
+    }
+    Ok(true)
+}
+
+/// Makes the file if it is not there; only its owner may read it. SQLite gives the files beside it the
+/// same permissions.
+fn own(file: &Path) -> std::io::Result<()> {
+    let made = OpenOptions::new().create(true).append(true).mode(MODE).open(file)?;
+    if made.metadata()?.permissions().mode() & 0o077 != 0 {
+        made.set_permissions(Permissions::from_mode(MODE))?;
+    }
+    Ok(())
+}
+
+/// Whether not even a little can be written there.
+fn is_full(dir: &Path) -> bool {
+    const BYTES: usize = 256 << 10;
+    let path = dir.join("journal.probe");
+    let written = File::create(&path).and_then(|mut file| file.write_all(&[0x20; BYTES]));
+    drop(std::fs::remove_file(path));
+    written.is_err_and(|error| {
+        matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+    })
+}
+
+/// The log behind the database.
+pub(super) fn log_of(dir: &Path) -> PathBuf {
+    dir.join(format!("{FILE}-wal"))
 }
 
 /// Opens the database for reading only, beside the writer.
@@ -118,13 +229,12 @@ pub(super) fn open_reader(dir: &Path) -> Result<Connection, OpenError> {
         .map_err(|source| OpenError::Damaged { dir: dir.to_owned(), source })
 }
 
-/// Only `check` and backups ever share the file with the writer, for milliseconds.
-const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+/// For how long somebody else's write transaction is waited for.
+pub(super) const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// FULL, because an answered 200 must survive a power cut: with NORMAL a commit in the WAL may
 /// roll back. `secure_delete`, because a delivered patient's data must not linger in free pages.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", "ON")?;
@@ -133,21 +243,24 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
-    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+/// The schema of a journal; `None` where it is no journal of this program's.
+pub(super) fn schema_of(connection: &Connection) -> rusqlite::Result<Option<u32>> {
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let is_ours = number("application_id")? == i64::from(APPLICATION);
+    let schema = u32::try_from(number("user_version")?).unwrap_or_default();
+    Ok(is_ours.then_some(schema))
 }
 
-fn migrate(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
-    for (version, migration) in MIGRATIONS.iter().filter(|(version, _)| *version > found) {
-        let transaction = connection.transaction()?;
-        transaction.execute_batch(migration)?;
-        if *version == 1 {
-            beget(&transaction)?;
-        }
-        transaction.pragma_update(None, "user_version", version)?;
-        transaction.commit()?;
-    }
-    Ok(())
+/// Makes the tables of a new journal, whole or not at all.
+fn make(connection: &mut Connection) -> rusqlite::Result<()> {
+    // Free pages can be given back to a full disk a few at a time; only before there are tables.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(include_str!("schema.sql"))?;
+    beget(&transaction)?;
+    transaction.pragma_update(None, "user_version", SCHEMA)?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.commit()
 }
 
 /// Letters and digits that nobody mistakes for one another.
@@ -166,7 +279,6 @@ fn beget(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(set, params!["hash_key", hash_key.as_slice()])?;
     connection.execute(set, params!["tag", tag])?;
     connection.execute(set, params!["marker_base", random_marker_base()])?;
-    connection.execute(set, params!["tab_id", random_tab_id()])?;
     Ok(())
 }
 

@@ -29,7 +29,7 @@ pub struct Measure {
 }
 
 /// What a log tab is called at a moment: its title as configured may stand for one tab a month.
-pub type TitleAt = Box<dyn Fn(&str, UnixMs) -> String + Send>;
+pub type TitleAt = Box<dyn Fn(&str, UnixMs) -> String + Send + Sync>;
 
 impl Journal {
     /// The batch of this spreadsheet that was sealed and not finished, if any: after a crash, the one
@@ -38,8 +38,8 @@ impl Journal {
     /// # Errors
     /// When the database does not answer.
     pub async fn open_batch(&self, book: BookId) -> Result<Option<Batch>, Arc<Error>> {
-        let tag = Arc::clone(&self.0.tag);
-        self.read(move |reader| reader.open_batch(&tag, book)).await
+        let (tag, conditions) = (Arc::clone(&self.0.tag), Arc::clone(&self.0.conditions));
+        self.read(move |reader| reader.open_batch(&tag, book, &conditions)).await
     }
 
     /// The oldest pending rows of a spreadsheet that fit the measure and belong to one log tab, and
@@ -55,10 +55,35 @@ impl Journal {
         title_at: TitleAt,
         now: UnixMs,
     ) -> Result<Draft, Arc<Error>> {
+        let title_at = Arc::new(title_at);
+        loop {
+            let draft = self.draft_once(book, measure, Arc::clone(&title_at), now).await?;
+            match draft.unreadable {
+                Some((queue, number)) if draft.rows() == 0 => {
+                    let work = move |page: &mut Page<'_>| {
+                        page.set_aside_unreadable(book, queue, number, now)
+                    };
+                    self.0.writer.commit(work).await?;
+                }
+                _ => return Ok(draft),
+            }
+        }
+    }
+
+    async fn draft_once(
+        &self,
+        book: BookId,
+        measure: Measure,
+        title_at: Arc<TitleAt>,
+        now: UnixMs,
+    ) -> Result<Draft, Arc<Error>> {
         let tag = Arc::clone(&self.0.tag);
         let register = Arc::clone(&self.0.register);
-        // A row whose name is being looked up waits, and so do those behind it: order is kept.
-        let before = self.0.names.first_awaited(now).map_or(u64::MAX >> 1, |(number, _)| number);
+        // A row whose name is being looked up waits, and so do those behind it: order is kept. Rows
+        // that are committed from here on may await a name that is not looked at here any more.
+        let committed = self.tally().next_number;
+        let awaited = self.0.names.first_awaited(now).map_or(committed, |(number, _)| number);
+        let before = awaited.min(committed);
         self.read(move |reader| reader.draft(&tag, &register, book, measure, &title_at, before))
             .await
     }
@@ -79,8 +104,8 @@ impl Journal {
         now: UnixMs,
     ) -> Result<Option<Batch>, Arc<Error>> {
         let Draft { book, log, handovers, .. } = draft;
-        let Members { range: log, entries, extent: log_extent } = log;
-        let Members { range: handed, entries: handovers, extent: handed_extent } = handovers;
+        let Members { range: log, entries, extent: log_extent, .. } = log;
+        let Members { range: handed, entries: handovers, extent: handed_extent, .. } = handovers;
         let key = self.0.hash_key.clone();
         let members = members_of(&entries, &handovers)?;
         let work = move |page: &mut Page<'_>| {

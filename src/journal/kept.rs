@@ -38,9 +38,13 @@ impl Journal {
         announced: Option<String>,
         now: UnixMs,
     ) -> Result<(), Refusal> {
-        let work =
-            move |page: &mut Page<'_>| page.keep_unrecognised(&body, announced.as_deref(), now);
-        self.0.writer.commit(work).await.map_err(Refusal::Failed)
+        let work = move |page: &mut Page<'_>| match page.has_room {
+            true => page.keep_unrecognised(&body, announced.as_deref(), now).map(Some),
+            // What is left of the disk is for rows to go out.
+            false => Ok(None),
+        };
+        let kept = self.0.writer.commit(work).await.map_err(Refusal::Failed)?;
+        kept.ok_or(Refusal::Full)
     }
 
     /// The bodies kept, the oldest first.

@@ -13,6 +13,17 @@ use crate::journal::Error;
 use crate::journal::digest::ByHalf;
 use crate::journal::page::{Page, json};
 
+/// Whether a record is of one of these keys: it stands there, or points there.
+pub(super) fn is_under(keys: &[Digest], key: &Digest, record: &[u8]) -> bool {
+    let points = |other: &Digest| matches!(Record::of(record), Record::SameAs(to) if to == *other);
+    keys.iter().any(|known| known == key || points(known))
+}
+
+/// Whether a record only says where another stands.
+pub(super) fn is_pointer(record: &[u8]) -> bool {
+    matches!(Record::of(record), Record::SameAs(_))
+}
+
 /// How long a pointer is left as it is before it is dated anew. Twice this is less than a day, the
 /// shortest retention.
 const POINTER_FRESH_MS: i64 = 8 * 3_600_000;
@@ -109,7 +120,7 @@ impl Page<'_> {
             return Ok(Some(read(Record::of(record), seen_at)));
         }
         let found = self.statements.recall.get()?.query_row([key.as_bytes()], |row| {
-            Ok(read(Record::of(row.get_ref(0)?.as_blob()?), UnixMs(row.get(1)?)))
+            Ok(read(Record::of(row.get_ref(0)?.as_bytes()?), UnixMs(row.get(1)?)))
         });
         Ok(found.optional()?)
     }
@@ -169,23 +180,35 @@ impl Page<'_> {
         Ok(Some(end))
     }
 
+    /// The keys under which a customer is known by this one: itself, and the one that it points to.
+    pub(super) fn keys_of(&mut self, key: Digest) -> Result<Vec<Digest>, Error> {
+        let target = self.record(&key, |record, _| match record {
+            Record::SameAs(other) => Some(other),
+            Record::Json(_) => None,
+        })?;
+        Ok([key].into_iter().chain(target.flatten()).collect())
+    }
+
     /// Deletes the records that match, among at most `limit` after `cursor`; gives the key to go on
     /// from and how many went.
     pub(super) fn forget_records(
         &mut self,
         cursor: &[u8],
         limit: i64,
-        matches: impl Fn(&[u8]) -> bool,
+        matches: impl Fn(&Digest, &[u8]) -> bool,
     ) -> Result<(Option<Vec<u8>>, u64), Error> {
         let in_log = if cursor.is_empty() { self.forget_in_log(&matches)? } else { 0 };
         let sql = "SELECT key, record FROM memory WHERE key > ?1 ORDER BY key LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query(params![cursor, limit])?;
-        let (mut end, mut found) = (None, Vec::new());
+        let (mut end, mut found, mut records) = (None, Vec::new(), 0);
         while let Some(row) = rows.next()? {
             let key: Vec<u8> = row.get(0)?;
-            if matches(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?) {
+            let digest = Digest::from_bytes(row.get(0)?);
+            let record = row.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?;
+            if matches(&digest, record) {
                 found.push(key.clone());
+                records += u64::from(!is_pointer(record));
             }
             end = Some(key);
         }
@@ -194,6 +217,6 @@ impl Page<'_> {
         }
         // Who is heard of again begins anew, pointers and all.
         self.indexes.aliases = Aliases::default();
-        Ok((end, in_log + found.len() as u64))
+        Ok((end, in_log + records))
     }
 }

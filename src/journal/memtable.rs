@@ -16,6 +16,7 @@ use crate::chat::digest::Digest;
 use crate::chat::time::UnixMs;
 use crate::journal::Error;
 use crate::journal::digest::AsItIs;
+use crate::journal::memory::is_pointer;
 use crate::journal::page::Page;
 
 /// How many records in the log are worth a merge, and how many bytes of them: 4 MB in memory. While one is
@@ -160,15 +161,22 @@ impl Page<'_> {
 
     /// Deletes the records in the log that match; and where that is the newest of its key, all that
     /// stands under it, in log and table. How many keys those were.
-    pub(super) fn forget_in_log(&mut self, matches: impl Fn(&[u8]) -> bool) -> Result<u64, Error> {
+    pub(super) fn forget_in_log(
+        &mut self,
+        matches: impl Fn(&Digest, &[u8]) -> bool,
+    ) -> Result<u64, Error> {
         // Of each key its records, and whether each matches.
         let mut keys: BTreeMap<[u8; Digest::BYTES], Vec<(i64, bool)>> = BTreeMap::new();
+        let mut is_pointers: BTreeMap<[u8; Digest::BYTES], bool> = BTreeMap::new();
         let mut statement = self
             .connection
             .prepare("SELECT number, key, record FROM memory_log ORDER BY number")?;
         let mut rows = statement.query(())?;
         while let Some(row) = rows.next()? {
-            let is_match = matches(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?);
+            let key = Digest::from_bytes(row.get(1)?);
+            let record = row.get_ref(2)?.as_bytes().map_err(rusqlite::Error::from)?;
+            let is_match = matches(&key, record);
+            is_pointers.insert(row.get(1)?, is_pointer(record));
             keys.entry(row.get(1)?).or_default().push((row.get(0)?, is_match));
         }
         let mut cut = self.connection.prepare_cached("DELETE FROM memory_log WHERE number = ?1")?;
@@ -181,7 +189,7 @@ impl Page<'_> {
             }
             if is_whole {
                 forget.execute([key])?;
-                forgotten += 1;
+                forgotten += u64::from(!is_pointers.get(&key).copied().unwrap_or_default());
             }
         }
         self.indexes.memtable = Memtable::load(self.connection)?;

@@ -20,6 +20,7 @@
 mod accept;
 mod backup;
 mod batch;
+mod condition;
 mod database;
 mod delivery;
 mod digest;
@@ -27,6 +28,7 @@ pub mod export;
 mod forget;
 mod guard;
 mod kept;
+mod log;
 mod memory;
 mod memtable;
 mod names;
@@ -48,13 +50,13 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use ring::hmac;
 use tokio::sync::watch;
 
 pub use crate::journal::backup::BackupFault;
 pub use crate::journal::batch::{Batch, Draft, Unsettled};
+pub use crate::journal::condition::Condition;
 pub use crate::journal::database::OpenError;
 pub use crate::journal::delivery::{Measure, TitleAt};
 pub use crate::journal::forget::Forgotten;
@@ -71,7 +73,9 @@ use crate::chat::entry::EventId;
 use crate::chat::memory::Rules;
 use crate::chat::route::Routes;
 use crate::chat::time::UnixMs;
+use crate::journal::condition::Conditions;
 use crate::journal::database::Hold;
+use crate::journal::log::{LINGERING_MAX, Log};
 use crate::journal::names::Names;
 use crate::journal::reader::Reader;
 use crate::journal::register::Register;
@@ -93,18 +97,45 @@ pub enum Error {
          is room, and rows still go out"
     )]
     DiskFull,
+    /// The last batch of that spreadsheet is not finished.
+    #[error("a batch of this spreadsheet is under way already")]
+    BatchOpen,
+    /// Another program holds the database for writing and does not let go.
+    #[error(
+        "another program is writing to the journal's database and does not let go: end that program"
+    )]
+    Locked,
+    /// A page of the database is not what was written.
+    #[error(
+        "the journal's database is damaged: what can be read goes on; put a backup in its place with \
+         `doubletick-sheets restore FILE`, and see `doubletick-sheets check`"
+    )]
+    Damaged(#[source] rusqlite::Error),
     /// The disk or the database refused.
     #[error("cannot use the journal's database")]
     Storage(#[source] rusqlite::Error),
-    /// A record cannot be written as JSON or read back.
-    #[error("cannot read a record of the journal")]
-    Record(#[from] serde_json::Error),
+    /// A record cannot be written as JSON or read back. Without the library's words: they quote what
+    /// stands in the record.
+    #[error("cannot read a record of the journal (JSON, {0:?} error)")]
+    Record(serde_json::error::Category),
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Record(error.classify())
+    }
 }
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                Self::Locked
+            }
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Damaged(error)
+            }
             _ => Self::Storage(error),
         }
     }
@@ -135,8 +166,7 @@ struct Inner {
     hash_key: hmac::Key,
     limits: Limits,
     names: Arc<Names>,
-    /// Whether the disk has room for more events.
-    room: Arc<AtomicBool>,
+    conditions: Arc<Conditions>,
     dir: PathBuf,
     hold: Option<Hold>,
 }
@@ -172,21 +202,23 @@ impl Journal {
     ) -> Result<Self, OpenError> {
         let damaged = |source| OpenError::Damaged { dir: dir.to_owned(), source };
         let unregistered = |error| match error {
-            Error::Storage(source) => damaged(source),
+            Error::Storage(source) | Error::Damaged(source) => damaged(source),
             error => damaged(rusqlite::Error::ToSqlConversionFailure(Box::new(error))),
         };
-        let mut connection = database::open(dir)?;
+        let mut connection = database::open(dir, hold.is_some())?;
         let (hash_key, tag) = reader::origin(&connection).map_err(damaged)?;
         let register = Register::open(&mut connection, routes, hold.is_some());
         let register = Arc::new(register.map_err(unregistered)?);
         let counters = Counters::load(&connection).map_err(damaged)?;
         let reader = Reader::new(database::open_reader(dir)?);
         let (published, watched) = watch::channel(counters);
-        let room = Arc::new(AtomicBool::new(true));
+        let conditions = Arc::new(Conditions::new(dir));
+        let log = Log::new(database::log_of(dir), LINGERING_MAX);
         let reserve = hold.is_some().then(|| Reserve::new(dir));
         let names = Arc::new(Names::default());
-        let page = (Arc::clone(&register), Arc::clone(&names));
-        let writer = Writer::start(connection, page, published, reserve, Arc::clone(&room))
+        let page = (Arc::clone(&register), Arc::clone(&names), Arc::clone(&conditions));
+        let upkeep = (log, reserve);
+        let writer = Writer::start(connection, page, published, upkeep)
             .map_err(|source| OpenError::Unwritable { dir: dir.to_owned(), source })?;
         Ok(Self(Arc::new(Inner {
             writer,
@@ -197,7 +229,7 @@ impl Journal {
             hash_key: hmac::Key::new(hmac::HMAC_SHA256, &hash_key),
             limits,
             names,
-            room,
+            conditions,
             dir: dir.to_owned(),
             hold,
         })))
@@ -243,10 +275,16 @@ impl Journal {
         self.0.counters.clone()
     }
 
-    /// Whether no event can be taken: as many rows are pending as may be, or the disk is full.
-    pub fn is_full(&self) -> bool {
-        let has_room = self.0.room.load(Ordering::Relaxed);
-        !has_room || self.tally().pending() >= self.0.limits.pending_rows_max
+    /// Why no event can be taken; `None` when they can.
+    pub fn condition(&self) -> Option<Condition> {
+        let (pending, rows) = (self.tally().pending(), self.0.limits.pending_rows_max);
+        let crowded = (pending >= rows).then_some(Condition::Crowded { rows });
+        self.0.conditions.get().or(crowded)
+    }
+
+    /// What is amiss though events are taken, each a sentence that says what to do.
+    pub fn warnings(&self) -> Vec<String> {
+        self.0.conditions.warnings()
     }
 
     /// When the oldest pending row was received; `None` when nothing is pending.

@@ -30,14 +30,21 @@ pub struct Unnamed {
     pub customer_id: Personal,
     /// Nobody waits for the name any more after this.
     pub until: UnixMs,
+    /// The number under which the chat waits: of the drop that began it, which may be an earlier one.
+    wait: u64,
     keys: Vec<Digest>,
 }
 
 impl Unnamed {
     /// A row about to be committed.
-    pub(super) fn new(number: u64, customer_id: &Personal, keys: &[Digest], now: UnixMs) -> Self {
+    pub(super) fn new(
+        (number, wait): (u64, u64),
+        customer_id: &Personal,
+        keys: &[Digest],
+        now: UnixMs,
+    ) -> Self {
         let until = now.plus_ms(i64::try_from(NAME_WAIT_MAX.as_millis()).unwrap_or_default());
-        Self { number, customer_id: customer_id.clone(), until, keys: keys.to_vec() }
+        Self { number, customer_id: customer_id.clone(), until, wait, keys: keys.to_vec() }
     }
 }
 
@@ -119,8 +126,11 @@ impl Journal {
         let named = match name.filter(|name| !name.is_blank()) {
             Some(name) => {
                 let work = move |page: &mut Page<'_>| {
+                    if !page.has_room {
+                        return Ok(());
+                    }
                     page.name_entry(number, &name)?;
-                    page.name_wait(number, &name)?;
+                    page.name_wait(unnamed.wait, &name)?;
                     let (known, home) = page.recall::<CustomerMemory>(&unnamed.keys)?;
                     page.remember(&unnamed.keys, home, &known.named(&name), now)
                 };

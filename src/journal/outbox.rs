@@ -38,6 +38,9 @@ pub(super) struct Sealed {
     pub(super) sealed_at: UnixMs,
 }
 
+/// Why a row was set aside that cannot be read.
+const UNREADABLE: &str = "this version cannot read its record; a later one may";
+
 /// A batch that has just ended: where its rows are.
 struct Ended {
     book: BookId,
@@ -62,6 +65,10 @@ impl Page<'_> {
         log: Extent,
         handovers: Extent,
     ) -> Result<bool, Error> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM batch WHERE book = ?1)";
+        if self.connection.prepare_cached(sql)?.query_row([batch.book.0], |row| row.get(0))? {
+            return Err(Error::BatchOpen);
+        }
         if self.extent(batch.log)? != log || self.extent(batch.handovers)? != handovers {
             return Ok(false);
         }
@@ -133,6 +140,37 @@ impl Page<'_> {
         self.counters.tally.set_aside += log;
         self.counters.tally.handovers_set_aside += handovers;
         self.collect_strays(&ended)
+    }
+
+    /// A row that this version cannot read: kept apart as it is, so that the others go on.
+    pub(super) fn set_aside_unreadable(
+        &mut self,
+        book: BookId,
+        queue: QueueId,
+        number: u64,
+        now: UnixMs,
+    ) -> Result<(), Error> {
+        let moved = self.connection.execute(
+            "INSERT INTO set_aside (number, received_at, payload, reason, at)
+             SELECT number, received_at, payload, ?3, ?4 FROM entry
+             WHERE queue = ?1 AND number = ?2",
+            params![queue, number.cast_signed(), UNREADABLE, now.0],
+        )?;
+        if moved == 0 {
+            return Ok(());
+        }
+        self.connection.execute(
+            "DELETE FROM entry WHERE queue = ?1 AND number = ?2",
+            params![queue, number.cast_signed()],
+        )?;
+        match queue == self.register.handovers_of(book) {
+            true => self.counters.tally.handovers_set_aside += 1,
+            false => self.counters.tally.set_aside += 1,
+        }
+        let work = self.counters.work_mut(book);
+        work.pending = work.pending.saturating_sub(1);
+        self.conditions.unreadable("a row");
+        Ok(())
     }
 
     /// The batch is undone; its rows are pending as before.

@@ -13,6 +13,7 @@ use crate::chat::entry::Entry;
 use crate::chat::memory::Told;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
+use crate::journal::condition::Conditions;
 use crate::journal::guard::Guard;
 use crate::journal::memory::Aliases;
 use crate::journal::memtable::Memtable;
@@ -53,6 +54,7 @@ impl Indexes {
 
 /// What is written on, one transaction after the other, and the counters as they will be after this one.
 pub(super) struct Page<'c> {
+    pub(super) conditions: Arc<Conditions>,
     pub(super) connection: &'c Connection,
     pub(super) statements: Statements<'c>,
     pub(super) counters: Counters,
@@ -83,8 +85,10 @@ impl<'c> Page<'c> {
         connection: &'c Connection,
         register: Arc<Register>,
         names: Arc<Names>,
+        conditions: Arc<Conditions>,
     ) -> Self {
         Self {
+            conditions,
             connection,
             statements: Statements::new(connection),
             counters: Counters::default(),
@@ -199,7 +203,7 @@ impl<'c> Page<'c> {
             let payload: Option<Vec<u8>> =
                 self.connection.prepare_cached(sql)?.query_row(key, |row| row.get(0)).optional()?;
             let Some(payload) = payload else { continue };
-            let mut entry: Entry = serde_json::from_slice(&payload)?;
+            let Ok(mut entry) = serde_json::from_slice::<Entry>(&payload) else { continue };
             entry.customer_name = entry.customer_name.or(name);
             self.connection
                 .prepare_cached("UPDATE entry SET payload = ?3 WHERE queue = ?1 AND number = ?2")?
@@ -208,13 +212,9 @@ impl<'c> Page<'c> {
         Ok(())
     }
 
-    /// The id under this name, drawn now if there is none. The one that was drawn when there was but one
-    /// tab goes to the first log that asks.
+    /// An id under this name, drawn now.
     pub(super) fn give_tab_id(&self, name: &str) -> Result<i64, Error> {
-        let sql =
-            "UPDATE meta SET name = ?1 WHERE name = 'tab_id' AND ?1 LIKE '%.log %' RETURNING value";
-        let first = self.connection.query_row(sql, [name], |row| row.get(0)).optional()?;
-        let id = first.unwrap_or_else(database::random_tab_id);
+        let id = database::random_tab_id();
         self.set_meta(name, id)?;
         Ok(id)
     }
@@ -249,7 +249,7 @@ impl<'c> Page<'c> {
         let mut rows = statement.query(())?;
         let mut ids = Vec::new();
         while let Some(row) = rows.next()? {
-            if matches(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?) {
+            if matches(row.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?) {
                 ids.push(row.get(0)?);
             }
         }

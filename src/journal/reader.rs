@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use crate::chat::entry::{Entry, EventId};
 use crate::chat::time::UnixMs;
 use crate::journal::batch::{Batch, Draft, Extent, Members};
+use crate::journal::condition::Conditions;
 use crate::journal::delivery::TitleAt;
 use crate::journal::outbox::Range;
 use crate::journal::register::{QueueId, Register};
@@ -72,7 +73,8 @@ impl Reader {
         let range = Range { queue, first: 0, last: end };
         let handovers = self.entries(tag, range, |taken, entry| fits(taken, rows_max, entry))?;
         let title = title.filter(|_| !log.entries.is_empty());
-        Ok(Draft { book, title, log, handovers })
+        let unreadable = log.unreadable.or(handovers.unreadable);
+        Ok(Draft { book, title, log, handovers, unreadable })
     }
 
     /// The log queue of a book whose first row is the oldest, and the title of its tab.
@@ -111,7 +113,12 @@ impl Reader {
         })?)
     }
 
-    pub(super) fn open_batch(&self, tag: &Arc<str>, book: BookId) -> Result<Option<Batch>, Error> {
+    pub(super) fn open_batch(
+        &self,
+        tag: &Arc<str>,
+        book: BookId,
+        conditions: &Conditions,
+    ) -> Result<Option<Batch>, Error> {
         let sql = "SELECT number, marker_id, digest, plan, sealed_at, board, queue, first, last,
                        handover_queue, handover_first, handover_last
                    FROM batch WHERE book = ?1 ORDER BY number";
@@ -133,9 +140,20 @@ impl Reader {
             .optional()
         })?;
         let Some((mut batch, board, log, handovers)) = found else { return Ok(None) };
-        batch.board = board.map(|board| serde_json::from_str(&board)).transpose()?;
-        batch.entries = self.entries(tag, log, |_, _| true)?.entries;
-        batch.handovers = self.entries(tag, handovers, |_, _| true)?.entries;
+        let board = board.map(|board| serde_json::from_str(&board)).transpose();
+        let (log, handovers) =
+            (self.entries(tag, log, |_, _| true)?, self.entries(tag, handovers, |_, _| true)?);
+        let is_whole = log.unreadable.or(handovers.unreadable).is_none();
+        (batch.entries, batch.handovers) = (log.entries, handovers.entries);
+        match board {
+            Ok(board) if is_whole => batch.board = board,
+            // It cannot be sent again as it was. Without a plan it is not: its marker tells what became
+            // of it.
+            _ => {
+                conditions.unreadable("a record of the batch under way");
+                batch.plan.clear();
+            }
+        }
         Ok(Some(batch))
     }
 
@@ -166,12 +184,19 @@ impl Reader {
         let ends = [range.queue, range.first.cast_signed(), range.last.cast_signed()];
         let mut rows = statement.query(ends)?;
         let (mut entries, mut extent) = (Vec::new(), Extent::default());
+        let mut unreadable = None;
         while let Some(row) = rows.next()? {
-            let entry = entry(row, tag)?;
+            let entry = match entry(row, tag) {
+                Err(Error::Record(_)) => {
+                    unreadable = Some((range.queue, count(row, 0)?));
+                    break;
+                }
+                entry => entry?,
+            };
             if !wanted(entries.len(), &entry) {
                 break;
             }
-            let payload = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let payload = row.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?;
             extent = Extent { rows: extent.rows + 1, bytes: extent.bytes + payload.len() as u64 };
             entries.push(entry);
         }
@@ -182,7 +207,7 @@ impl Reader {
             }
             _ => Range::NONE,
         };
-        Ok(Members { range, entries, extent })
+        Ok(Members { range, entries, extent, unreadable })
     }
 
     pub(super) fn with<T>(
@@ -207,7 +232,7 @@ pub(super) fn origin(connection: &Connection) -> rusqlite::Result<(Vec<u8>, Arc<
 }
 
 fn entry(row: &Row<'_>, tag: &Arc<str>) -> Result<Entry, Error> {
-    let payload = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+    let payload = row.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?;
     let mut entry: Entry = serde_json::from_slice(payload)?;
     entry.event_id = EventId { tag: Arc::clone(tag), number: count(row, 0)? };
     Ok(entry)

@@ -47,9 +47,6 @@ impl Register {
         // Where a spreadsheet is yet to be told, what waits is left where it is: nobody forwards it, and
         // nobody may take it for a stranger's.
         let is_whole = routes.are_whole();
-        if is_whole {
-            claim_legacy(&transaction, &routes)?;
-        }
         let (mut logs, mut handovers) = (Vec::new(), Vec::new());
         for destination in routes.destinations() {
             let book = book(&transaction, &destination.spreadsheet)?;
@@ -199,12 +196,20 @@ impl Register {
         let mut statement =
             connection.prepare("SELECT number, payload FROM entry WHERE queue = ?1")?;
         let mut rows = statement.query([queue])?;
+        let sql = "SELECT tab IS NULL FROM queue WHERE id = ?1";
+        let of_handovers = connection.query_row(sql, [queue], |row| row.get(0)).optional()?;
         let (mut moves, mut left) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
             let number: i64 = row.get(0)?;
-            let payload = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-            let entry: Entry = serde_json::from_slice(payload)?;
-            let (to, _) = self.queue_of(&entry);
+            let payload = row.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?;
+            // One that cannot be read is set aside where it would be sent from.
+            let to = match serde_json::from_slice::<Entry>(payload) {
+                Ok(entry) => self.queue_of(&entry).0,
+                Err(_) if of_handovers == Some(true) => {
+                    self.handovers_of(self.of(&Personal::default()).1)
+                }
+                Err(_) => self.of(&Personal::default()).0,
+            };
             if is_member(members, queue, number) || is_member(members, to, number) {
                 left += 1;
             } else {
@@ -227,8 +232,8 @@ impl Register {
             .query_map([book.0], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?
             .collect::<Result<Vec<_>, _>>()?;
         for (number, record) in &waits {
-            let wait: Wait = serde_json::from_slice(record)?;
-            let (_, to) = self.of(&wait.entry.waba_number);
+            let wait: Option<Wait> = serde_json::from_slice(record).ok();
+            let (_, to) = self.of(&wait.map(|wait| wait.entry.waba_number).unwrap_or_default());
             connection
                 .execute("UPDATE waiting SET book = ?2 WHERE number = ?1", [*number, to.0])?;
         }
@@ -243,24 +248,6 @@ fn recount(connection: &Connection) -> Result<(), Error> {
              pending = (SELECT count(*) FROM entry JOIN queue ON queue.id = entry.queue
                         WHERE queue.book = book.id),
              waiting = (SELECT count(*) FROM waiting WHERE book = book.id AND is_over = 0);",
-    )?;
-    Ok(())
-}
-
-/// What was kept before there were several spreadsheets, or before one was set, belongs to the default
-/// one.
-fn claim_legacy(connection: &Connection, routes: &Routes) -> Result<(), Error> {
-    let Some(default) = routes.destinations().first().copied().cloned() else { return Ok(()) };
-    connection.execute(
-        "UPDATE queue SET tab = ?1
-         WHERE tab = '' AND book = (SELECT id FROM book WHERE spreadsheet = '')",
-        [&default.title],
-    )?;
-    // Where that one is known already, what was kept without any is routed anew.
-    connection.execute(
-        "UPDATE book SET spreadsheet = ?1 WHERE spreadsheet = ''
-         AND NOT EXISTS (SELECT 1 FROM book WHERE spreadsheet = ?1)",
-        [&default.spreadsheet],
     )?;
     Ok(())
 }

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::journal::database::{self, FILE};
-use crate::journal::reader::origin;
 use crate::journal::tally::Counters;
 use crate::journal::{Journal, OpenError};
 
@@ -184,11 +183,13 @@ fn examined(dir: &Path, file: &Path) -> Result<Connection, RestoreFault> {
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let copy = Connection::open_with_flags(file, flags).map_err(refused)?;
-    origin(&copy).map_err(refused)?;
-    let found = database::version(&copy).map_err(refused)?;
-    if found > database::KNOWN {
-        let known = database::KNOWN;
-        return Err(RestoreFault::Newer { file: file.to_owned(), found, known });
+    match database::schema_of(&copy).map_err(refused)? {
+        None => return Err(RestoreFault::Foreign { file: file.to_owned() }),
+        Some(found) if found > database::SCHEMA => {
+            let known = database::SCHEMA;
+            return Err(RestoreFault::Newer { file: file.to_owned(), found, known });
+        }
+        Some(_) => {}
     }
     let verdict: String = copy
         .query_row("PRAGMA integrity_check(1)", (), |row| row.get(0))
@@ -204,8 +205,13 @@ fn present(dir: &Path, discard_pending: bool) -> Result<Present, RestoreFault> {
     if !dir.join(FILE).exists() {
         return Ok(Present::Absent);
     }
-    let opened = database::open(dir)
-        .map_err(|error| -> Box<dyn std::error::Error + Send + Sync> { Box::new(error) });
+    let opened = match database::open(dir, true) {
+        // Nothing is in it any more.
+        Err(OpenError::Emptied { .. }) => return Ok(Present::Broken),
+        opened => opened,
+    };
+    let opened =
+        opened.map_err(|error| -> Box<dyn std::error::Error + Send + Sync> { Box::new(error) });
     let counted = opened.and_then(|present| Ok((undelivered(&present)?, present)));
     match counted {
         Ok((rows, _)) if rows > 0 && !discard_pending => {
@@ -256,7 +262,7 @@ fn make_ready(
 /// Brings the copy to this version's schema, as the start of the service would, and skips the numbers that
 /// may have been given since it was made.
 fn renumbered(ready: &Path) -> Result<Restored, rusqlite::Error> {
-    let journal = match database::open(ready) {
+    let journal = match database::open(ready, true) {
         Ok(journal) => journal,
         Err(OpenError::Damaged { source, .. }) => return Err(source),
         Err(_) => return Err(rusqlite::Error::InvalidQuery),

@@ -15,7 +15,7 @@ use crate::journal::{Error, Journal};
 /// A row that Google refused for its own content.
 #[derive(Clone, Debug)]
 pub struct SetAside {
-    /// The row; all blank where its patient was forgotten.
+    /// The row; all blank where its patient was forgotten or this version cannot read it.
     pub entry: Entry,
     /// When its event was received.
     pub received_at: UnixMs,
@@ -38,7 +38,8 @@ pub struct SetAsidePages {
 pub struct Retried {
     /// Rows that are pending again.
     pub rows: u64,
-    /// Rows that stay for now: a batch around them is under way, or the journal is full.
+    /// Rows that stay for now: a batch around them is under way, the journal is full, or this version
+    /// cannot read them.
     pub later: u64,
     /// Rows that stay for good: their patient was forgotten, and nothing is left to write.
     pub forgotten: u64,
@@ -106,7 +107,10 @@ impl Journal {
     pub async fn retry_set_aside(&self, number: Option<u64>) -> Result<Retried, Arc<Error>> {
         let pending_rows_max = self.0.limits.pending_rows_max;
         let work = move |page: &mut Page<'_>| {
-            let room = pending_rows_max.saturating_sub(page.tally().pending());
+            let room = match page.has_room {
+                true => pending_rows_max.saturating_sub(page.tally().pending()),
+                false => 0,
+            };
             let rows = page.take_back_set_aside(number, room)?;
             let (left, forgotten) = page.count_set_aside(number)?;
             Ok(Retried { rows, later: left - forgotten, forgotten })
@@ -140,7 +144,8 @@ impl Page<'_> {
         let mut taken = 0;
         while let Some(row) = rows.next()? {
             let (number, payload): (i64, Vec<u8>) = (row.get(0)?, row.get(2)?);
-            let entry: Entry = serde_json::from_slice(&payload)?;
+            // One that cannot be read stays, for a later version.
+            let Ok(entry) = serde_json::from_slice::<Entry>(&payload) else { continue };
             let (queue, book) = self.register.queue_of(&entry);
             if taken == rows_max || is_member(&members, queue, number) {
                 continue;
@@ -191,7 +196,7 @@ impl Reader {
         })?;
         rows.into_iter()
             .map(|(number, payload, received_at, reason, at)| {
-                let mut entry: Entry = serde_json::from_slice(&payload)?;
+                let mut entry: Entry = serde_json::from_slice(&payload).unwrap_or_default();
                 entry.event_id = EventId { tag: Arc::clone(tag), number };
                 let (received_at, at) = (UnixMs(received_at), UnixMs(at));
                 Ok(SetAside { entry, received_at, reason, at })

@@ -60,7 +60,9 @@ impl<'c> Statements<'c> {
             note_last: prepared(
                 "INSERT INTO recent (number, chat, body, at) VALUES (?1, ?2, ?3, ?4)",
             ),
-            wait: prepared("SELECT book, chat, customer, record FROM waiting WHERE number = ?1"),
+            wait: prepared(
+                "SELECT book, chat, customer, record, is_over FROM waiting WHERE number = ?1",
+            ),
             put_wait: prepared(
                 "INSERT INTO waiting (number, book, chat, customer, is_over, seen_at, record)
                  VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6)",

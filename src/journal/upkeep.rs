@@ -9,6 +9,7 @@ use crate::journal::{Error, Journal};
 
 impl Journal {
     /// Removes the last traces of delivered rows from the disk. For a quiet moment: it takes a sync.
+    /// Resolves when it was tried; where somebody reads the database it is tried again by itself.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -17,7 +18,9 @@ impl Journal {
             page.is_to_be_purged = true;
             Ok(())
         };
-        self.0.writer.commit(work).await
+        self.0.writer.commit(work).await?;
+        // The log is emptied after the answer: this comes behind it.
+        self.refresh().await
     }
 
     /// Takes whoever waits since the event of this number off the board: nobody does, it was a trial.

@@ -13,7 +13,7 @@ use crate::chat::board::{Board, LINES_MAX, Line};
 use crate::chat::digest::Digest;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
-use crate::chat::waiting::{DROPS_WINDOW_MS, Wait};
+use crate::chat::waiting::Wait;
 use crate::journal::Error;
 use crate::journal::digest::ByHalf;
 use crate::journal::page::{Page, json};
@@ -45,6 +45,12 @@ pub(super) struct Place {
     customer: Vec<u8>,
 }
 
+impl Place {
+    pub(super) fn number(&self) -> i64 {
+        self.number.cast_signed()
+    }
+}
+
 /// The waits that were found, by number, and where each is stored.
 type Found = (Vec<Place>, Vec<(u64, Wait)>);
 
@@ -68,7 +74,7 @@ impl Waiting {
             .prepare_cached("SELECT number, chat, customer FROM waiting ORDER BY number")?;
         let mut rows = statement.query(())?;
         while let Some(row) = rows.next()? {
-            let customer = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+            let customer = row.get_ref(2)?.as_bytes().map_err(rusqlite::Error::from)?;
             waiting.insert(count(row, 0)?, &Digest::from_bytes(row.get(1)?), customer);
         }
         Ok(waiting)
@@ -144,7 +150,7 @@ impl Page<'_> {
             Some((place, before)) if !before.is_over => {
                 return self.write_wait(place, wait, Some(now));
             }
-            Some((place, before)) => self.delete_wait(place, before)?,
+            Some((place, before)) => self.delete_wait(place, before.is_over)?,
             None => {}
         }
         if self.indexes.waiting.by_chat.len() >= WAITING_MAX && !self.make_room_for_waits(now)? {
@@ -162,15 +168,19 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// Forgets some waits that ended long ago, if there are any: looked for now and then only, since it
-    /// takes looking at all of them.
+    /// Forgets some waits that ended, if there are any: looked for now and then only, since it takes
+    /// looking at all of them.
     fn make_room_for_waits(&mut self, now: UnixMs) -> Result<bool, Error> {
         let is_soon = |looked: UnixMs| now.since_ms(looked).abs() < LOOK_FOR_ROOM_EVERY_MS;
         if self.indexes.waiting.looked_for_room_at.is_some_and(is_soon) {
             return Ok(false);
         }
-        self.indexes.waiting.looked_for_room_at = Some(now);
-        let forgotten = self.forget_waits(now.plus_ms(-DROPS_WINDOW_MS), UnixMs(0))?;
+        // Whoever waits comes before how often a chat was dropped that somebody has taken since.
+        let sql = "SELECT number FROM waiting WHERE is_over = 1 ORDER BY number LIMIT ?1";
+        let forgotten = self.drop_waits(sql, &[FORGET_A_STEP])?;
+        if forgotten == 0 {
+            self.indexes.waiting.looked_for_room_at = Some(now);
+        }
         Ok(forgotten > 0)
     }
 
@@ -216,15 +226,15 @@ impl Page<'_> {
     /// Deletes a wait, whoever it was.
     pub(super) fn drop_wait(&mut self, number: u64) -> Result<(), Error> {
         match self.stored(number)? {
-            Some((place, wait)) => self.delete_wait(&place, &wait),
+            Some((place, wait)) => self.delete_wait(&place, wait.is_over),
             None => Ok(()),
         }
     }
 
-    fn delete_wait(&mut self, place: &Place, wait: &Wait) -> Result<(), Error> {
+    fn delete_wait(&mut self, place: &Place, is_over: bool) -> Result<(), Error> {
         self.statements.delete_wait.get()?.execute([place.number.cast_signed()])?;
         self.indexes.waiting.remove(place);
-        if !wait.is_over {
+        if !is_over {
             let work = self.counters.work_mut(place.book);
             work.waiting = work.waiting.saturating_sub(1);
             work.board_changes += 1;
@@ -259,17 +269,26 @@ impl Page<'_> {
             let before = now.plus_ms(-look.age_max_ms);
             self.drop_waits(sql, &[look.book.0, before.0, EXPIRE_A_STEP])?;
         }
-        let sql = "SELECT record FROM waiting WHERE book = ?1 AND is_over = 0
+        let sql = "SELECT record, number FROM waiting WHERE book = ?1 AND is_over = 0
                    ORDER BY number LIMIT ?2";
+        let mut unreadable = Vec::new();
         let mut statement = self.connection.prepare_cached(sql)?;
         let lines_max = i64::try_from(LINES_MAX).unwrap_or(i64::MAX);
         let mut rows = statement.query([look.book.0, lines_max])?;
         let mut lines = Vec::new();
         while let Some(row) = rows.next()? {
-            let record = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-            let wait: Wait = serde_json::from_slice(record)?;
+            let record = row.get_ref(0)?.as_bytes().map_err(rusqlite::Error::from)?;
+            let Ok(wait) = serde_json::from_slice::<Wait>(record) else {
+                unreadable.push(count(row, 1)?);
+                continue;
+            };
             let drops = wait.drops_in_a_day(now);
             lines.push(Line { entry: wait.entry, drops });
+        }
+        drop(rows);
+        drop(statement);
+        for number in unreadable {
+            self.drop_wait(number)?;
         }
         lines.sort_by_key(|line| line.entry.unassigned_at);
         let mut remarks = look.remarks.clone();
@@ -284,9 +303,17 @@ impl Page<'_> {
         let found = self.statements.wait.get()?.query_row([number.cast_signed()], |row| {
             let (book, chat) = (BookId(row.get(0)?), Digest::from_bytes(row.get(1)?));
             let place = Place { number, book, chat, customer: row.get(2)? };
-            Ok((place, serde_json::from_slice(row.get_ref(3)?.as_blob()?)))
+            let wait = serde_json::from_slice::<Wait>(row.get_ref(3)?.as_bytes()?);
+            Ok((place, wait.ok(), row.get(4)?))
         });
-        let Some((place, wait)) = found.optional()? else { return Ok(None) };
-        Ok(Some((place, wait?)))
+        match found.optional()? {
+            Some((place, Some(wait), _)) => Ok(Some((place, wait))),
+            Some((place, None, is_over)) => {
+                self.conditions.unreadable("a record of who waits");
+                self.delete_wait(&place, is_over)?;
+                Ok(None)
+            }
+            None => Ok(None),
+        }
     }
 }

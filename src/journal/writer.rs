@@ -9,16 +9,16 @@
 //! that goes on from them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
-use crate::causes::Causes;
 use crate::journal::Error;
+use crate::journal::condition::{Condition, Conditions};
+use crate::journal::log::Log;
 use crate::journal::names::Names;
 use crate::journal::page::Page;
 use crate::journal::register::Register;
@@ -33,6 +33,9 @@ const WAITING_MAX: usize = 8_192;
 const TRY_FOR_ROOM_EVERY: Duration = Duration::from_secs(2);
 /// How often the same trouble is said.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+/// Free pages given back to a full disk in one step, and for how long steps follow one another.
+const GIVE_BACK_PAGES: i64 = 128;
+const GIVE_BACK_FOR: Duration = Duration::from_millis(100);
 
 /// What one request wants done inside the transaction.
 trait Job: Send {
@@ -89,21 +92,22 @@ impl Writer {
     /// told.
     pub(super) fn start(
         connection: Connection,
-        (register, names): (Arc<Register>, Arc<Names>),
+        (register, names, conditions): (Arc<Register>, Arc<Names>, Arc<Conditions>),
         published: watch::Sender<Counters>,
-        reserve: Option<Reserve>,
-        room: Arc<AtomicBool>,
+        (log, reserve): (Log, Option<Reserve>),
     ) -> std::io::Result<Self> {
         let (requests, inbox) = sync_channel(WAITING_MAX);
-        let is_full = reserve.as_ref().is_some_and(|reserve| !reserve.is_held());
-        room.store(!is_full, Ordering::Relaxed);
+        if reserve.as_ref().is_some_and(|reserve| !reserve.is_held()) {
+            conditions.set(Some(Condition::DiskFull));
+        }
         let serve = move || {
             let desk = Desk {
-                page: Page::new(&connection, register, names),
+                page: Page::new(&connection, register, names, Arc::clone(&conditions)),
                 counters: published.borrow().clone(),
                 version: None,
+                log,
                 reserve,
-                room,
+                conditions,
                 tried_at: Instant::now(),
                 complaints: Complaints::default(),
             };
@@ -155,8 +159,9 @@ struct Desk<'c> {
     counters: Counters,
     /// SQLite's word on who committed last, as far as we have read.
     version: Option<i64>,
+    log: Log,
     reserve: Option<Reserve>,
-    room: Arc<AtomicBool>,
+    conditions: Arc<Conditions>,
     tried_at: Instant,
     complaints: Complaints,
 }
@@ -164,8 +169,15 @@ struct Desk<'c> {
 impl Desk<'_> {
     fn serve(mut self, inbox: &Receiver<Box<dyn Job>>, published: &watch::Sender<Counters>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
-        while let Ok(first) = inbox.recv() {
-            group.push(first);
+        loop {
+            match self.next(inbox) {
+                Ok(first) => group.push(first),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.tidy_up();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
             while group.len() < GROUP_MAX
                 && let Ok(next) = inbox.try_recv()
             {
@@ -181,8 +193,9 @@ impl Desk<'_> {
                         told.clone_from(&self.counters);
                         changed
                     });
+                    self.conditions.answers();
                     group.drain(..).for_each(Job::committed);
-                    self.make_room();
+                    self.tidy_up();
                 }
                 Err(error) => {
                     let Page { unnamed, names, indexes, .. } = &mut self.page;
@@ -190,7 +203,8 @@ impl Desk<'_> {
                     indexes.guard.failed();
                     // Read anew with the next transaction.
                     self.version = None;
-                    self.complaints.note(&error, group.len());
+                    self.conditions.fails(&error);
+                    self.complaints.note(&self.conditions, group.len());
                     if matches!(error, Error::DiskFull) {
                         self.give_way();
                     }
@@ -199,6 +213,25 @@ impl Desk<'_> {
                 }
             }
         }
+    }
+
+    /// The next request; none in time where there is something to tidy up.
+    fn next(&self, inbox: &Receiver<Box<dyn Job>>) -> Result<Box<dyn Job>, RecvTimeoutError> {
+        let is_full = self.reserve.is_some() && !self.conditions.has_room();
+        let wait = match (is_full, self.log.next_try()) {
+            (true, log) => Some(log.unwrap_or(TRY_FOR_ROOM_EVERY).min(TRY_FOR_ROOM_EVERY)),
+            (false, log) => log,
+        };
+        match wait {
+            Some(wait) => inbox.recv_timeout(wait),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// What nobody waits for: the senders are answered before it.
+    fn tidy_up(&mut self) {
+        self.log.empty(self.page.connection, &self.conditions);
+        self.make_room();
     }
 
     /// One transaction: all of the group or nothing of it.
@@ -214,7 +247,7 @@ impl Desk<'_> {
             before = self.counters.reloaded(&transaction)?;
             page.indexes.catch_up(&transaction)?;
         }
-        page.turn(before.clone(), self.room.load(Ordering::Relaxed));
+        page.turn(before.clone(), self.conditions.has_room());
         for job in group.iter_mut() {
             job.run(page)?;
         }
@@ -235,22 +268,13 @@ impl Desk<'_> {
         self.counters.clone_from(&page.counters);
         self.version = version;
         if page.is_to_be_purged {
-            self.empty_log();
+            self.log.is_to_be_emptied();
         }
         Ok(())
     }
 
-    /// Deleted rows are overwritten in the database, but linger in the log until it is emptied. A reader
-    /// in the way only puts that off.
-    fn empty_log(&self) {
-        let done =
-            self.page.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
-        done.unwrap_or_default();
-    }
-
     /// The disk is full: no more events, and the reserve is there for rows to go out.
     fn give_way(&mut self) {
-        self.room.store(false, Ordering::Relaxed);
         if let Some(reserve) = &mut self.reserve {
             reserve.release();
         }
@@ -260,18 +284,35 @@ impl Desk<'_> {
     /// After a full disk: takes events again once there is room for the reserve.
     fn make_room(&mut self) {
         let Some(reserve) = &mut self.reserve else { return };
-        let has_room = self.room.load(Ordering::Relaxed);
-        if has_room || self.tried_at.elapsed() < TRY_FOR_ROOM_EVERY {
+        if self.conditions.has_room() || self.tried_at.elapsed() < TRY_FOR_ROOM_EVERY {
             return;
         }
         self.tried_at = Instant::now();
         if self.counters.tally.pending() == 0 {
             // What was delivered left free pages inside the file; the disk gets them back.
-            drop(self.page.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);"));
+            if let Err(error) = give_back(self.page.connection) {
+                log::debug!("cannot make the journal's file smaller: {error}");
+            }
         }
         if reserve.hold() {
-            self.room.store(true, Ordering::Relaxed);
+            self.conditions.set(None);
             log::info!("the disk has room again: events are taken");
+        }
+    }
+}
+
+/// Gives free pages of the file back to the disk, a few at a time, since each step takes room in the log
+/// until it is emptied: half a megabyte, of the reserve's eight.
+fn give_back(connection: &Connection) -> rusqlite::Result<()> {
+    let began = Instant::now();
+    loop {
+        let before: i64 =
+            connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+        connection.pragma(None, "incremental_vacuum", GIVE_BACK_PAGES, |_| Ok(()))?;
+        Log::truncate(connection)?;
+        let after: i64 = connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+        if after == 0 || after >= before || began.elapsed() > GIVE_BACK_FOR {
+            return Ok(());
         }
     }
 }
@@ -284,13 +325,13 @@ struct Complaints {
 }
 
 impl Complaints {
-    fn note(&mut self, error: &Error, requests: usize) {
+    fn note(&mut self, conditions: &Conditions, requests: usize) {
         self.requests += requests;
         if self.said_at.is_none_or(|said_at| said_at.elapsed() > COMPLAIN_EVERY) {
+            let why = conditions.get().map(|why| why.to_string()).unwrap_or_default();
             log::error!(
                 requests = self.requests;
-                "cannot commit to the journal, the senders are told to come back: {}",
-                Causes(error)
+                "cannot commit to the journal, the senders are told to come back: {why}"
             );
             (self.said_at, self.requests) = (Some(Instant::now()), 0);
         }

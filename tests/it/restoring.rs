@@ -274,3 +274,14 @@ fn a_command_on_the_journal_makes_none() {
         assert_eq!(names_in(clinic.dir.path()), BTreeSet::new(), "{args:?}");
     }
 }
+
+/// The advice of a start on an emptied file is to restore a copy.
+#[tokio::test]
+async fn an_emptied_journal_makes_way_for_a_copy() {
+    let (clinic, _elsewhere, copy) = killed_with_a_copy(2, 3).await;
+    fs::write(clinic.dir.path().join(FILE), "").unwrap();
+    let refused = clinic.run(&[]);
+    assert!(refused.stderr.contains("restore"), "{}", refused.stderr);
+    let restored = restore(&clinic, &copy, &[]);
+    assert!(restored.status.success(), "{}", restored.stderr);
+}

@@ -95,15 +95,12 @@ fn headline(view: &View) -> String {
         rows => format!("{} kept until it can; more events are taken.", counted(rows, "row")),
     };
     let (kind, sentence) = match &view.sheet {
+        _ if let Some(condition) = &view.condition => {
+            ("bad", format!("No event can be taken. {condition}."))
+        }
         _ if !view.is_answering => {
             ("bad", "The journal does not answer: events are refused. See the log.".to_owned())
         }
-        _ if view.is_full => (
-            "bad",
-            "No event can be taken: the disk or the journal is full. Make the volume larger, or see \
-             below why rows are not written."
-                .to_owned(),
-        ),
         SheetState::Parked(advice) => {
             ("bad", format!("The sheet cannot be written. {kept} What to do: {advice}."))
         }

@@ -22,7 +22,8 @@ pub(super) struct View {
     /// When the oldest pending row came; `None` also where the journal does not answer.
     pub(super) oldest_pending: Option<UnixMs>,
     pub(super) is_answering: bool,
-    pub(super) is_full: bool,
+    /// Why no event can be taken.
+    pub(super) condition: Option<String>,
     /// The state of the sheet that is worst off, and of each by its name.
     pub(super) sheet: SheetState,
     pub(super) sheets: Vec<(String, SheetState)>,
@@ -61,9 +62,13 @@ impl View {
             waiting: door.journal.waiting(),
             is_answering: oldest.is_ok(),
             oldest_pending: oldest.unwrap_or_default(),
-            is_full: door.journal.is_full(),
+            condition: door.journal.condition().map(|condition| condition.to_string()),
             sheet: door.status.sheet(),
-            warnings: sheets.iter().filter_map(|(name, _)| door.status.warning(name)).collect(),
+            warnings: sheets
+                .iter()
+                .filter_map(|(name, _)| door.status.warning(name))
+                .chain(door.journal.warnings())
+                .collect(),
             sheets,
             alarm: door.status.alarm(),
             findings: operator.findings(),

@@ -2,9 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
+use crate::chat::event::Happening;
 use crate::journal::page::Page;
-use crate::journal::tests::{NOW, accept_all, check_identity, dir, open, sealed, unassigned};
-use crate::journal::{Error, Journal, Refusal};
+use crate::journal::tests::{
+    NOW, accept_all, check_identity, dir, event, open, sealed, unassigned,
+};
+use crate::journal::{Condition, Error, Journal, Refusal};
 
 /// From now on the database has so many pages more than it has, and then SQLite finds the disk full.
 async fn leave_room_for(journal: &Journal, pages: i64) {
@@ -31,10 +36,16 @@ async fn a_full_disk_refuses_events_lets_rows_out_and_takes_events_again() {
         }
     };
     assert!(matches!(&refused, Refusal::Failed(error) if matches!(**error, Error::DiskFull)));
-    assert!(taken > 0 && journal.is_full());
+    assert!(taken > 0 && journal.condition().is_some());
     assert!(matches!(journal.accept(unassigned("another"), NOW).await, Err(Refusal::Full)));
+    assert_eq!(journal.condition(), Some(Condition::DiskFull));
     assert_eq!(journal.tally().pending(), taken);
     check_identity(&journal);
+    // What is left is for rows to go out, and for nothing else that comes in.
+    let body = json!({ "unknown": "+919876543210" }).to_string().into_bytes();
+    let refused = journal.keep_unrecognised(body, None, NOW).await;
+    assert!(matches!(refused, Err(Refusal::Full)));
+    assert_eq!(journal.tally().unrecognised, 0);
 
     let batch = sealed(&journal, 1_000).await;
     assert_eq!(batch.entries().len() as u64, taken);
@@ -44,7 +55,7 @@ async fn a_full_disk_refuses_events_lets_rows_out_and_takes_events_again() {
 
     leave_room_for(&journal, 1_000).await;
     let give_up = Instant::now() + Duration::from_secs(30);
-    while journal.is_full() {
+    while journal.condition().is_some() {
         assert!(Instant::now() < give_up, "nobody notices that there is room");
         journal.refresh().await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -55,4 +66,30 @@ async fn a_full_disk_refuses_events_lets_rows_out_and_takes_events_again() {
     let journal = open(dir.path());
     assert_eq!(journal.tally().accepted, taken + 1);
     check_identity(&journal);
+}
+
+/// In memory, or at once, giving it back would take as much again as there is.
+#[tokio::test]
+async fn a_full_disk_gets_back_what_delivered_rows_took_a_little_at_a_time() {
+    let dir = dir();
+    let journal = open(dir.path());
+    let name = "x".repeat(900);
+    for chat in 0..2_000 {
+        let body = json!({ "chatId": format!("chat {chat}"), "previousAgentName": name });
+        drop(journal.accept(event(Happening::Unassigned, body), NOW).await.unwrap());
+        if chat % 500 == 499 {
+            let batch = sealed(&journal, 1_000).await;
+            journal.written(batch).await.unwrap();
+        }
+    }
+    journal.0.conditions.set(Some(Condition::DiskFull));
+    let bytes = || std::fs::metadata(dir.path().join("journal.sqlite3")).unwrap().len();
+    let give_up = Instant::now() + Duration::from_secs(30);
+    let before = bytes();
+    while journal.condition().is_some() {
+        assert!(Instant::now() < give_up, "nobody notices that there is room");
+        journal.refresh().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(bytes() < before, "{before} bytes before, {} after", bytes());
 }

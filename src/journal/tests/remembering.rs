@@ -3,7 +3,6 @@
 //! In tests a merge is worth it from a handful of records on, and goes on by a few a transaction.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -12,12 +11,12 @@ use serde_json::{Value, json};
 use crate::chat::digest::Digest;
 use crate::chat::event::Happening;
 use crate::chat::time::UnixMs;
-use crate::journal::Journal;
 use crate::journal::page::Page;
 use crate::journal::tests::{
     LIMITS, NOW, accept_all, allow_commits, assigned, block_on, copied, dir, event, files_with,
     one_tab, open, refuse_commits, rows, sealed, unassigned,
 };
+use crate::journal::{Condition, Journal};
 
 const KEYS: u8 = 12;
 
@@ -163,12 +162,12 @@ async fn the_log_is_merged_and_cut_off_and_never_grows_without_end() {
 async fn on_a_full_disk_nothing_is_merged() {
     let dir = dir();
     let journal = open(dir.path());
-    journal.0.room.store(false, Ordering::Relaxed);
+    journal.0.conditions.set(Some(Condition::DiskFull));
     for number in 0..KEYS {
         assert!(note(&journal, number, json!(number), NOW).await);
     }
     assert_eq!(logged(&journal), u64::from(KEYS));
-    journal.0.room.store(true, Ordering::Relaxed);
+    journal.0.conditions.set(None);
     for _ in 0..2 * KEYS {
         assert!(note(&journal, 0, json!("again"), NOW).await);
     }
