@@ -215,9 +215,12 @@ async fn sheets(
     journal: &Journal,
     status: &Arc<Status>,
 ) -> anyhow::Result<Vec<Sheet>> {
-    let mut sheets = Vec::new();
+    let mut sheets: Vec<Sheet> = Vec::new();
     for (number, (spreadsheet_id, book)) in (1..).zip(journal.books()) {
-        let client = client(config, &spreadsheet_id, Arc::clone(status)).await?;
+        let client = match sheets.first() {
+            Some(first) => first.client.beside(&spreadsheet_id),
+            None => client(config, &spreadsheet_id, Arc::clone(status)).await?,
+        };
         let options = options(config, sheet_name(number), &spreadsheet_id, book);
         sheets.push(Sheet { client: Arc::new(client), options });
     }

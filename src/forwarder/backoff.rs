@@ -4,22 +4,53 @@ use std::time::Duration;
 
 /// First bound; doubles with each failure.
 const BASE: Duration = Duration::from_millis(500);
-/// No wait of ours is longer.
-const CAP: Duration = Duration::from_secs(64);
+/// Where seven of ten calls fail a batch needs several tries, so that each wait must be short.
+const CAP: Duration = Duration::from_secs(4);
+/// Where nothing at all has succeeded for [`SILENT_FROM`], nobody is helped by asking so often.
+const CAP_WHERE_SILENT: Duration = Duration::from_secs(30);
+const SILENT_FROM: Duration = Duration::from_secs(5 * 60);
 /// Longest between two looks at whether an operator has mended something.
 const PROBE_MAX: Duration = Duration::from_secs(60);
 const PROBE_FIRST: Duration = Duration::from_secs(5);
 
-/// The wait after the `failures`-th failure in a row (from 1): exponential with full jitter, so that
-/// many clients do not come back together. `random` is in [0, 1). Never less than Google asks for.
-pub fn delay(failures: u32, retry_after: Option<Duration>, random: f64) -> Duration {
-    let bound = doubled(BASE, failures, CAP);
-    bound.mul_f64(random.clamp(0.0, 1.0)).max(retry_after.unwrap_or_default())
+/// The failures since the last success, by whether they pass by themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Failures {
+    passing: u32,
+    operators: u32,
 }
 
-/// The wait before looking again whether a human has acted: soon at first, then once a minute.
-pub fn probe(failures: u32) -> Duration {
-    doubled(PROBE_FIRST, failures, PROBE_MAX)
+impl Failures {
+    /// Whether something has failed since the last success.
+    pub fn any(self) -> bool {
+        self.count() > 0
+    }
+
+    /// How many there were.
+    pub fn count(self) -> u32 {
+        self.passing.saturating_add(self.operators)
+    }
+
+    /// Another that passes by itself; gives the wait: exponential with full jitter, so that many clients
+    /// do not come back together. `random` is in [0, 1). Never less than Google asks for. `silent_for` is
+    /// how long no call of anybody here has succeeded.
+    pub fn passing(
+        &mut self,
+        silent_for: Duration,
+        retry_after: Option<Duration>,
+        random: f64,
+    ) -> Duration {
+        self.passing = self.passing.saturating_add(1);
+        let cap = if silent_for < SILENT_FROM { CAP } else { CAP_WHERE_SILENT };
+        let bound = doubled(BASE, self.passing, cap);
+        bound.mul_f64(random.clamp(0.0, 1.0)).max(retry_after.unwrap_or_default())
+    }
+
+    /// Another that a human must mend; gives the wait before looking again: short at first, then a minute.
+    pub fn operators(&mut self) -> Duration {
+        self.operators = self.operators.saturating_add(1);
+        doubled(PROBE_FIRST, self.operators, PROBE_MAX)
+    }
 }
 
 fn doubled(first: Duration, times_from_one: u32, cap: Duration) -> Duration {

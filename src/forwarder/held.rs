@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use crate::causes::Causes;
 use crate::chat::entry::Entry;
+use crate::forwarder::backoff::Failures;
 use crate::forwarder::{Forwarder, Next, Suspect};
 use crate::journal::{Batch, Error};
 use crate::sheets::{
     Content, Delivery, Landing, Later, Layout, Marker, Plan, Purpose, Refused, Survey, TabLayout,
-    Trouble,
+    Trouble, WRITE_TIMEOUT,
 };
 
 /// Google answers or gives up within 180 s; a send older than this cannot be applied any more.
@@ -25,6 +26,8 @@ pub(super) struct Held {
     was_sent: bool,
     /// Refused in a way that only its marker can explain.
     is_undecided: bool,
+    /// How often no answer came in the time for it.
+    timeouts: u32,
     /// Whether the last send was refused for its access token.
     was_unauthorised: bool,
     /// It was applied, and is looked at: whether its rows stand where they belong.
@@ -51,6 +54,7 @@ impl Held {
             in_doubt_since: None,
             was_sent: false,
             is_undecided: false,
+            timeouts: 0,
             was_unauthorised: false,
             has_landed: None,
             repairs: 0,
@@ -102,6 +106,12 @@ impl Held {
         })
     }
 
+    /// How long to wait for the answer to the next send: longer each time that none came, for the way out
+    /// may be slow.
+    fn timeout(&self) -> Duration {
+        WRITE_TIMEOUT.saturating_mul(1 << self.timeouts.min(4)).min(DOUBT)
+    }
+
     /// How long an earlier send may still be applied; `None` when none may.
     fn doubt_left(&self) -> Option<Duration> {
         self.in_doubt_since.and_then(|since| DOUBT.checked_sub(since.elapsed()))
@@ -132,9 +142,13 @@ impl Forwarder {
             return Ok(Next::Wait(left));
         }
         // Certainly not applied, or to be found by its rows: either way where they are now counts.
-        match self.look().await {
+        let found = match held.in_doubt_since {
+            // They are read by the tab's title, which nothing but a survey tells.
+            Some(_) => self.look_anew().await,
+            None => self.look_unless_seen().await,
+        };
+        match found {
             Ok(Survey::Ready(layout)) => {
-                self.noted(layout.clone());
                 if held.in_doubt_since.is_some() {
                     self.look_for_rows(held, plan, &layout).await
                 } else if plan.holds_in(&layout) {
@@ -166,7 +180,8 @@ impl Forwarder {
         let (batch, marker) = (&held.batch, held.marker());
         let rows = batch.rows();
         let started = Instant::now();
-        let delivery = self.sheets.deliver(&plan, &marker, held.content()).await;
+        let delivery =
+            self.sheets.deliver_within(held.timeout(), &plan, &marker, held.content()).await;
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match delivery {
             Delivery::Written(landing) => {
@@ -194,7 +209,7 @@ impl Forwarder {
             }
             Delivery::Undecided(later) => {
                 // Google answered and knows the marker: it is well enough to be asked soon.
-                self.failures = 0;
+                self.failures = Failures::default();
                 held.in_doubt_since = Some(Instant::now());
                 held.is_undecided = true;
                 self.held = Some(held);
@@ -202,6 +217,12 @@ impl Forwarder {
             }
             Delivery::PerhapsApplied(later) => {
                 held.in_doubt_since = Some(Instant::now());
+                self.held = Some(held);
+                Ok(Next::Wait(self.retry(&later)))
+            }
+            Delivery::TimedOut(later) => {
+                held.in_doubt_since = Some(Instant::now());
+                held.timeouts += 1;
                 self.held = Some(held);
                 Ok(Next::Wait(self.retry(&later)))
             }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::forwarder::held::{Ending, Held};
+use crate::forwarder::tab::Seen;
 use crate::forwarder::{Forwarder, Next};
 use crate::journal::Error;
 use crate::sheets::{Landing, Layout, Plan, Repaired, Survey, Trouble};
@@ -32,7 +33,6 @@ impl Forwarder {
             }
             Err(trouble) => return Ok(self.look_later(held, trouble)),
         };
-        self.noted(layout.clone());
         if landing == Landing::Unknown && plan.holds_in(&layout) {
             return self.end(held, Ending::Written).await;
         }
@@ -69,6 +69,7 @@ impl Forwarder {
 
     fn look_later(&mut self, held: Held, trouble: Trouble) -> Next {
         self.held = Some(held);
+        self.layout.as_mut().map(Seen::is_to_be_surveyed);
         Next::Wait(self.troubled(trouble))
     }
 

@@ -25,11 +25,13 @@ pub use crate::forwarder::tab::{tab_name, tabs_of};
 
 use crate::causes::Causes;
 use crate::chat::time::UnixMs;
+use crate::forwarder::backoff::Failures;
 use crate::forwarder::held::{Ending, Held};
 use crate::forwarder::pace::{Pace, WINDOW_MS};
 use crate::forwarder::seal::BoardDrawn;
+use crate::forwarder::tab::Seen;
 use crate::journal::{BookId, Counters, Error, Journal};
-use crate::sheets::{Client, Later, Layout, Shading, Trouble};
+use crate::sheets::{Client, Later, Shading, Trouble};
 use crate::status::{SheetState, Status};
 
 /// Most rows and bytes of one batch: Google recommends 2 MB a request.
@@ -85,11 +87,11 @@ pub struct Forwarder {
     changes: watch::Receiver<Counters>,
     all_writes: SharedPace,
     own_writes: Pace,
-    layout: Option<(Layout, Instant)>,
+    layout: Option<Seen>,
     /// A log tab that rows are waiting for, beside those of the moment: last month's.
     late_title: Option<String>,
     held: Option<Held>,
-    failures: u32,
+    failures: Failures,
     suspect: Option<Suspect>,
     /// What a row of the last batch took on the wire.
     row_bytes: usize,
@@ -152,7 +154,7 @@ impl Forwarder {
             layout: None,
             late_title: None,
             held,
-            failures: 0,
+            failures: Failures::default(),
             suspect: None,
             row_bytes: seal::ROW_BYTES,
             markers_full: false,
@@ -220,7 +222,7 @@ impl Forwarder {
     }
 
     fn succeeded(&mut self) {
-        self.failures = 0;
+        self.failures = Failures::default();
         if self.status.set_sheet(&self.options.name, SheetState::Delivering) {
             log::info!(sheet = self.options.name; "the spreadsheet is reached");
         }
@@ -238,13 +240,13 @@ impl Forwarder {
     }
 
     fn retry(&mut self, later: &Later) -> Duration {
-        self.failures = self.failures.saturating_add(1);
-        let wait = backoff::delay(self.failures, later.after, fastrand::f64());
+        let silent_for = self.sheets.silent_for();
+        let wait = self.failures.passing(silent_for, later.after, fastrand::f64());
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         let sentence = format!("{}; trying again by itself", later.why);
         if self.status.set_sheet(&self.options.name, SheetState::Retrying(sentence)) {
             log::warn!(
-                sheet = self.options.name, failures = self.failures, wait_ms;
+                sheet = self.options.name, failures = self.failures.count(), wait_ms;
                 "{}, trying again", later.why
             );
         }
@@ -252,8 +254,9 @@ impl Forwarder {
     }
 
     fn park(&mut self, advice: String) -> Duration {
-        self.failures = self.failures.saturating_add(1);
-        let wait = backoff::probe(self.failures);
+        let wait = self.failures.operators();
+        // Whoever mends it may move columns too.
+        self.layout.as_mut().map(Seen::doubt);
         if self.status.set_sheet(&self.options.name, SheetState::Parked(advice.clone())) {
             log::error!(sheet = self.options.name, pending_rows = self.journal.work(self.options.book).pending; "{advice}");
         }
@@ -267,6 +270,9 @@ impl Forwarder {
         let wait_ms = self.wait_ms(now, true);
         if wait_ms > 0 {
             return Err(Duration::from_millis(wait_ms.unsigned_abs()));
+        }
+        if let Some(wait) = self.sheets.write_wait() {
+            return Err(wait);
         }
         locked(&self.all_writes).note(now);
         self.own_writes.note(now);
@@ -288,8 +294,8 @@ impl Forwarder {
 
     /// Notes what the operator is to mend though rows are being written, or that nothing is.
     fn warn_of(&mut self, lack: Option<String>) {
-        let full = self.layout.as_ref().and_then(|(layout, _)| seal::fullness(layout.cells));
-        let left_out = self.layout.iter().flat_map(|(layout, _)| layout.left_out.clone());
+        let full = self.layout.as_ref().and_then(|seen| seal::fullness(seen.layout.cells));
+        let left_out = self.layout.iter().flat_map(|seen| seen.layout.left_out.clone());
         let all: Vec<String> = left_out.chain(lack.clone()).chain(full).collect();
         self.lack = lack;
         let warning = (!all.is_empty()).then(|| all.join("; "));

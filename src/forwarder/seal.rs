@@ -7,15 +7,15 @@ use crate::chat::board::LINES_MAX;
 use crate::chat::route::title_at;
 use crate::chat::time::UnixMs;
 use crate::forwarder::held::Held;
+use crate::forwarder::tab::Seen;
 use crate::forwarder::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, Forwarder, Next};
 use crate::journal::{Draft, Error, Look, Measure, Work};
 use crate::sheets::rows::{bytes_of, time_zone};
 use crate::sheets::{LINE_BYTES, Layout, Needs, Plan, Purpose, TabLayout, Traces};
 
-/// How old the layout may be when a batch is planned by it; under load nobody has looked meanwhile.
-const LAYOUT_AGE_MAX: Duration = Duration::from_secs(10);
-/// How old the board may become while nothing happens. It promises five minutes; a write takes up to one.
-const BOARD_AGE_MAX_MS: i64 = 4 * 60_000;
+/// How old the board may become while nothing happens: it is looked whether it is time once a minute, and
+/// then it is to be written every four, not every five.
+const BOARD_AGE_MAX_MS: i64 = 4 * 60_000 - 15_000;
 /// How long a change of the board that no row brings along may wait for others: names looked up.
 const BOARD_PAUSE_MS: i64 = 5_000;
 /// How old the board may become while one full batch follows the other.
@@ -74,6 +74,18 @@ impl BoardDrawn {
         is_due && !self.is_barred()
     }
 
+    /// When a change that no row brings along is to be written, where there is one.
+    pub(super) fn due_in(&self, changes: u64, now: UnixMs) -> Option<Duration> {
+        let at = self.at.filter(|_| changes != self.changes)?;
+        let left_ms = BOARD_PAUSE_MS - now.since_ms(at).abs();
+        Some(Duration::from_millis(left_ms.max(0).unsigned_abs()))
+    }
+
+    /// Whether it was written so lately that it is not to be written within the minute.
+    pub(super) fn is_at_rest(&self, now: UnixMs) -> bool {
+        self.at.is_some_and(|at| now.since_ms(at).abs() < BOARD_AGE_MAX_MS - 60_000)
+    }
+
     /// Whether it goes along with rows after which others are still pending.
     fn is_old(&self, now: UnixMs) -> bool {
         self.at.is_none_or(|at| now.since_ms(at).abs() >= BOARD_AGE_MAX_BUSY_MS)
@@ -83,7 +95,8 @@ impl BoardDrawn {
 impl Forwarder {
     /// Seals what is to be written next and sends it.
     pub(super) async fn seal(&mut self) -> Result<Next, Arc<Error>> {
-        let Some((layout, read_at)) = &self.layout else { return Ok(Next::Step) };
+        let Some(seen) = &self.layout else { return Ok(Next::Step) };
+        let layout = &seen.layout;
         let now = (self.options.now)();
         let work = self.journal.work(self.options.book);
         let has_board = layout.tab(Purpose::Board).is_some();
@@ -96,7 +109,7 @@ impl Forwarder {
             }
             return Ok(if self.prune_is_due() { self.prune().await } else { Next::Idle });
         }
-        if read_at.elapsed() > LAYOUT_AGE_MAX {
+        if !seen.is_fresh() {
             return Ok(self.survey().await);
         }
         let is_full = work.pending >= self.rows_that_fill();
@@ -129,7 +142,7 @@ impl Forwarder {
         work: Work,
         now: UnixMs,
     ) -> Result<Next, Arc<Error>> {
-        let Some((layout, _)) = &self.layout else { return Ok(Next::Step) };
+        let Some(Seen { layout, .. }) = &self.layout else { return Ok(Next::Step) };
         let needs =
             Needs { log: draft.title(), handovers: draft.has_handovers(), board: with_board };
         let Some(plan) = Plan::new(layout, needs, self.traces().await?) else {
@@ -170,7 +183,7 @@ impl Forwarder {
         room_for_board: bool,
         now: UnixMs,
     ) -> Result<Draft, Arc<Error>> {
-        let zone_name = self.layout.as_ref().map_or("UTC", |(layout, _)| &layout.time_zone);
+        let zone_name = self.layout.as_ref().map_or("UTC", |seen| &seen.layout.time_zone);
         let zone = time_zone(zone_name);
         let rows_max = self.suspect.map_or(BATCH_ROWS_MAX, |suspect| suspect.rows_max);
         let lines = match room_for_board {
@@ -186,16 +199,14 @@ impl Forwarder {
 
     /// Bytes that a row takes besides its own cells.
     fn bytes_more(&self) -> usize {
-        let tabs = self.layout.iter().flat_map(|(layout, _)| &layout.tabs);
+        let tabs = self.layout.iter().flat_map(|seen| &seen.layout.tabs);
         tabs.map(TabLayout::bytes_prepared).max().unwrap_or(0)
     }
 
     /// Whether there is no tab for handovers, or one that cannot be written.
     pub(super) fn handovers_are_barred(&self) -> bool {
-        let has_tab = self
-            .layout
-            .as_ref()
-            .is_some_and(|(layout, _)| layout.tab(Purpose::Handovers).is_some());
+        let has_tab =
+            self.layout.as_ref().is_some_and(|seen| seen.layout.tab(Purpose::Handovers).is_some());
         !has_tab || self.handovers_barred_until.is_some_and(|until| Instant::now() < until)
     }
 

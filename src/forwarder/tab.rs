@@ -6,38 +6,80 @@ use jiff::tz::TimeZone;
 
 use crate::causes::Causes;
 use crate::chat::route::{MONTH, title_at};
+use crate::forwarder::backoff::Failures;
 use crate::forwarder::{Forwarder, Next, Options};
 use crate::sheets::rows::time_zone;
 use crate::sheets::{Later, Layout, Purpose, Survey, Trouble, Wanted, WantedTab};
 
-/// How often the layout is looked at while nothing is written, so that a row need not wait for it.
-/// Two reads each, of Google's 60 a minute; so many times longer where there are so many spreadsheets.
-const LOOK_EVERY: Duration = Duration::from_secs(8);
+/// How often the spreadsheet is looked at while nothing is written, of Google's 60 reads a minute; less
+/// often where there are so many spreadsheets that they would use up half of them.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+const READS_APART: Duration = Duration::from_secs(2);
+/// How old a look may be when a batch is planned by it.
+const LOOK_AGE_MAX: Duration = Duration::from_secs(10);
+/// How old what only a survey tells may be then: titles, sizes, the zone.
+const SURVEY_AGE_MAX: Duration = Duration::from_secs(300);
+/// And how old while nothing is written.
+const SURVEY_EVERY: Duration = Duration::from_secs(120);
+/// How often it is looked whether another process has added rows.
+const REFRESH_EVERY: Duration = Duration::from_secs(8);
 /// Batches between two prunings of markers, and the longest time between them.
 const PRUNE_EVERY_BATCHES: u32 = 200;
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 /// How long the log goes on without tabs that cannot be made.
 const DO_WITHOUT: Duration = Duration::from_secs(60);
 
+/// The spreadsheet as it was seen.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) layout: Layout,
+    /// What was looked for.
+    wanted: Wanted,
+    /// When it was last known to be so; `None` where something since casts doubt on it.
+    at: Option<Instant>,
+    /// When it was surveyed; `None` where that is to be done anew.
+    surveyed_at: Option<Instant>,
+}
+
+impl Seen {
+    /// It is looked at before the next write.
+    pub(super) fn doubt(&mut self) {
+        self.at = None;
+    }
+
+    /// The next look is a survey.
+    pub(super) fn is_to_be_surveyed(&mut self) {
+        self.surveyed_at = None;
+    }
+
+    /// Whether a write may be planned by it.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.at.is_some_and(|at| at.elapsed() <= LOOK_AGE_MAX)
+            && (!self.layout.has_prepared() || self.was_surveyed_within(LOOK_AGE_MAX))
+    }
+
+    fn was_surveyed_within(&self, age_max: Duration) -> bool {
+        self.surveyed_at.is_some_and(|at| at.elapsed() < age_max)
+    }
+
+    #[cfg(test)]
+    pub(super) fn ages(&mut self, by: Duration) {
+        self.at = self.at.and_then(|at| at.checked_sub(by));
+        self.surveyed_at = self.surveyed_at.and_then(|at| at.checked_sub(by));
+    }
+}
+
 impl Forwarder {
-    /// Waits for something to write, and keeps an eye on the layout meanwhile.
+    /// Waits for something to write, and keeps an eye on the spreadsheet meanwhile.
     pub(super) async fn idle(&mut self) {
         // Marked as seen before looking, so that an event in between is not missed.
         let book = self.options.book;
-        let seen = self.changes.borrow_and_update().work(book);
+        let mut changes = self.changes.clone();
+        let seen = changes.borrow_and_update().work(book);
         if seen.pending > 0 {
             return;
         }
-        let every = LOOK_EVERY * u32::try_from(self.journal.books().len()).unwrap_or(1).max(1);
-        let age = self.layout.as_ref().map_or(every, |(_, read_at)| read_at.elapsed());
-        let look = async {
-            tokio::time::sleep(every.saturating_sub(age)).await;
-            // Another process may have added rows: the watchers are told then.
-            drop(self.journal.refresh().await);
-            self.look().await
-        };
         // A row does not wait for the look: it is dropped half-way, it only reads.
-        let mut changes = self.changes.clone();
         // Whatever else is counted wakes nobody here.
         let changed = async {
             let changed = changes.wait_for(|counters| counters.work(book) != seen).await;
@@ -50,15 +92,13 @@ impl Forwarder {
                 }
                 return;
             }
-            found = look => found,
+            found = self.rest(seen.board_changes) => found,
         };
         match found {
-            Ok(Survey::Ready(layout)) => {
-                self.noted(layout);
-                self.succeeded();
-            }
-            Ok(Survey::Mend(_)) => self.layout = None,
-            Err(trouble) => {
+            None => {}
+            Some(Ok(Survey::Ready(_))) => self.succeeded(),
+            Some(Ok(Survey::Mend(_))) => self.layout = None,
+            Some(Err(trouble)) => {
                 let wait = self.troubled(trouble);
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
@@ -68,8 +108,73 @@ impl Forwarder {
         }
     }
 
-    pub(super) async fn look(&self) -> Result<Survey, Trouble> {
-        self.sheets.survey(&self.wanted().await?, self.options.board.shading).await
+    /// Rests until it is time to look again, and does; or until the board is due.
+    async fn rest(&mut self, board_changes: u64) -> Option<Result<Survey, Trouble>> {
+        let books = u32::try_from(self.journal.books().len()).unwrap_or(u32::MAX);
+        let every = LOOK_EVERY.max(READS_APART.saturating_mul(books));
+        loop {
+            let seen_at = self.layout.as_ref().and_then(|seen| seen.at);
+            let left = seen_at.map_or(Duration::ZERO, |at| every.saturating_sub(at.elapsed()));
+            if left.is_zero() {
+                break;
+            }
+            let board_in = self.drawn.due_in(board_changes, (self.options.now)());
+            // Due and not written: there was no room for it, or it is barred.
+            let board_in = board_in.map(|wait| wait.max(Duration::from_secs(1)));
+            if let Some(wait) = board_in.filter(|wait| *wait <= left.min(REFRESH_EVERY)) {
+                tokio::time::sleep(wait).await;
+                return None;
+            }
+            tokio::time::sleep(left.min(REFRESH_EVERY)).await;
+            // Another process may have added rows: the watchers are told then.
+            drop(self.journal.refresh().await);
+        }
+        let is_at_rest = self.drawn.is_at_rest((self.options.now)());
+        Some(self.look_with(if is_at_rest { SURVEY_EVERY } else { Duration::MAX }).await)
+    }
+
+    /// Looks where our tabs are before something is written.
+    pub(super) async fn look(&mut self) -> Result<Survey, Trouble> {
+        let has_prepared = self.layout.as_ref().is_some_and(|seen| seen.layout.has_prepared());
+        self.look_with(if has_prepared { LOOK_AGE_MAX } else { SURVEY_AGE_MAX }).await
+    }
+
+    /// The same, where it was not just looked.
+    pub(super) async fn look_unless_seen(&mut self) -> Result<Survey, Trouble> {
+        match &self.layout {
+            Some(seen) if seen.is_fresh() => Ok(Survey::Ready(seen.layout.clone())),
+            _ => self.look().await,
+        }
+    }
+
+    /// Surveys the spreadsheet, whatever is known of it.
+    pub(super) async fn look_anew(&mut self) -> Result<Survey, Trouble> {
+        self.look_with(Duration::ZERO).await
+    }
+
+    /// Asks only whether all still is where it was, if the last survey is younger than this.
+    async fn look_with(&mut self, survey_age_max: Duration) -> Result<Survey, Trouble> {
+        let wanted = self.wanted().await?;
+        if let Some(seen) = &self.layout
+            && seen.was_surveyed_within(survey_age_max)
+            && seen.wanted == wanted
+            && self.sheets.is_as_before(&seen.layout).await?
+        {
+            let (layout, surveyed_at) = (seen.layout.clone(), seen.surveyed_at);
+            self.noted(Seen {
+                layout: layout.clone(),
+                wanted,
+                at: Some(Instant::now()),
+                surveyed_at,
+            });
+            return Ok(Survey::Ready(layout));
+        }
+        let survey = self.sheets.survey(&wanted, self.options.board.shading).await?;
+        if let Survey::Ready(layout) = &survey {
+            let (layout, now) = (layout.clone(), Some(Instant::now()));
+            self.noted(Seen { layout, wanted, at: now, surveyed_at: now });
+        }
+        Ok(survey)
     }
 
     /// The tabs that there should be now.
@@ -101,8 +206,7 @@ impl Forwarder {
     /// Finds our tab, making or binding it where needed.
     pub(super) async fn survey(&mut self) -> Next {
         match self.look().await {
-            Ok(Survey::Ready(layout)) => {
-                self.noted(layout);
+            Ok(Survey::Ready(_)) => {
                 self.succeeded();
                 Next::Step
             }
@@ -128,7 +232,7 @@ impl Forwarder {
     async fn mend_failed(&mut self, tabs: &[WantedTab], trouble: Trouble) -> Next {
         let is_passing = matches!(trouble, Trouble::Passing(_));
         // Asked once more before it is believed; after that it is tried again every minute.
-        let is_lasting = self.failures > 0 || self.does_without_until.is_some();
+        let is_lasting = self.failures.any() || self.does_without_until.is_some();
         if !is_passing && is_lasting && tabs.iter().all(|tab| tab.purpose != Purpose::Log) {
             let why = match trouble {
                 Trouble::Operator(advice) => format!(": {advice}"),
@@ -136,10 +240,10 @@ impl Forwarder {
             };
             self.warn_of(Some(format!("the board or the handovers tab cannot be made{why}")));
             self.does_without_until = Some(Instant::now() + DO_WITHOUT);
-            self.failures = 0;
+            self.failures = Failures::default();
             return Next::Step;
         }
-        if trouble == Trouble::Taken && self.failures > 0 {
+        if trouble == Trouble::Taken && self.failures.any() {
             for tab in tabs {
                 let name = tab_name(tab.purpose, &tab.title);
                 if let Err(error) = self.journal.redraw_tab_id(self.options.book, &name).await {
@@ -150,13 +254,13 @@ impl Forwarder {
         Next::Wait(self.troubled(trouble))
     }
 
-    pub(super) fn noted(&mut self, layout: Layout) {
-        let before = self.layout.take().map(|(before, _)| before.without_sizes());
-        if before.as_ref() != Some(&layout.without_sizes()) {
-            self.tell_of(&layout);
+    fn noted(&mut self, seen: Seen) {
+        let before = self.layout.take().map(|before| before.layout.without_sizes());
+        if before.as_ref() != Some(&seen.layout.without_sizes()) {
+            self.tell_of(&seen.layout);
         }
-        self.zone_name = Some(layout.time_zone.clone());
-        self.layout = Some((layout, Instant::now()));
+        self.zone_name = Some(seen.layout.time_zone.clone());
+        self.layout = Some(seen);
         let lack = self.lack.take();
         self.warn_of(lack);
     }

@@ -1,24 +1,25 @@
 //! One call to the Sheets API: token, time limits, counting. What an answer means is decided
 //! elsewhere.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, Url};
 use secrecy::ExposeSecret;
 
 use crate::outbound;
+use crate::sheets::quota::{Kind, Quota};
 use crate::sheets::token::{Token, TokenTrouble};
 use crate::sheets::verdict::{Answer, RETRY_AFTER_MAX, Verdict};
 use crate::status::Status;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const READ_TIMEOUT: Duration = Duration::from_secs(20);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// A write may take Google up to 180 s (its own limit), so a shorter wait can leave an unknown
 /// outcome behind. That costs nothing: the resend carries the same marker and at most one of the two
 /// can be applied. A longer wait would hold up every row behind a connection that is only dead.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(45);
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Largest answer read; ours are a few kilobytes, the Event ID column of a huge tab some megabytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
@@ -27,26 +28,43 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 pub(super) enum NoAnswer {
     /// Nothing was sent to the Sheets API.
     NotSent(TokenTrouble),
+    /// Nothing was sent, because the quota of the minute is used up for so long.
+    QuotaUsedUp(Duration),
     /// It may have been sent, received and done.
     Perhaps(String),
+    /// The same, and nothing came within the time for it.
+    TimedOut,
 }
 
 /// A spreadsheet at Google, and how to call about it.
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
-    token: Token,
+    account: Arc<Account>,
     spreadsheet: Url,
     status: Arc<Status>,
 }
 
-/// A call's name for the metrics, and its kind.
+/// What all spreadsheets of a service account share.
+#[derive(Debug)]
+struct Account {
+    token: Token,
+    quota: Mutex<Quota>,
+}
+
+impl Account {
+    fn quota(&self) -> MutexGuard<'_, Quota> {
+        // A panic elsewhere leaves the times as they were; they still count.
+        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call: its name for the metrics, whether it reads or writes, and how long its answer may take.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Call {
-    /// Looks up properties, metadata or values.
-    Read(&'static str),
-    /// Changes something.
-    Write(&'static str),
+struct Call {
+    name: &'static str,
+    kind: Kind,
+    timeout: Duration,
 }
 
 impl Client {
@@ -68,12 +86,35 @@ impl Client {
         if let Ok(mut path) = spreadsheet.path_segments_mut() {
             path.pop_if_empty().extend(["v4", "spreadsheets", spreadsheet_id]);
         }
-        Ok(Self { http: builder.build()?, token, spreadsheet, status })
+        let quota = Mutex::new(Quota::new(Instant::now()));
+        let account = Arc::new(Account { token, quota });
+        Ok(Self { http: builder.build()?, account, spreadsheet, status })
+    }
+
+    /// A client for another spreadsheet, for the same account.
+    #[must_use]
+    pub fn beside(&self, spreadsheet_id: &str) -> Self {
+        let mut spreadsheet = self.spreadsheet.clone();
+        if let Ok(mut path) = spreadsheet.path_segments_mut() {
+            path.pop().push(spreadsheet_id);
+        }
+        let (account, status) = (Arc::clone(&self.account), Arc::clone(&self.status));
+        Self { http: self.http.clone(), account, spreadsheet, status }
     }
 
     /// The e-mail to share the spreadsheet with.
     pub fn account(&self) -> &str {
-        self.token.account()
+        self.account.token.account()
+    }
+
+    /// How long until the quota lets another write leave; `None` for now.
+    pub fn write_wait(&self) -> Option<Duration> {
+        self.account.quota().wait(Kind::Write, Instant::now())
+    }
+
+    /// For how long no call of this account has succeeded, whatever the spreadsheet.
+    pub fn silent_for(&self) -> Duration {
+        self.account.quota().silent_for(Instant::now())
     }
 
     /// Asks for a token only, to see whether one is given.
@@ -81,7 +122,7 @@ impl Client {
     /// # Errors
     /// As [`Token::get`].
     pub async fn check_token(&self) -> Result<(), TokenTrouble> {
-        self.token.get().await.map(drop)
+        self.account.token.get().await.map(drop)
     }
 
     /// A GET whose answer is needed; a token refused once is renewed and the call repeated.
@@ -111,23 +152,35 @@ impl Client {
         request: impl Fn() -> (Method, Url, Option<Vec<u8>>),
         name: &'static str,
     ) -> Result<Answer, NoAnswer> {
+        let call = Call { name, kind: Kind::Read, timeout: READ_TIMEOUT };
         let (method, url, body) = request();
-        let answer = self.call(Call::Read(name), method, url, body).await?;
+        let answer = self.call(call, method, url, body).await?;
         if answer.status != 401 {
             return Ok(answer);
         }
         let (method, url, body) = request();
-        self.call(Call::Read(name), method, url, body).await
+        self.call(call, method, url, body).await
     }
 
-    /// One `batchUpdate`, sent once. The answer is restricted to what we read of it.
+    /// One `batchUpdate`, sent once.
     pub(super) async fn write(
         &self,
         name: &'static str,
         body: Vec<u8>,
     ) -> Result<Answer, NoAnswer> {
+        self.write_within(WRITE_TIMEOUT, name, body).await
+    }
+
+    /// The same, its answer waited for so long. The answer is restricted to what we read of it.
+    pub(super) async fn write_within(
+        &self,
+        timeout: Duration,
+        name: &'static str,
+        body: Vec<u8>,
+    ) -> Result<Answer, NoAnswer> {
         let url = self.url(":batchUpdate", &[("fields", "spreadsheetId,replies")]);
-        self.call(Call::Write(name), Method::POST, url, Some(body)).await
+        let call = Call { name, kind: Kind::Write, timeout };
+        self.call(call, Method::POST, url, Some(body)).await
     }
 
     /// `suffix` is what follows the spreadsheet's id: `:verb`, or segments that are each encoded.
@@ -154,11 +207,12 @@ impl Client {
         url: Url,
         body: Option<Vec<u8>>,
     ) -> Result<Answer, NoAnswer> {
-        let (name, timeout) = match call {
-            Call::Read(name) => (name, READ_TIMEOUT),
-            Call::Write(name) => (name, WRITE_TIMEOUT),
-        };
-        let token = self.token.get().await.map_err(|trouble| {
+        let Call { name, kind, timeout } = call;
+        let wait = self.account.quota().wait(kind, Instant::now());
+        if let Some(wait) = wait {
+            return Err(NoAnswer::QuotaUsedUp(wait));
+        }
+        let token = self.account.token.get().await.map_err(|trouble| {
             self.status.count_google_call("token", "failed");
             NoAnswer::NotSent(trouble)
         })?;
@@ -167,18 +221,32 @@ impl Client {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
+        self.account.quota().called(kind, Instant::now());
         let outcome = receive(request).await;
         let label = match &outcome {
             Ok(answer) => outcome_label(answer.status),
             Err(_) => "no_answer",
         };
         self.status.count_google_call(name, label);
-        let answer = outcome.map_err(|error| match error.is_connect() {
-            true => NoAnswer::NotSent(TokenTrouble::Temporary("Google cannot be reached".into())),
-            false => NoAnswer::Perhaps(explained(&error)),
+        let mut answer = outcome.map_err(|error| {
+            if error.is_connect() {
+                NoAnswer::NotSent(TokenTrouble::Temporary("Google cannot be reached".into()))
+            } else if error.is_timeout() {
+                NoAnswer::TimedOut
+            } else {
+                // Without the address and what it may contain.
+                NoAnswer::Perhaps("the connection to Google broke off".to_owned())
+            }
         })?;
-        if answer.verdict(self.account()) == Verdict::Unauthorised {
-            self.token.renew();
+        match answer.verdict(self.account()) {
+            Verdict::Fine => self.account.quota().succeeded(kind, Instant::now()),
+            Verdict::QuotaUsedUp { .. } => {
+                let mut quota = self.account.quota();
+                let wait = quota.used_up(kind, answer.retry_after, Instant::now());
+                answer.retry_after = Some(wait);
+            }
+            Verdict::Unauthorised => self.account.token.renew(),
+            _ => {}
         }
         Ok(answer)
     }
@@ -199,14 +267,6 @@ async fn receive(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Er
         }
     }
     Ok(Answer { status: response.status().as_u16(), retry_after, body })
-}
-
-/// What went wrong on the way, without the address and what it may contain.
-fn explained(error: &reqwest::Error) -> String {
-    match error.is_timeout() {
-        true => "Google did not answer in time".to_owned(),
-        false => "the connection to Google broke off".to_owned(),
-    }
 }
 
 fn outcome_label(status: u16) -> &'static str {

@@ -1,8 +1,10 @@
 //! Sending one batch once, and finding out what became of it.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
-use crate::sheets::client::{Client, NoAnswer};
+use crate::sheets::client::{Client, NoAnswer, WRITE_TIMEOUT};
 use crate::sheets::layout::Binding;
 use crate::sheets::outcome::{Delivery, Landing, Later, Refused, Trouble, later, refused, settled};
 use crate::sheets::plan::{Content, MARKER_KEY, Marker, Plan};
@@ -14,23 +16,41 @@ enum MarkerState {
     Ours,
     Foreign,
     Absent,
-    Unknown,
+    /// It could not be found out now.
+    Unknown(Later),
     /// It cannot be read until a human has acted; the sentence says how.
     Barred(String),
+}
+
+fn unread() -> Later {
+    later("Google refused the batch, and its marker could not be read".to_owned())
 }
 
 impl Client {
     /// Sends a batch once and finds out what became of it.
     pub async fn deliver(&self, plan: &Plan, marker: &Marker, content: Content<'_>) -> Delivery {
-        let answer = match self.write("append", rows::body(plan, marker, content)).await {
+        self.deliver_within(WRITE_TIMEOUT, plan, marker, content).await
+    }
+
+    /// The same, the answer waited for so long.
+    pub async fn deliver_within(
+        &self,
+        timeout: Duration,
+        plan: &Plan,
+        marker: &Marker,
+        content: Content<'_>,
+    ) -> Delivery {
+        let body = rows::body(plan, marker, content);
+        let answer = match self.write_within(timeout, "append", body).await {
             Ok(answer) => answer,
-            Err(NoAnswer::Perhaps(why)) => return Delivery::PerhapsApplied(later(why)),
-            Err(NoAnswer::NotSent(TokenTrouble::Temporary(why))) => {
-                return Delivery::NotApplied(later(why));
-            }
             Err(NoAnswer::NotSent(TokenTrouble::Operator(advice))) => {
                 return Delivery::Refused(Refused::Operator(advice));
             }
+            Err(none @ (NoAnswer::NotSent(_) | NoAnswer::QuotaUsedUp(_))) => {
+                return Delivery::NotApplied(none.later());
+            }
+            Err(none @ NoAnswer::Perhaps(_)) => return Delivery::PerhapsApplied(none.later()),
+            Err(none @ NoAnswer::TimedOut) => return Delivery::TimedOut(none.later()),
         };
         match answer.verdict(self.account()) {
             Verdict::Fine => match landing(&answer, plan, marker) {
@@ -39,7 +59,9 @@ impl Client {
                     Delivery::PerhapsApplied(later("Google's answer cannot be read".to_owned()))
                 }
             },
-            Verdict::ComeAgain { why, after } => Delivery::PerhapsApplied(Later { why, after }),
+            Verdict::ComeAgain { why, after } | Verdict::QuotaUsedUp { why, after } => {
+                Delivery::PerhapsApplied(Later { why, after })
+            }
             Verdict::Unauthorised => Delivery::Unauthorised,
             Verdict::Operator(advice) => Delivery::Refused(Refused::Operator(advice)),
             Verdict::Refused(fault) if plan.traces.marker => self.after_400(marker, fault).await,
@@ -55,9 +77,8 @@ impl Client {
             // Nothing is known of the batch, so it stays as it is; what to mend is known.
             MarkerState::Barred(advice) => Delivery::Refused(Refused::Operator(advice)),
             MarkerState::Absent if fault != Fault::Taken => Delivery::Refused(refused(fault)),
-            MarkerState::Absent | MarkerState::Unknown => Delivery::Undecided(later(
-                "Google refused the batch, and its marker could not be read".to_owned(),
-            )),
+            MarkerState::Absent => Delivery::Undecided(unread()),
+            MarkerState::Unknown(later) => Delivery::Undecided(later),
         }
     }
 
@@ -70,34 +91,38 @@ impl Client {
             MarkerState::Ours => Ok(true),
             MarkerState::Absent | MarkerState::Foreign => Ok(false),
             MarkerState::Barred(advice) => Err(Trouble::Operator(advice)),
-            MarkerState::Unknown => {
-                Err(Trouble::Passing(later("a marker could not be read".to_owned())))
-            }
+            MarkerState::Unknown(later) => Err(Trouble::Passing(later)),
         }
     }
 
     async fn marker_state(&self, marker: &Marker) -> MarkerState {
         let suffix = format!("/developerMetadata/{}", marker.id);
-        let Ok(answer) = self.read("marker", &suffix, &[]).await else {
-            return MarkerState::Unknown;
+        let answer = match self.read("marker", &suffix, &[]).await {
+            Ok(answer) => answer,
+            Err(none) => {
+                return MarkerState::Unknown(Later { after: none.later().after, ..unread() });
+            }
         };
         match answer.status {
             200 => match serde_json::from_slice::<Binding>(&answer.body) {
-                Ok(found) if found.metadata_id != marker.id => MarkerState::Unknown,
+                Ok(found) if found.metadata_id != marker.id => MarkerState::Unknown(unread()),
                 Ok(found)
                     if found.metadata_key == MARKER_KEY && found.metadata_value == marker.value =>
                 {
                     MarkerState::Ours
                 }
                 Ok(_) => MarkerState::Foreign,
-                Err(_) => MarkerState::Unknown,
+                Err(_) => MarkerState::Unknown(unread()),
             },
             404 if answer.names_metadata() => MarkerState::Absent,
             // A spreadsheet that is gone is 404 as well, and says nothing of the marker.
             404 if self.title().await.is_ok() => MarkerState::Absent,
             _ => match settled(self.account(), answer) {
                 Err(Trouble::Operator(advice)) => MarkerState::Barred(advice),
-                _ => MarkerState::Unknown,
+                Err(Trouble::Passing(told)) => {
+                    MarkerState::Unknown(Later { after: told.after, ..unread() })
+                }
+                _ => MarkerState::Unknown(unread()),
             },
         }
     }

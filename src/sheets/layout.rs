@@ -28,7 +28,7 @@ fn old_tab_value(tab: &WantedTab) -> Option<String> {
 }
 
 /// What we look for in the spreadsheet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// The tabs, the most important first.
     pub tabs: Vec<WantedTab>,
@@ -63,6 +63,8 @@ pub struct Layout {
     pub others: Vec<TabLayout>,
     /// Tabs that we do without, and why: a sentence each.
     pub left_out: Vec<String>,
+    /// All that binds tabs and columns of ours: as long as it stays so, they are where they were.
+    pub(super) bindings: Vec<Binding>,
 }
 
 /// One tab of ours as it is now.
@@ -101,6 +103,11 @@ impl Layout {
     pub fn by_id(&self, purpose: Purpose, sheet_id: i32) -> Option<&TabLayout> {
         let is_it = |tab: &&TabLayout| tab.purpose == purpose && tab.sheet_id == sheet_id;
         self.tabs.iter().chain(&self.others).find(is_it)
+    }
+
+    /// Whether people prepared cells between our columns, which may change while no column moves.
+    pub fn has_prepared(&self) -> bool {
+        self.tabs.iter().any(|tab| tab.purpose != Purpose::Board && !tab.between().is_empty())
     }
 
     /// The same but for what changes with every row: sizes.
@@ -195,7 +202,7 @@ pub struct Grid {
 }
 
 /// One piece of metadata that binds something of ours.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Binding {
     /// Its id.
@@ -209,7 +216,7 @@ pub struct Binding {
 }
 
 /// Where metadata sits.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Location {
     /// The tab, for a tab's.
@@ -219,7 +226,7 @@ pub struct Location {
 }
 
 /// One column of one tab.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct DimensionRange {
     /// The tab.

@@ -22,6 +22,7 @@ mod mend;
 mod outcome;
 mod picture;
 mod plan;
+mod quota;
 mod repair;
 mod survey;
 #[cfg(test)]
@@ -33,7 +34,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub use crate::sheets::client::Client;
+pub use crate::sheets::client::{Client, WRITE_TIMEOUT};
 pub use crate::sheets::column::Purpose;
 pub use crate::sheets::layout::{Layout, TabLayout, Wanted, WantedTab};
 pub use crate::sheets::mend::{Mend, Shading};

@@ -17,6 +17,8 @@ pub enum Delivery {
     NotApplied(Later),
     /// This send may have been or may yet be applied.
     PerhapsApplied(Later),
+    /// The same, for no answer came in the time for it.
+    TimedOut(Later),
     /// The access token was not accepted, so this send did nothing; the next asks for a new one.
     Unauthorised,
     /// Google refused the request, and what the marker says could not be found out: it is to be asked
@@ -90,16 +92,28 @@ pub enum Survey {
     Mend(Mend),
 }
 
+const QUOTA: &str = "the quota of the minute is used up";
+
 pub(super) fn later(why: String) -> Later {
     Later { why, after: None }
 }
 
+impl NoAnswer {
+    /// Why not now.
+    pub(super) fn later(self) -> Later {
+        match self {
+            Self::NotSent(trouble) => later(trouble.to_string()),
+            Self::QuotaUsedUp(wait) => Later { after: Some(wait), ..later(QUOTA.to_owned()) },
+            Self::Perhaps(why) => later(why),
+            Self::TimedOut => later("Google did not answer in time".to_owned()),
+        }
+    }
+}
+
 pub(super) fn answered(answer: Result<Answer, NoAnswer>) -> Result<Answer, Trouble> {
     answer.map_err(|none| match none {
-        NoAnswer::Perhaps(why) | NoAnswer::NotSent(TokenTrouble::Temporary(why)) => {
-            Trouble::Passing(later(why))
-        }
         NoAnswer::NotSent(TokenTrouble::Operator(advice)) => Trouble::Operator(advice),
+        other => Trouble::Passing(other.later()),
     })
 }
 
@@ -107,7 +121,9 @@ pub(super) fn settled(account: &str, answer: Answer) -> Result<Answer, Trouble> 
     let passing = |why: &str| Err(Trouble::Passing(later(why.to_owned())));
     match answer.verdict(account) {
         Verdict::Fine => Ok(answer),
-        Verdict::ComeAgain { why, after } => Err(Trouble::Passing(Later { why, after })),
+        Verdict::ComeAgain { why, after } | Verdict::QuotaUsedUp { why, after } => {
+            Err(Trouble::Passing(Later { why, after }))
+        }
         Verdict::Unauthorised => passing("Google wants a new access token"),
         Verdict::Operator(advice) | Verdict::Refused(Fault::Operator(advice)) => {
             Err(Trouble::Operator(advice))

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::sheets::client::Client;
 use crate::sheets::column::Purpose;
 use crate::sheets::layout::{
-    Binder, COLUMN_KEY, Decision, Layout, Spreadsheet, TAB_KEY, TabAt, TabLayout, Wanted,
+    Binder, Binding, COLUMN_KEY, Decision, Layout, Spreadsheet, TAB_KEY, TabAt, TabLayout, Wanted,
     WantedTab, bind, decide, end_of, others,
 };
 use crate::sheets::mend::Shading;
@@ -32,17 +32,18 @@ impl Client {
              sheets.properties(sheetId,title,sheetType,gridProperties(rowCount,columnCount))",
         )];
         let spreadsheet: Spreadsheet = self.parsed(self.read("spreadsheet", "", &fields).await)?;
-        let bindings = self.search(&[TAB_KEY, COLUMN_KEY]).await?;
+        let bindings = self.bindings().await?;
         let own_zone = spreadsheet.properties.time_zone.clone();
         let mut layout = Layout {
             time_zone: wanted.time_zone.clone().unwrap_or_else(|| own_zone.clone()),
             own_zone,
             cells: spreadsheet.cells(),
+            bindings,
             ..Layout::default()
         };
         let mut lacking = Vec::new();
         for tab in &wanted.tabs {
-            let found = match decide(&spreadsheet, &bindings, tab) {
+            let found = match decide(&spreadsheet, &layout.bindings, tab) {
                 Decision::Ready(mut found) => {
                     if found.purpose != Purpose::Board && !found.between().is_empty() {
                         found.prepared = self.prepared(&found).await?;
@@ -69,7 +70,7 @@ impl Client {
                 Found::Foreign(advice) => layout.left_out.push(advice),
             }
         }
-        layout.others = others(&spreadsheet, &bindings, &layout.tabs);
+        layout.others = others(&spreadsheet, &layout.bindings, &layout.tabs);
         // A log first and alone: it does not wait for what Google may say of the others.
         let logs: Vec<&WantedTab> =
             lacking.iter().copied().filter(|tab| tab.purpose == Purpose::Log).collect();
@@ -78,6 +79,20 @@ impl Client {
             (true, false) => Survey::Mend(mend::make(&lacking, shading)),
             (true, true) => Survey::Ready(layout),
         })
+    }
+
+    /// Whether our tabs and their columns still are where this layout has them: one call, where a survey
+    /// takes two or more.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn is_as_before(&self, layout: &Layout) -> Result<bool, Trouble> {
+        let (now, before) = (self.bindings().await?, &layout.bindings);
+        Ok(now.len() == before.len() && now.iter().all(|binding| before.contains(binding)))
+    }
+
+    async fn bindings(&self) -> Result<Vec<Binding>, Trouble> {
+        self.search(&[TAB_KEY, COLUMN_KEY]).await
     }
 
     /// A tab that nobody bound, or one of ours that lost all its columns.

@@ -34,6 +34,13 @@ pub enum Verdict {
         /// How long Google asks us to wait.
         after: Option<Duration>,
     },
+    /// Not done, for the quota of the minute is used up.
+    QuotaUsedUp {
+        /// For the log.
+        why: String,
+        /// How long Google asks us to wait.
+        after: Option<Duration>,
+    },
     /// The access token is not accepted.
     Unauthorised,
     /// A human must act.
@@ -104,12 +111,15 @@ impl Answer {
             why: format!("Google answered {} ({why})", self.status),
             after: self.retry_after,
         };
+        let quota_used_up = || Verdict::QuotaUsedUp {
+            why: format!("Google answered {} (quota exhausted)", self.status),
+            after: self.retry_after,
+        };
         match self.status {
             200..=299 => Verdict::Fine,
             400 => Verdict::Refused(fault(&body)),
             401 => Verdict::Unauthorised,
-            403 => forbidden(&body, account)
-                .map_or_else(|| come_again("rate limited"), Verdict::Operator),
+            403 => forbidden(&body, account).map_or_else(quota_used_up, Verdict::Operator),
             404 => Verdict::Operator(format!(
                 "the spreadsheet was not found: check SPREADSHEET_ID, that it is not in the bin, \
                  and share it with {account} as Editor"
@@ -117,7 +127,7 @@ impl Answer {
             408 => come_again("timeout"),
             409 => come_again("conflict"),
             413 => Verdict::Refused(Fault::TooLarge),
-            429 => come_again("quota exhausted"),
+            429 => quota_used_up(),
             500..=599 => come_again("server error"),
             status => Verdict::Operator(format!(
                 "Google answered {status}, which this program does not know: check SHEETS_API_URL \

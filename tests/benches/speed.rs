@@ -7,8 +7,9 @@
 //! (`apt-get install wrk`).
 //!
 //! `cargo bench -- 64` measures at 64 connections only; `cargo bench -- backlog` a million rows that wait
-//! instead, `cargo bench -- exposure` how long a row exists only on our disk, and `cargo bench -- small` what
-//! the service takes at rest.
+//! instead, `cargo bench -- exposure` how long a row exists only on our disk, `cargo bench -- small` what
+//! the service takes at rest, `cargo bench -- rest` how often it calls Google then, and `cargo bench -- storm`
+//! how long rows take where most of Google's answers are lost or wrong.
 //!
 //! `BENCH_SECONDS` (default 4) is the length of a run, `BENCH_ROUNDS` (default 3) how often each is run.
 
@@ -23,6 +24,7 @@ mod rivals;
 mod sender;
 mod server;
 mod small;
+mod storm;
 
 use std::time::Duration;
 
@@ -61,6 +63,12 @@ fn main() {
     }
     if std::env::args().any(|argument| argument == "small") {
         return small::run();
+    }
+    if std::env::args().any(|argument| argument == "storm") {
+        return storm::run(number("BENCH_SEED", 7), number("BENCH_ROUNDS", 1));
+    }
+    if std::env::args().any(|argument| argument == "rest") {
+        return storm::rest();
     }
     let (seconds, rounds) = (number("BENCH_SECONDS", 4), number("BENCH_ROUNDS", 3));
     if !load::is_there() {

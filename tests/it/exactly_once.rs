@@ -119,6 +119,7 @@ async fn a_storm_of_faults_and_kills_loses_nothing_and_doubles_nothing() {
         unavailable_503: 0.1,
         quota_429: 0.1,
         reset: 0.05,
+        ..Storm::default()
     });
     let mut acknowledged = Vec::new();
     for life in 0..8 {

@@ -61,8 +61,7 @@ async fn a_row_of_last_month_that_is_there_is_not_written_again_for_want_of_a_ma
 async fn the_tab_of_the_month_is_made_before_its_first_row_comes() {
     let mut bench = Bench::on(FakeGoogle::start(), "Log {month}").await;
     bench.steps().await;
-    let long_ago = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
-    bench.forwarder.layout.as_mut().unwrap().1 = long_ago;
+    bench.forwarder.layout.as_mut().unwrap().ages(Duration::from_secs(60));
     bench.forwarder.idle().await;
     bench.steps().await;
     assert!(

@@ -1,18 +1,17 @@
 //! The loop, step by step beside the stand-in: the sheet may change while a batch waits.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fake_google::Fault;
 
-use crate::forwarder::tests::{Bench, TAB, now};
+use crate::forwarder::tests::{Bench, MINUTE_MS, TAB, now, pass};
 use crate::forwarder::{BATCH_BYTES_MAX, Next};
 
 #[tokio::test]
 async fn a_batch_is_not_planned_by_an_old_layout() {
     let mut bench = Bench::new().await;
     bench.google.staff().insert_column(TAB, 0, "Notes");
-    let old = Instant::now().checked_sub(Duration::from_secs(3_600)).unwrap();
-    bench.forwarder.layout.as_mut().unwrap().1 = old;
+    bench.forwarder.layout.as_mut().unwrap().ages(Duration::from_secs(3_600));
     bench.accept("chat_1").await;
     assert_eq!(bench.steps().await, Next::Idle);
     assert_eq!(bench.chats(), ["chat_1"]);
@@ -77,4 +76,48 @@ async fn where_markers_are_not_trusted_the_event_ids_tell() {
     assert_eq!(bench.steps().await, Next::Idle);
     assert_eq!(bench.google.column("Renamed", "Chat ID"), ["chat_1", "chat_2"]);
     assert_eq!(bench.google.markers("dts.batch"), markers, "none is left any more");
+}
+
+/// Rests for an hour, a minute at a time, and gives how many calls each took.
+async fn calls_at_rest(bench: &mut Bench, minutes: usize) -> Vec<usize> {
+    let calls = |bench: &Bench| {
+        let requests = bench.google.requests();
+        requests.iter().filter(|seen| seen.path.starts_with("/v4/")).count()
+    };
+    let mut of_minutes = Vec::new();
+    for _ in 0..minutes {
+        let before = calls(bench);
+        bench.forwarder.layout.as_mut().unwrap().ages(Duration::from_secs(60));
+        pass(MINUTE_MS);
+        bench.forwarder.idle().await;
+        assert_eq!(bench.steps().await, Next::Idle);
+        of_minutes.push(calls(bench) - before);
+    }
+    of_minutes
+}
+
+#[tokio::test]
+async fn at_rest_hardly_anything_is_asked() {
+    let mut bench = Bench::new().await;
+    bench.accept("chat_1").await;
+    bench.steps().await;
+    let boards = bench.google.writes();
+    let of_minutes = calls_at_rest(&mut bench, 60).await;
+    assert!(of_minutes.iter().all(|calls| (1..=2).contains(calls)), "{of_minutes:?}");
+    // The board's time stays fresh all the same.
+    assert_eq!(bench.google.writes() - boards, 15, "{of_minutes:?}");
+}
+
+#[tokio::test]
+async fn what_is_known_is_not_asked_again_after_a_lost_answer() {
+    let mut bench = Bench::new().await;
+    let before = bench.google.requests().len();
+    bench.accept("chat_1").await;
+    bench.google.fail_next_write(Fault::LoseAnswer);
+    assert!(matches!(bench.steps().await, Next::Wait(_)));
+    bench.forwarder.layout.as_mut().unwrap().ages(Duration::from_secs(120));
+    assert_eq!(bench.steps().await, Next::Idle);
+    assert_eq!(bench.chats(), ["chat_1"]);
+    // Sent, sent again, the marker, and whether the columns are where they were.
+    assert_eq!(bench.google.requests().len() - before, 4);
 }

@@ -1,6 +1,6 @@
 //! Tabs that people delete, move about in, or have taken the title of.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fake_google::{FakeGoogle, Fault};
 
@@ -115,8 +115,7 @@ async fn a_renamed_tab_is_followed() {
     let mut bench = Bench::new().await;
     bench.google.staff().rename_tab(TAB, "Waiting list");
     bench.google.staff().rename_tab(BOARD, "Now");
-    let old = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
-    bench.forwarder.layout.as_mut().unwrap().1 = old;
+    bench.forwarder.layout.as_mut().unwrap().ages(Duration::from_secs(60));
     bench.accept("chat_1").await;
     assert_eq!(bench.steps().await, Next::Idle);
     assert_eq!(bench.google.column("Waiting list", "Chat ID"), ["chat_1"]);

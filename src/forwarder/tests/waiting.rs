@@ -5,55 +5,80 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::chat::time::UnixMs;
-use crate::forwarder::backoff::{delay, probe};
+use crate::forwarder::backoff::Failures;
 use crate::forwarder::pace::{Pace, WINDOW_MS};
 
 const MINUTE_MS: i64 = 60_000;
 const NOW: UnixMs = UnixMs(1_795_329_000_000);
 
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+const LATELY: Duration = Duration::from_secs(299);
+
+/// The wait after so many failures in a row that pass by themselves.
+fn delay(failures: u32, silent_for: Duration, asked_s: Option<u64>, random: f64) -> Duration {
+    let mut so_far = Failures::default();
+    for _ in 1..failures {
+        so_far.passing(silent_for, None, random);
+    }
+    so_far.passing(silent_for, asked_s.map(Duration::from_secs), random)
+}
+
 #[track_caller]
-fn check_delay(failures: u32, retry_after_s: Option<u64>, random: f64, expected_ms: u64) {
-    let waited = delay(failures, retry_after_s.map(Duration::from_secs), random);
+fn check_delay(failures: u32, asked_s: Option<u64>, random: f64, expected_ms: u64) {
+    let waited = delay(failures, LATELY, asked_s, random);
     assert_eq!(waited, Duration::from_millis(expected_ms));
 }
 
 #[test]
-fn a_wait_after_a_failure_doubles_up_to_about_a_minute() {
-    check_delay(1, None, 1.0, 500);
-    check_delay(2, None, 1.0, 1_000);
-    check_delay(3, None, 1.0, 2_000);
-    check_delay(7, None, 1.0, 32_000);
-    check_delay(8, None, 1.0, 64_000);
-    check_delay(9, None, 1.0, 64_000);
+fn a_wait_after_a_failure_doubles_up_to_four_seconds() {
+    let bounds: Vec<u128> =
+        (1..=6).map(|failures| delay(failures, LATELY, None, 1.0).as_millis()).collect();
+    assert_eq!(bounds, [500, 1_000, 2_000, 4_000, 4_000, 4_000]);
+}
+
+/// A storm in which most calls fail is no outage: there some succeed.
+#[test]
+fn only_where_nothing_has_succeeded_for_five_minutes_a_wait_may_be_half_a_minute() {
+    for (failures, silent_for, expected_s) in
+        [(100, LATELY, 4), (100, FIVE_MINUTES, 30), (2, FIVE_MINUTES, 1)]
+    {
+        let waited = delay(failures, silent_for, None, 1.0);
+        assert_eq!(waited, Duration::from_secs(expected_s), "{failures}, {silent_for:?}");
+    }
 }
 
 #[test]
 fn a_wait_after_a_failure_is_drawn_from_nothing_up_to_the_bound() {
     check_delay(5, None, 0.0, 0);
-    check_delay(5, None, 0.25, 2_000);
-    check_delay(5, None, 0.5, 4_000);
+    check_delay(5, None, 0.25, 1_000);
+    check_delay(5, None, 0.5, 2_000);
 }
 
 #[test]
 fn no_number_of_failures_is_too_large_to_wait_after() {
-    for failures in [0, 31, 32, 33, 1_000, u32::MAX - 1, u32::MAX] {
-        assert!(delay(failures, None, 1.0) <= Duration::from_secs(64), "{failures} failures");
-        assert!(probe(failures) <= Duration::from_secs(60), "{failures} failures");
+    let mut failures = Failures::default();
+    for _ in 0..100 {
+        assert!(failures.passing(FIVE_MINUTES, None, 1.0) <= Duration::from_secs(30));
+        assert!(failures.operators() <= Duration::from_secs(60));
     }
-    check_delay(u32::MAX, None, 1.0, 64_000);
-    assert_eq!(probe(u32::MAX), Duration::from_secs(60));
 }
 
 #[test]
 fn what_google_asks_to_wait_is_the_least_we_wait() {
     check_delay(1, Some(30), 0.9, 30_000);
-    check_delay(8, Some(3), 0.5, 32_000);
-    check_delay(u32::MAX, Some(300), 1.0, 300_000);
+    check_delay(8, Some(1), 0.5, 2_000);
+    check_delay(40, Some(300), 1.0, 300_000);
 }
 
+/// Failures that pass say nothing of how long a human has had to act.
 #[test]
 fn whether_a_human_has_acted_is_looked_at_soon_and_then_once_a_minute() {
-    let waits: Vec<u64> = (1..=6).map(|failures| probe(failures).as_secs()).collect();
+    let mut failures = Failures::default();
+    let mut wait = || {
+        failures.passing(LATELY, None, 1.0);
+        failures.operators().as_secs()
+    };
+    let waits: Vec<u64> = (1..=6).map(|_| wait()).collect();
     assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
 }
 

@@ -57,6 +57,8 @@ async fn check_perhaps(fault: Fault) {
     google.fail_next_write(fault.clone());
     let first = client.deliver(&plan, &marker(), rows_of(&[entry(1)])).await;
     assert!(matches!(first, Delivery::PerhapsApplied(_)), "{fault:?}: {first:?}");
+    // Where the quota is used up nothing leaves for a moment.
+    tokio::time::sleep(client.write_wait().unwrap_or_default()).await;
     let second = client.deliver(&plan, &marker(), rows_of(&[entry(1)])).await;
     assert!(matches!(second, Delivery::Written(_)), "{fault:?}: {second:?}");
     assert_eq!(event_ids(&google), ["abc234-1"], "{fault:?}");
@@ -84,9 +86,9 @@ async fn an_answer_that_tells_nothing_leaves_the_question_open_and_the_next_send
 
 #[tokio::test]
 async fn what_google_asks_to_wait_is_heard_within_reason() {
-    let google = FakeGoogle::start();
-    let (client, _, plan) = ready(&google).await;
     for (asked, heard) in [(7, 7), (1_000_000, 300)] {
+        let google = FakeGoogle::start();
+        let (client, _, plan) = ready(&google).await;
         google.fail_next_write(Fault::Refuse(Refusal::Quota429RetryAfter(asked)));
         let Delivery::PerhapsApplied(later) =
             client.deliver(&plan, &marker(), rows_of(&[entry(1)])).await
@@ -173,7 +175,8 @@ async fn a_400_whose_marker_cannot_be_read_leaves_the_question_open() {
         google.fail_next_write(Fault::Refuse(Refusal::Protected400));
         google.fail_next_read(unreadable.clone());
         let delivery = client.deliver(&plan, &marker(), rows_of(&[entry(1)])).await;
-        assert!(matches!(delivery, Delivery::Undecided(_)), "{unreadable:?}: {delivery:?}");
+        let Delivery::Undecided(later) = delivery else { panic!("{unreadable:?}: {delivery:?}") };
+        tokio::time::sleep(later.after.unwrap_or_default()).await;
         assert_eq!(client.holds_marker(&marker()).await, Ok(true));
         assert_eq!(client.deliver(&plan, &marker(), rows_of(&[entry(1)])).await, BEFORE);
     }

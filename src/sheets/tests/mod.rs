@@ -5,6 +5,7 @@ mod client;
 mod landing;
 mod layout;
 mod markers;
+mod quota;
 mod repair;
 mod rows;
 mod tabs;

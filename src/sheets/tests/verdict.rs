@@ -55,8 +55,10 @@ fn check_advice(status: u16, body: impl Into<Vec<u8>>, words: &str) {
 
 #[track_caller]
 fn check_comes_again(status: u16, body: impl Into<Vec<u8>>) {
-    let Verdict::ComeAgain { why, after } = answer(status, body).verdict(ACCOUNT) else {
-        panic!("{status} passes by itself")
+    let (why, after) = match answer(status, body).verdict(ACCOUNT) {
+        Verdict::QuotaUsedUp { why, after } if status == 429 || status == 403 => (why, after),
+        Verdict::ComeAgain { why, after } => (why, after),
+        other => panic!("{status} passes by itself: {other:?}"),
     };
     assert!(why.contains(&status.to_string()), "{why}");
     assert_eq!(after, None);
@@ -205,7 +207,12 @@ fn what_google_asks_to_wait_is_passed_on() {
     let after = Some(Duration::from_secs(7));
     for status in [429, 503] {
         let verdict = Answer { status, retry_after: after, body: Vec::new() }.verdict(ACCOUNT);
-        assert!(matches!(verdict, Verdict::ComeAgain { after: told, .. } if told == after));
+        let (Verdict::ComeAgain { after: told, .. } | Verdict::QuotaUsedUp { after: told, .. }) =
+            verdict
+        else {
+            panic!("{status} passes by itself: {verdict:?}")
+        };
+        assert_eq!(told, after);
     }
 }
 

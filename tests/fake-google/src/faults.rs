@@ -67,7 +67,7 @@ pub enum TokenFault {
     NoExpiry,
 }
 
-/// Faults of `batchUpdate` by chance; each is a probability from 0 to 1, and they add up to 1 at most.
+/// Faults by chance; each is a probability from 0 to 1, and they add up to 1 at most.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Storm {
     pub seed: u64,
@@ -79,7 +79,20 @@ pub struct Storm {
     pub unavailable_503: f64,
     pub quota_429: f64,
     pub reset: f64,
+    /// Answers of which half comes.
+    pub half_body: f64,
+    /// Answers that are no JSON.
+    pub garbled: f64,
+    /// Refused by a proxy, in HTML.
+    pub html: f64,
+    /// Answers that do not come while anybody waits for them.
+    pub stalled: f64,
+    /// Whether what only reads meets the same faults, as far as they are not about changes.
+    pub on_reads: bool,
 }
+
+/// Longer than anybody waits for an answer.
+const STALL: Duration = Duration::from_secs(120);
 
 /// What is to go wrong from now on.
 #[derive(Debug, Default)]
@@ -145,6 +158,13 @@ impl Script {
             storm.draw(random)
         })
     }
+
+    pub(crate) fn next_read(&mut self) -> Option<Fault> {
+        self.reads.pop_front().or_else(|| {
+            let (storm, random) = self.storm.as_mut().filter(|(storm, _)| storm.on_reads)?;
+            storm.draw(random)
+        })
+    }
 }
 
 impl Storm {
@@ -160,6 +180,10 @@ impl Storm {
             (self.unavailable_503, Fault::Refuse(Refusal::Unavailable503)),
             (self.quota_429, Fault::Refuse(Refusal::Quota429)),
             (self.reset, Fault::Reset),
+            (self.half_body, Fault::HalfBody),
+            (self.garbled, Fault::GarbledOk),
+            (self.html, Fault::Html(502)),
+            (self.stalled, Fault::Slow(STALL)),
         ];
         for (chance, fault) in chances {
             if draw < chance {

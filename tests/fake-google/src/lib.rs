@@ -197,7 +197,7 @@ impl FakeGoogle {
         self.shared.lock().script.outage = on;
     }
 
-    /// Faults of `batchUpdate` by chance, the same for the same seed, until [`FakeGoogle::calm`].
+    /// Faults by chance, the same for the same seed, until [`FakeGoogle::calm`].
     pub fn storm(&self, storm: Storm) {
         let random = fastrand::Rng::with_seed(storm.seed);
         self.shared.lock().script.storm = Some((storm, random));

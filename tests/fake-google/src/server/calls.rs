@@ -129,7 +129,7 @@ impl Call {
             return Err(refusal.answer(write));
         }
         within_quota?;
-        Ok(if write { state.script.next_write() } else { state.script.reads.pop_front() })
+        Ok(if write { state.script.next_write() } else { state.script.next_read() })
     }
 
     fn carry_out(&self, shared: &Arc<Shared>, asked: &Asked) -> Result<Value, Refused> {
