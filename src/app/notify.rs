@@ -34,8 +34,7 @@ impl Notify {
     /// `None` where the address or this machine's TLS cannot be used.
     pub(super) fn new(address: &SecretString) -> Option<Self> {
         let url = Url::parse(address.expose_secret()).ok()?;
-        let http =
-            outbound::builder(&url).connect_timeout(TIMEOUT).timeout(TIMEOUT).build().ok()?;
+        let http = outbound::builder().connect_timeout(TIMEOUT).timeout(TIMEOUT).build().ok()?;
         Some(Self { http, url, waiting: VecDeque::new(), tries: 0 })
     }
 

@@ -85,7 +85,7 @@ impl Directory {
         let mut key =
             HeaderValue::from_str(key.expose_secret().trim()).map_err(|_| SetUpFault::Key)?;
         key.set_sensitive(true);
-        let builder = outbound::builder(api).connect_timeout(TIMEOUT).timeout(TIMEOUT);
+        let builder = outbound::builder().connect_timeout(TIMEOUT).timeout(TIMEOUT);
         let mut url = api.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["customer", "details"]);

@@ -16,9 +16,11 @@ use crate::status::Status;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// A write may take Google up to 180 s (its own limit), so a shorter wait can leave an unknown
-/// outcome behind. That costs nothing: the resend carries the same marker and at most one of the two
-/// can be applied. A longer wait would hold up every row behind a connection that is only dead.
+/// How long the answer to a write is waited for.
+///
+/// Google may take up to 180 s (its own limit), so a shorter wait can leave an unknown outcome behind.
+/// That costs nothing: the resend carries the same marker and at most one of the two can be applied. A
+/// longer wait would hold up every row behind a connection that is only dead.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Largest answer read; ours are a few kilobytes, the Event ID column of a huge tab some megabytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -78,7 +80,7 @@ impl Client {
         token: Token,
         status: Arc<Status>,
     ) -> Result<Self, reqwest::Error> {
-        let builder = outbound::builder(api)
+        let builder = outbound::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_keepalive(Duration::from_secs(15))
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));

@@ -9,11 +9,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use reqwest::Url;
+use http::Uri;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use yup_oauth2::authenticator::DefaultAuthenticator;
-use yup_oauth2::client::DefaultHyperClientBuilder;
+use yup_oauth2::client::{DefaultHyperClientBuilder, HyperClientBuilder};
 use yup_oauth2::{ServiceAccountAuthenticator, ServiceAccountKey};
 
 const SCOPE: &[&str] = &["https://www.googleapis.com/auth/spreadsheets"];
@@ -26,12 +26,21 @@ pub enum KeyFault {
     /// Not the JSON of a service-account key.
     #[error("is not a service account's key file (JSON with client_email, private_key, token_uri)")]
     NotAKey,
+    /// Whose key it is cannot be said.
+    #[error("has a client_email that is no e-mail address; use the file as Google made it")]
+    ClientEmail,
     /// The token endpoint's address cannot be used.
     #[error("has a token_uri that is no http or https address")]
     TokenUri,
     /// The private key cannot be read.
     #[error("has a private_key that cannot be read; use the file as Google made it")]
     PrivateKey,
+    /// Not the key's fault.
+    #[error(
+        "cannot be tried, for this machine has no CA certificates to know Google by: install its \
+         package ca-certificates, or name a file of them in SSL_CERT_FILE"
+    )]
+    NoCertificates,
 }
 
 /// Why there is no token now.
@@ -66,12 +75,21 @@ impl Token {
     pub async fn new(key_json: &SecretString) -> Result<Self, KeyFault> {
         let key: ServiceAccountKey =
             serde_json::from_str(key_json.expose_secret()).map_err(|_| KeyFault::NotAKey)?;
-        let uri = Url::parse(&key.token_uri).map_err(|_| KeyFault::TokenUri)?;
-        if !matches!(uri.scheme(), "http" | "https") || !uri.has_host() {
+        // By the parser that the library uses: what that one refuses, the library panics about.
+        let uri: Uri = key.token_uri.parse().map_err(|_| KeyFault::TokenUri)?;
+        let has_host = uri.host().is_some_and(|host| !host.is_empty());
+        if !matches!(uri.scheme_str(), Some("http" | "https")) || !has_host {
             return Err(KeyFault::TokenUri);
+        }
+        // Shown to people and logged.
+        if !key.client_email.contains('@')
+            || !key.client_email.chars().all(|c| c.is_ascii_graphic())
+        {
+            return Err(KeyFault::ClientEmail);
         }
         let account = key.client_email.clone();
         let client = DefaultHyperClientBuilder::default().with_timeout(TIMEOUT);
+        let client = client.build_hyper_client().map_err(|_| KeyFault::NoCertificates)?;
         let authenticator = ServiceAccountAuthenticator::with_client(key, client)
             .build()
             .await
@@ -121,7 +139,7 @@ async fn ask(
     let temporary = |why: &str| Err(TokenTrouble::Temporary(why.to_owned()));
     match tokio::time::timeout(TIMEOUT, asking).await {
         Err(_) => temporary("Google's token endpoint does not answer"),
-        Ok(Ok(token)) => Ok(token.token().filter(|text| !text.is_empty()).map(SecretString::from)),
+        Ok(Ok(token)) => Ok(token.token().filter(|text| is_a_token(text)).map(SecretString::from)),
         Ok(Err(yup_oauth2::Error::AuthError(refused))) => {
             let code = refused.error.as_str();
             let description = refused.error_description.as_deref().unwrap_or_default();
@@ -133,6 +151,11 @@ async fn ask(
         }
         Ok(Err(_)) => temporary("Google's token endpoint cannot be reached"),
     }
+}
+
+/// Whether this can stand in a header.
+fn is_a_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// What the token endpoint's refusal means. Its words are matched, never passed on.

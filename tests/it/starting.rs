@@ -114,6 +114,40 @@ async fn a_key_that_cannot_be_used_is_said_by_its_field_and_events_are_taken() {
     }
 }
 
+#[tokio::test]
+async fn a_machine_without_ca_certificates_takes_events_and_says_what_it_lacks() {
+    let clinic = Clinic::new()
+        .with("SSL_CERT_FILE", "/nowhere/certificates.pem")
+        .with("SSL_CERT_DIR", "/nowhere")
+        .with("ALARM_WEBHOOK_URL", "https://hooks.example/services/1")
+        .with("DOUBLETICK_API_KEY", "a-key");
+    let mut service = clinic.open();
+    let advice = service.wait_for_sheet("parked").await;
+    assert!(advice.contains("ca-certificates") && !advice.contains("private_key"), "{advice}");
+    assert_eq!(service.take(&unassigned("chat_1")).await["status"], "accepted");
+    service.leaves_rows_behind();
+    let checked = clinic.run(&["check"]);
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(checked.stdout.contains("ca-certificates"), "{}", checked.stdout);
+}
+
+/// The token endpoint is never called through a proxy, so nothing is.
+#[tokio::test]
+async fn a_proxy_in_the_environment_is_not_asked() {
+    let clinic = Clinic::new();
+    let elsewhere = clinic.google.url().replace("127.0.0.1", "0.0.0.0");
+    let dead = "http://127.0.0.1:1";
+    let clinic = clinic
+        .with("SHEETS_API_URL", &elsewhere)
+        .with("HTTP_PROXY", dead)
+        .with("http_proxy", dead)
+        .with("ALL_PROXY", dead);
+    let service = clinic.open();
+    service.take(&unassigned("chat_1")).await;
+    clinic.expect_rows(1);
+    service.drained().await;
+}
+
 #[test]
 fn a_second_process_on_the_same_directory_refuses_to_start() {
     let clinic = Clinic::new();
