@@ -1,7 +1,6 @@
 //! Bytes to JSON: whatever dress the sender chose, within bounds of size and time.
 //!
-//! Of a body that is refused nothing more is kept. Where it came in chunks actix-web reads it on to its
-//! end and throws it away; where its length was told the connection is closed.
+//! Of a body that is refused nothing is kept, and the connection that it came on is closed.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,6 +12,7 @@ use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use serde_json::{Map, Value};
 
+use crate::http::connection::Connection;
 use crate::http::secret::Verified;
 
 /// Largest body read.
@@ -52,7 +52,11 @@ pub(super) async fn read(
     {
         return Err(Fault::TooLarge);
     }
-    tokio::time::timeout(BODY_TIME_MAX, collect(payload)).await.unwrap_or(Err(Fault::TooSlow))
+    let body = tokio::time::timeout(BODY_TIME_MAX, collect(payload)).await;
+    if matches!(body, Ok(Ok(_))) {
+        Connection::body_was_read(request);
+    }
+    body.unwrap_or(Err(Fault::TooSlow))
 }
 
 /// Nearly every body comes in one piece, which is passed on as it is. `BodyStream`, made for answers, is

@@ -5,24 +5,25 @@
 
 pub mod secret;
 mod body;
+mod connection;
 mod health;
 mod page;
+mod server;
 mod webhook;
 #[cfg(test)]
 mod tests;
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer, Resource, Route};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource, Route};
 use serde_json::json;
 
 use crate::chat::time::UnixMs;
 use crate::http::page::Page;
 use crate::http::secret::Secrets;
+pub use crate::http::server::serve;
 use crate::http::webhook::Warner;
 use crate::journal::Journal;
 use crate::operator::Operator;
@@ -32,9 +33,6 @@ use crate::status::Status;
 pub const WEBHOOK_PATH: &str = "/webhooks/doubletick";
 /// How long requests in flight may take when the service stops, in seconds.
 pub const STOP_BUDGET_S: u64 = 5;
-/// How long an idle connection is kept. Longer than senders and proxies keep theirs, so that it is
-/// never we who close one at the moment in which an event is sent on it.
-const KEEP_ALIVE: Duration = Duration::from_secs(120);
 /// How long a client may take over its request head.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -67,23 +65,6 @@ impl Door {
         let page = Page::new(operator, &journal.key_for(&purpose));
         Self { journal, status, secrets, now, page, unrecognised: Warner::default() }
     }
-}
-
-/// Serves the routes on a socket until the server is told to stop.
-///
-/// # Errors
-/// When the socket cannot be used.
-pub fn serve(listener: TcpListener, door: Door) -> std::io::Result<Server> {
-    let door = Data::new(door);
-    let server = HttpServer::new(move || App::new().app_data(Data::clone(&door)).configure(routes))
-        .client_request_timeout(HEAD_TIME_MAX)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(STOP_BUDGET_S)
-        // The app decides when to stop, and in which order.
-        .disable_signals()
-        .listen(listener)?
-        .run();
-    Ok(server)
 }
 
 fn routes(service: &mut ServiceConfig) {

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::chat::recognise::{Recognised, recognise};
 use crate::http::Door;
 use crate::http::body::{self, Fault};
+use crate::http::connection::Connection;
 use crate::journal::{Receipt, Refusal, Standing};
 
 /// When a sender that we could not serve should come again, in seconds.
@@ -40,6 +41,7 @@ pub(super) async fn receive(
         door.status.count_refused("secret");
         return refusal(StatusCode::UNAUTHORIZED, "the secret is missing or wrong");
     };
+    Connection::trust(&request);
     let value = match body::read(&verified, &request, payload).await {
         Ok(bytes) => body::parse(&request, bytes).await,
         Err(fault) => Err(fault),

@@ -32,6 +32,7 @@ pub(crate) struct Clinic {
     /// one came.
     had_a_kill: Arc<AtomicBool>,
     settings: BTreeMap<String, String>,
+    descriptors_max: Option<usize>,
 }
 
 /// The service, running.
@@ -70,7 +71,7 @@ impl Clinic {
             ("PORT", "0".to_owned()),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value)).into();
-        Self { google, dir, had_a_kill: Arc::default(), settings }
+        Self { google, dir, had_a_kill: Arc::default(), settings, descriptors_max: None }
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
@@ -83,9 +84,23 @@ impl Clinic {
         self
     }
 
+    /// The service may have so many files and connections open at once.
+    pub(crate) fn with_descriptors(mut self, max: usize) -> Self {
+        self.descriptors_max = Some(max);
+        self
+    }
+
     /// The program with these arguments, not started yet.
     pub(crate) fn command(&self, args: &[impl AsRef<OsStr>]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_doubletick-sheets"));
+        let program = env!("CARGO_BIN_EXE_doubletick-sheets");
+        let mut command = match self.descriptors_max {
+            None => Command::new(program),
+            Some(max) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", &format!("ulimit -n {max}; exec \"$0\" \"$@\""), program]);
+                shell
+            }
+        };
         command.args(args).env_clear().envs(&self.settings);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

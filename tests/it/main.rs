@@ -6,6 +6,7 @@
 mod harness;
 mod accepting;
 mod board;
+mod connections;
 mod restoring;
 mod routes;
 mod exactly_once;

@@ -27,6 +27,7 @@ use actix_web::http::header::{CACHE_CONTROL, ContentType, LOCATION, SET_COOKIE};
 use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource};
 
+use crate::http::connection::Connection;
 use crate::http::page::attempts::Attempts;
 use crate::http::page::session::{Session, Sessions};
 use crate::http::page::test_event::TestEvent;
@@ -167,7 +168,10 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, HttpResp
     }
     let body = tokio::time::timeout(FORM_TIME_MAX, payload.to_bytes_limited(FORM_BYTES_MAX)).await;
     match body {
-        Ok(Ok(Ok(body))) => Ok(body),
+        Ok(Ok(Ok(body))) => {
+            Connection::body_was_read(request);
+            Ok(body)
+        }
         _ => Err(show(StatusCode::BAD_REQUEST, &sign_in::note("That form could not be read."))),
     }
 }

@@ -12,6 +12,7 @@ use ring::hmac;
 use subtle::ConstantTimeEq;
 
 use crate::chat::time::UnixMs;
+use crate::http::connection::Connection;
 
 /// How long one signs in for: a working day.
 const SESSION_S: i64 = 12 * 3_600;
@@ -54,7 +55,11 @@ impl Sessions {
         let cookies = request.headers().get_all(COOKIE).filter_map(|line| line.to_str().ok());
         let pairs = cookies.flat_map(|line| line.split(';')).filter_map(|one| one.split_once('='));
         let value = pairs.into_iter().find(|(name, _)| name.trim() == COOKIE_NAME)?.1.trim();
-        self.holds(value, now).then(|| Session(value.to_owned()))
+        if !self.holds(value, now) {
+            return None;
+        }
+        Connection::trust(request);
+        Some(Session(value.to_owned()))
     }
 
     fn holds(&self, value: &str, now: UnixMs) -> bool {

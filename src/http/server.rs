@@ -1,0 +1,99 @@
+//! The server: `actix-web` over connections that are watched, and as many as there is room for.
+
+use std::net::TcpListener;
+use std::rc::Rc;
+
+use actix_http::{HttpService, Protocol};
+use actix_service::{Service, ServiceFactoryExt, fn_service, map_config};
+use actix_web::App;
+use actix_web::dev::{AppConfig, Payload, Server, ServiceResponse};
+use actix_web::http::ConnectionType;
+use actix_web::web::Data;
+use tokio::net::TcpStream;
+
+use crate::http::connection::{Connection, Connections, KEEP_ALIVE, Watched};
+use crate::http::{Door, HEAD_TIME_MAX, STOP_BUDGET_S, routes};
+
+/// Most connections at once, where the machine has descriptors without end; each may take some
+/// 150 KB of memory.
+const CONNECTIONS_MAX: usize = 1_000;
+/// Fewest, however few descriptors there are.
+const CONNECTIONS_MIN: usize = 16;
+/// Connections that are accepted while others are still giving way, of each worker.
+const GIVING_WAY_MAX: usize = 16;
+
+/// Serves the routes on a socket until the server is told to stop.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub fn serve(listener: TcpListener, door: Door) -> std::io::Result<Server> {
+    let door = Data::new(door);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let connections_max = connections_max(descriptors()) / workers;
+    let builder = Server::build()
+        .workers(workers)
+        .max_concurrent_connections(connections_max + GIVING_WAY_MAX)
+        .shutdown_timeout(STOP_BUDGET_S)
+        // The app decides when to stop, and in which order.
+        .disable_signals();
+    let stop = builder.graceful_shutdown_signal();
+    let server = builder.listen("http", listener, move || {
+        let (stop, connections) = (stop.clone(), Connections::new(connections_max));
+        let app = App::new()
+            .app_data(Data::clone(&door))
+            .wrap_fn(|request, routes| {
+                let connection = request.request().conn_data::<Rc<Connection>>().map(Rc::clone);
+                let has_body = !matches!(request.parts().1, Payload::None);
+                if let Some(connection) = &connection {
+                    connection.begins(has_body);
+                }
+                answered(connection, routes.call(request))
+            })
+            .configure(routes);
+        let http = HttpService::build()
+            .client_request_timeout(HEAD_TIME_MAX)
+            .keep_alive(KEEP_ALIVE)
+            .graceful_shutdown_signal(move || {
+                let stop = stop.clone();
+                async move { stop.notified().await }
+            })
+            .on_connect_ext(|stream: &Watched, data| {
+                data.insert(stream.connection());
+            })
+            .finish(map_config(app, |()| AppConfig::default()));
+        fn_service(move |stream: TcpStream| {
+            let peer = stream.peer_addr().ok();
+            let watched = connections.watch(stream);
+            async move { Ok((watched, Protocol::Http1, peer)) }
+        })
+        .and_then(http)
+    })?;
+    Ok(server.run())
+}
+
+/// Awaits the answer to a request. Whatever of its body was not read by then nobody needs.
+async fn answered<B>(
+    connection: Option<Rc<Connection>>,
+    answer: impl Future<Output = Result<ServiceResponse<B>, actix_web::Error>>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let mut answer = answer.await;
+    if connection.is_some_and(|connection| connection.ends())
+        && let Ok(answer) = &mut answer
+    {
+        answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    answer
+}
+
+/// Half of the descriptors: the journal, the calls to Google and the server itself need some too.
+fn connections_max(descriptors: usize) -> usize {
+    (descriptors / 2).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX)
+}
+
+/// How many descriptors this process may have open; Linux tells it as a file.
+fn descriptors() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let open_files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = open_files.and_then(|limits| limits.split_whitespace().next());
+    soft.and_then(|soft| soft.parse().ok()).unwrap_or(CONNECTIONS_MAX)
+}
