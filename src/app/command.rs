@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crate::app::set_aside::Wish;
 use crate::app::{App, check, logging, set_aside, shutdown, upkeep};
 use crate::config::Config;
+use crate::journal::Journal;
 use crate::journal::export::Format;
 
 /// What the program can be asked to do.
@@ -202,7 +203,11 @@ async fn with_config(
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = shutdown::requested()?;
-    App::start(config).await?.run_until(stop).await
+    let dir = config.data_dir.clone();
+    let app = App::start(config).await?;
+    // From here on the directory is ours, and no restore under way.
+    Journal::drop_unfinished_restore(&dir);
+    app.run_until(stop).await
 }
 
 fn said(text: &str) -> anyhow::Result<ExitCode> {

@@ -149,9 +149,15 @@ impl Journal {
         remove_folder(&ready).map_err(|error| place(dir)(error.into()))?;
         let made = make_ready(dir, &ready, &copy, file);
         let done = made.and_then(|restored| put_in_place(dir, &ready, present).map(|()| restored));
-        // Where it stays behind, the next restore removes it.
-        drop(remove_folder(&ready));
+        Self::drop_unfinished_restore(dir);
         done
+    }
+
+    /// Removes what a restore that was killed left behind: a patient's data that nobody looks after.
+    pub fn drop_unfinished_restore(dir: &Path) {
+        if let Err(error) = remove_folder(&dir.join(READY)) {
+            log::warn!("cannot remove {READY} in the data directory; do it by hand: {error}");
+        }
     }
 }
 

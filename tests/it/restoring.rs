@@ -234,6 +234,16 @@ async fn a_restore_killed_at_any_moment_leaves_the_old_journal_or_the_new_one() 
     assert_eq!(outcomes, BTreeSet::from([(60, 60), (70, 70)]));
 }
 
+#[test]
+fn what_a_killed_restore_left_behind_is_gone_after_the_next_start() {
+    let clinic = Clinic::new();
+    let left = clinic.dir.path().join("journal.restoring");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join(FILE), "patients").unwrap();
+    assert!(clinic.open().stop("TERM").success());
+    assert!(!left.exists());
+}
+
 /// Where a copy would be left on a disk, it would be a patient's data that nobody looks after.
 #[tokio::test]
 async fn a_backup_to_standard_output_is_whole_and_leaves_nothing_behind() {
