@@ -24,7 +24,7 @@ FROM debian:trixie-slim
 # Google's certificates are checked against the system's.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home doubletick
+    && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin doubletick
 COPY --from=build /build/target/release/doubletick-sheets /usr/local/bin/
 # A volume is mounted as root's, and readable by all. The directory is given to the service's user alone, who
 # can gain no rights, and the shell is replaced, so that signals reach the program. That is the service or

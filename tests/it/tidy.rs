@@ -221,3 +221,22 @@ fn no_key_can_be_committed() {
 fn no_tables_of_letters_are_built_in() {
     assert!(!read("Cargo.lock").contains("name = \"icu_"), "see Cargo.toml on idna_adapter");
 }
+
+/// Whoever follows the README types what stands there.
+#[test]
+fn every_command_of_the_readme_is_one() {
+    let readme = read("README.md");
+    let mut tried = 0;
+    for typed in readme.split("doubletick-sheets ").skip(1) {
+        let typed = typed.split(['`', '"', '\n', ',', ';']).next().unwrap();
+        // Prose goes on in words that no command has.
+        if typed.contains(':') || typed.starts_with("/data") {
+            continue;
+        }
+        let words = typed.split_whitespace().take_while(|word| *word != ">").map(Into::into);
+        let parsed = doubletick_sheets::app::command::Command::parse(words);
+        assert!(parsed.is_ok(), "doubletick-sheets {typed}");
+        tried += 1;
+    }
+    assert!(tried >= 8, "{tried} commands found");
+}
