@@ -1,5 +1,7 @@
 //! The house in order: what no compiler checks of the tree is checked here.
 
+mod imports;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -28,48 +30,6 @@ fn rust_files(folder: &str) -> Vec<(String, String)> {
     }
     assert!(!found.is_empty());
     found
-}
-
-#[test]
-fn names_point_one_way() {
-    // Whom each module may name, besides itself and the small modules that name nobody.
-    let allowed = |module: &str| -> &[&str] {
-        match module {
-            "chat" | "status" | "causes" | "outbound" | "config" => &[],
-            "journal" | "sheets" | "operator" | "alarm" => &["chat"],
-            "forwarder" => &["chat", "journal", "sheets"],
-            "directory" => &["chat", "journal"],
-            "http" => &["chat", "journal", "operator"],
-            "app" => &[
-                "chat",
-                "journal",
-                "sheets",
-                "operator",
-                "alarm",
-                "forwarder",
-                "directory",
-                "http",
-                "config",
-            ],
-            other => panic!("a new module, {other}: say here whom it may name"),
-        }
-    };
-    for (path, text) in rust_files("src") {
-        let module = path.trim_start_matches("src/").split(['/', '.']).next().unwrap().to_owned();
-        if matches!(module.as_str(), "lib" | "main") {
-            continue;
-        }
-        // Documentation may point anywhere; only code is bound.
-        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        let names = code.flat_map(|line| line.split("crate::").skip(1));
-        for after in names {
-            let named: String = after.chars().take_while(char::is_ascii_lowercase).collect();
-            let fine = named == module
-                || matches!(named.as_str(), "status" | "causes" | "outbound")
-                || allowed(&module).contains(&named.as_str());
-            assert!(fine, "{path} names crate::{named}");
-        }
-    }
 }
 
 #[test]
