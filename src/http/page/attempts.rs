@@ -1,37 +1,68 @@
-//! Wrong secrets at the sign-in form: so many a minute and no more. Pure; `now` is a parameter.
+//! Wrong secrets at the sign-in form: so many a minute of one address and no more. Pure; `now` is a
+//! parameter.
+//!
+//! Nothing counts them all together: then whoever sends many would keep everybody else out.
 
 use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::chat::time::UnixMs;
 
-/// Most wrong secrets of one client in a minute, and of all together.
+/// Most wrong secrets of one address in a minute.
 const CLIENT_MAX: usize = 5;
-const ALL_MAX: usize = 60;
 const WINDOW_MS: i64 = 60_000;
+/// Most that are remembered; beyond it the oldest are forgotten.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Whom tries are counted against: an address, of IPv6 the network that one customer is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Client(IpAddr);
+
+impl Client {
+    /// Who sent a request that came over a connection from `peer` with this in Fly's header. Everybody
+    /// can send that header, but only Fly's proxy reaches a service on a private address.
+    pub(super) fn of(peer: Option<IpAddr>, header: Option<&str>) -> Self {
+        let peer = peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.to_canonical());
+        let told = header.and_then(|told| told.trim().parse::<IpAddr>().ok());
+        let believed = told.filter(|_| is_private(peer)).map(|told| told.to_canonical());
+        Self(match believed.unwrap_or(peer) {
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            address @ IpAddr::V4(_) => address,
+        })
+    }
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private() || address.is_loopback(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback(),
+    }
+}
 
 /// The wrong secrets of the last minute.
 #[derive(Debug, Default)]
-pub(super) struct Attempts(VecDeque<(UnixMs, String)>);
+pub(super) struct Attempts(VecDeque<(UnixMs, Client)>);
 
 impl Attempts {
     /// Milliseconds until this client may try again; 0 for now.
-    pub(super) fn wait_ms(&mut self, client: &str, now: UnixMs) -> i64 {
+    pub(super) fn wait_ms(&mut self, client: Client, now: UnixMs) -> i64 {
         // What stands in the future was noted before the clock was set back.
         self.0.retain(|(at, _)| (0..WINDOW_MS).contains(&now.since_ms(*at)));
-        let times = |own: bool| -> Vec<UnixMs> {
-            self.0.iter().filter(|(_, who)| !own || who == client).map(|(at, _)| *at).collect()
-        };
+        let own: Vec<UnixMs> =
+            self.0.iter().filter(|(_, who)| *who == client).map(|(at, _)| *at).collect();
         // The oldest that must be a minute old before there is room for one more.
-        let first = |times: Vec<UnixMs>, most: usize| {
-            times.len().checked_sub(most).map(|surplus| times[surplus])
-        };
-        let (all, own) = (first(times(false), ALL_MAX), first(times(true), CLIENT_MAX));
-        let wait_ms = |at: UnixMs| WINDOW_MS - now.since_ms(at);
-        [all, own].into_iter().flatten().map(wait_ms).max().unwrap_or(0)
+        let first = own.len().checked_sub(CLIENT_MAX).map(|surplus| own[surplus]);
+        first.map_or(0, |at| WINDOW_MS - now.since_ms(at))
     }
 
     /// Notes a wrong secret.
-    pub(super) fn note(&mut self, client: &str, now: UnixMs) {
-        self.0.push_back((now, client.to_owned()));
+    pub(super) fn note(&mut self, client: Client, now: UnixMs) {
+        if self.0.len() == REMEMBERED_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back((now, client));
     }
 }

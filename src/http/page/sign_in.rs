@@ -5,7 +5,9 @@ use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::chat::time::UnixMs;
 use crate::http::Door;
+use crate::http::page::attempts::Client;
 use crate::http::page::html::{Text, page};
 use crate::http::page::{field, locked, read, see, see_with, sent, session, show};
 
@@ -19,21 +21,10 @@ pub(super) async fn sign_in(
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    let (client, now) = (client(&request), (door.now)());
-    let wait_ms = locked(&door.page.attempts).wait_ms(&client, now);
-    if wait_ms > 0 {
-        door.status.count_refused("sign_in_rate");
-        let sentence = "Too many wrong secrets. Wait a minute, then try again.";
-        let mut response = form(StatusCode::TOO_MANY_REQUESTS, Some(sentence));
-        let seconds = wait_ms.unsigned_abs().div_ceil(1_000);
-        response.headers_mut().insert(RETRY_AFTER, seconds.into());
-        return response;
-    }
+    let now = (door.now)();
+    // Looked at first, and however many wrong ones came before it.
     if !door.secrets.opens(field(&body, "secret").unwrap_or_default().trim()) {
-        locked(&door.page.attempts).note(&client, now);
-        door.status.count_refused("sign_in");
-        // Told by the page that follows, which can be loaded again without sending the form again.
-        return see("/?from=wrong");
+        return refuse(&door, client(&request), now);
     }
     let session = door.page.sessions.issue(now);
     see_with("/?from=sign-in", session::signed_in(&session, &request))
@@ -51,15 +42,26 @@ pub(super) async fn sign_out(
     }
 }
 
-/// Whom the tries are counted against. Behind Fly's proxy every connection is the proxy's, and its
-/// header tells whose it was; elsewhere that header can be made up, and then only the count of all holds.
-fn client(request: &HttpRequest) -> String {
-    let told = request.headers().get("fly-client-ip").and_then(|client| client.to_str().ok());
-    match (told, request.peer_addr()) {
-        (Some(told), _) => told.chars().take(64).collect(),
-        (None, Some(peer)) => peer.ip().to_string(),
-        (None, None) => String::new(),
+fn refuse(door: &Door, client: Client, now: UnixMs) -> HttpResponse {
+    let mut attempts = locked(&door.page.attempts);
+    let wait_ms = attempts.wait_ms(client, now);
+    if wait_ms > 0 {
+        door.status.count_refused("sign_in_rate");
+        let sentence = "Too many wrong secrets. Wait a minute, then try again.";
+        let mut response = form(StatusCode::TOO_MANY_REQUESTS, Some(sentence));
+        let seconds = wait_ms.unsigned_abs().div_ceil(1_000);
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        return response;
     }
+    attempts.note(client, now);
+    door.status.count_refused("sign_in");
+    // Told by the page that follows, which can be loaded again without sending the form again.
+    see("/?from=wrong")
+}
+
+fn client(request: &HttpRequest) -> Client {
+    let told = request.headers().get("fly-client-ip").and_then(|client| client.to_str().ok());
+    Client::of(request.peer_addr().map(|peer| peer.ip()), told)
 }
 
 /// What there is to say to someone without a session. Whoever comes from the sign-in and has none has

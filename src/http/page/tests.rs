@@ -1,10 +1,12 @@
 //! The page's small promises: sessions end, guessing is slow, a text stays a text.
 
+use std::net::IpAddr;
+
 use actix_web::HttpRequest;
 use actix_web::test::TestRequest;
 
 use crate::chat::time::UnixMs;
-use crate::http::page::attempts::Attempts;
+use crate::http::page::attempts::{Attempts, Client};
 use crate::http::page::chart::chart;
 use crate::http::page::html::{Text, counted, grouped, lasting, moment, spoken};
 use crate::http::page::session::{Sessions, is_from_here, is_loopback, signed_in};
@@ -44,21 +46,39 @@ fn a_form_is_taken_from_the_session_that_it_was_made_for() {
 }
 
 #[test]
-fn five_wrong_secrets_a_minute_and_sixty_of_all_together() {
+fn wrong_secrets_are_counted_an_address_and_keep_nobody_else_out() {
+    let client = |n: u8| Client::of(Some(IpAddr::from([192, 0, 2, n])), None);
     let mut attempts = Attempts::default();
     for n in 0..5 {
-        assert_eq!(attempts.wait_ms("one", NOW.plus_ms(n)), 0);
-        attempts.note("one", NOW.plus_ms(n));
+        assert_eq!(attempts.wait_ms(client(1), NOW.plus_ms(n)), 0);
+        attempts.note(client(1), NOW.plus_ms(n));
     }
     let now = NOW.plus_ms(1_000);
-    assert_eq!(attempts.wait_ms("one", now), 59_000);
-    assert_eq!(attempts.wait_ms("other", now), 0);
-    assert_eq!(attempts.wait_ms("one", NOW.plus_ms(60_000)), 0);
-    for n in 0..60 {
-        attempts.note(&format!("client {n}"), now);
+    assert_eq!(attempts.wait_ms(client(1), now), 59_000);
+    assert_eq!(attempts.wait_ms(client(1), NOW.plus_ms(60_000)), 0);
+    for n in 0..20_000_u32 {
+        attempts.note(Client::of(Some(IpAddr::from(n.to_be_bytes())), None), now);
     }
-    assert!(attempts.wait_ms("other", now) > 0);
-    assert_eq!(attempts.wait_ms("other", NOW.plus_ms(-HOUR_MS)), 0, "the clock was set back");
+    assert_eq!(attempts.wait_ms(client(2), now), 0);
+    for _ in 0..5 {
+        attempts.note(client(3), now);
+    }
+    assert_eq!(attempts.wait_ms(client(3), NOW.plus_ms(-HOUR_MS)), 0, "the clock was set back");
+}
+
+#[test]
+fn flys_header_is_believed_of_flys_proxy_only() {
+    let of = |peer: &str, header| Client::of(Some(peer.parse().unwrap()), header);
+    let plain = |address: &str| of(address, None);
+    for proxy in ["172.16.5.2", "::ffff:172.16.5.2", "fdaa:0:1::3", "127.0.0.1"] {
+        assert_eq!(of(proxy, Some("198.51.100.7")), plain("198.51.100.7"), "{proxy}");
+        assert_eq!(of(proxy, Some("anybody")), plain(proxy));
+    }
+    assert_eq!(of("203.0.113.9", Some("198.51.100.7")), plain("203.0.113.9"));
+    // One customer has as many addresses as they like.
+    let same = [plain("2001:db8:1:2::1"), plain("2001:db8:1:2:ffff::9")];
+    assert_eq!(same[0], same[1]);
+    assert_ne!(same[0], plain("2001:db8:1:3::1"));
 }
 
 #[test]
