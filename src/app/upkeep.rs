@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use crate::app::{limits, routes};
 use crate::chat::recognise::{Recognised, recognise};
+use crate::chat::text::phone_digits;
 use crate::config::Config;
 use crate::journal::{Journal, Refusal, Standing};
 
@@ -53,7 +54,7 @@ pub async fn replay(config: &Config) -> anyhow::Result<()> {
 /// # Errors
 /// When that is no phone number, or the journal cannot be used.
 pub async fn forget(config: &Config, phone: &str) -> anyhow::Result<()> {
-    let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+    let digits = phone_digits(phone);
     anyhow::ensure!(digits.len() >= 5, "that is no phone number: give it with its country code");
     let journal = open_beside(config)?;
     let forgotten = journal.forget(&digits).await?;

@@ -103,19 +103,19 @@ impl Directory {
                     Some(asked) if self.is_worth_asking(&asked) => {
                         let asker = Arc::clone(&self.asker);
                         under_way.spawn(async move {
-                            let name = asker.name_of(&asked.customer_id).await;
-                            (asked, name)
+                            let answer = asker.name_of(&asked.customer_id).await;
+                            (asked, answer)
                         });
                     }
                     Some(asked) => self.answer(asked, None).await,
                     None => return,
                 },
                 Some(done) = under_way.join_next(), if !under_way.is_empty() => {
-                    if let Ok((asked, name)) = done {
-                        if name.is_none() {
+                    if let Ok((asked, answer)) = done {
+                        if matches!(answer, Answer::Nameless) {
                             self.note_nameless(asked.customer_id.clone());
                         }
-                        self.answer(asked, name).await;
+                        self.answer(asked, answer.name()).await;
                     }
                 }
             }
@@ -141,17 +141,38 @@ impl Directory {
     }
 }
 
+/// What came of asking.
+enum Answer {
+    Named(Personal),
+    /// DoubleTick knows no name.
+    Nameless,
+    /// It could not be asked: that says nothing of the customer, and the next row asks again.
+    Failed,
+}
+
+impl Answer {
+    fn name(self) -> Option<Personal> {
+        match self {
+            Self::Named(name) => Some(name),
+            Self::Nameless | Self::Failed => None,
+        }
+    }
+}
+
 impl Asker {
-    async fn name_of(&self, customer_id: &Personal) -> Option<Personal> {
+    async fn name_of(&self, customer_id: &Personal) -> Answer {
         let mut url = self.url.clone();
         url.query_pairs_mut().append_pair("customerId", customer_id.reveal());
         let request = self.http.get(url).header(AUTHORIZATION, self.key.clone());
-        let (outcome, name) = match request.send().await {
-            Err(_) => ("no_answer", None),
+        let (outcome, answer) = match request.send().await {
+            Err(_) => ("no_answer", Answer::Failed),
             Ok(answer) => match answer.status().as_u16() {
-                200..=299 => match read_name(answer).await {
-                    Some(name) => ("named", Some(name)),
-                    None => ("nameless", None),
+                200..=299 => match read(answer).await {
+                    Some(body) => match name_in(&body) {
+                        Some(name) => ("named", Answer::Named(name)),
+                        None => ("nameless", Answer::Nameless),
+                    },
+                    None => ("no_answer", Answer::Failed),
                 },
                 401 | 403 => {
                     if !self.status.lookups().contains_key("key_refused") {
@@ -160,18 +181,19 @@ impl Asker {
                              set the key that DoubleTick shows under Settings > API"
                         );
                     }
-                    ("key_refused", None)
+                    ("key_refused", Answer::Failed)
                 }
-                404 => ("nameless", None),
-                _ => ("refused", None),
+                404 => ("nameless", Answer::Nameless),
+                _ => ("refused", Answer::Failed),
             },
         };
         self.status.count_lookup(outcome);
-        name
+        answer
     }
 }
 
-async fn read_name(mut answer: reqwest::Response) -> Option<Personal> {
+/// The whole answer; `None` where it breaks off or is too large.
+async fn read(mut answer: reqwest::Response) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.ok()? {
         body.extend_from_slice(&chunk);
@@ -179,7 +201,7 @@ async fn read_name(mut answer: reqwest::Response) -> Option<Personal> {
             return None;
         }
     }
-    name_in(&body)
+    Some(body)
 }
 
 /// The name in an answer: `{"customer":{"name":…}}`.

@@ -123,7 +123,7 @@ impl Forwarder {
         let room_for_board = is_urgent || (may_draw && !is_full);
         let draft = self.draft(work, room_for_board, now).await?;
         if draft.rows() == 0 && !board_is_due {
-            return Ok(match self.journal.awaits_name(now) {
+            return Ok(match self.journal.awaits_name(self.options.book, now) {
                 Some(wait) => Next::WaitForName(wait),
                 // Of what is pending nothing can go now: a tab is lacking, or another process added it.
                 None if work.pending > 0 => Next::Wait(BARRED / 60),

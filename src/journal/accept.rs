@@ -131,12 +131,12 @@ fn accept(
         if page.tally().pending() >= limits.pending_rows_max {
             return Ok(None);
         }
-        page.add_entry(entry, now)?;
+        let book = page.add_entry(entry, now)?;
         let is_unnamed = entry.customer_name.is_blank() && !event.customer_id.is_blank();
         if is_unnamed && page.names.are_looked_up() {
             let began = known.waits.first().filter(|(_, wait)| !wait.is_over);
             let numbers = (id.number, began.map_or(id.number, |(began, _)| *began));
-            let unnamed = Unnamed::new(numbers, &event.customer_id, lookup.customer(), now);
+            let unnamed = Unnamed::new(book, numbers, &event.customer_id, lookup.customer(), now);
             page.unnamed.push(unnamed);
         }
     } else {

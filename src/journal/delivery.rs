@@ -82,7 +82,7 @@ impl Journal {
         // A row whose name is being looked up waits, and so do those behind it: order is kept. Rows
         // that are committed from here on may await a name that is not looked at here any more.
         let committed = self.tally().next_number;
-        let awaited = self.0.names.first_awaited(now).map_or(committed, |(number, _)| number);
+        let awaited = self.0.names.first_awaited(book, now).map_or(committed, |(number, _)| number);
         let before = awaited.min(committed);
         self.read(move |reader| reader.draft(&tag, &register, book, measure, &title_at, before))
             .await

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::chat::digest::Digest;
+use crate::chat::text::phone_digits;
 use crate::journal::memory::is_under;
 use crate::journal::waiting::Place;
 
@@ -89,7 +90,7 @@ impl Journal {
 fn is_of(json: &[u8], digits: &str) -> bool {
     fn holds(value: &Value, digits: &str) -> bool {
         match value {
-            Value::String(text) => text.chars().filter(char::is_ascii_digit).eq(digits.chars()),
+            Value::String(text) => phone_digits(text) == digits,
             Value::Number(number) => number.to_string() == digits,
             Value::Array(items) => items.iter().any(|item| holds(item, digits)),
             Value::Object(fields) => fields.values().any(|field| holds(field, digits)),

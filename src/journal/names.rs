@@ -14,7 +14,7 @@ use crate::chat::memory::CustomerMemory;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::journal::page::Page;
-use crate::journal::{Error, Journal};
+use crate::journal::{BookId, Error, Journal};
 
 /// Longest that a row waits for a name.
 const NAME_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -26,6 +26,8 @@ const WAITING_MAX: usize = 1_024;
 pub struct Unnamed {
     /// Of the event.
     pub number: u64,
+    /// Where its row goes.
+    book: BookId,
     /// DoubleTick's id of the customer.
     pub customer_id: Personal,
     /// Nobody waits for the name any more after this.
@@ -38,13 +40,14 @@ pub struct Unnamed {
 impl Unnamed {
     /// A row about to be committed.
     pub(super) fn new(
+        book: BookId,
         (number, wait): (u64, u64),
         customer_id: &Personal,
         keys: &[Digest],
         now: UnixMs,
     ) -> Self {
         let until = now.plus_ms(i64::try_from(NAME_WAIT_MAX.as_millis()).unwrap_or_default());
-        Self { number, customer_id: customer_id.clone(), until, wait, keys: keys.to_vec() }
+        Self { number, book, customer_id: customer_id.clone(), until, wait, keys: keys.to_vec() }
     }
 }
 
@@ -52,7 +55,7 @@ impl Unnamed {
 #[derive(Debug, Default)]
 pub(super) struct Names {
     asked: Mutex<Option<mpsc::Sender<Unnamed>>>,
-    awaited: Mutex<BTreeMap<u64, UnixMs>>,
+    awaited: Mutex<BTreeMap<u64, (BookId, UnixMs)>>,
     answered: Notify,
 }
 
@@ -64,7 +67,8 @@ impl Names {
 
     /// These rows are about to be committed and wait for their names.
     pub(super) fn wait(&self, unnamed: &[Unnamed]) {
-        self.lock().extend(unnamed.iter().map(|unnamed| (unnamed.number, unnamed.until)));
+        let awaited = unnamed.iter().map(|one| (one.number, (one.book, one.until)));
+        self.lock().extend(awaited);
     }
 
     /// Asks for the names of rows that are committed. One that nobody can be asked for waits no more.
@@ -84,14 +88,15 @@ impl Names {
         self.answered.notify_one();
     }
 
-    /// The first row that still waits at `now`, and until when.
-    pub(super) fn first_awaited(&self, now: UnixMs) -> Option<(u64, UnixMs)> {
+    /// The first row of a spreadsheet that still waits at `now`, and until when.
+    pub(super) fn first_awaited(&self, book: BookId, now: UnixMs) -> Option<(u64, UnixMs)> {
         let mut awaited = self.lock();
-        awaited.retain(|_, until| *until > now && until.since_ms(now) <= 10_000);
-        awaited.iter().next().map(|(number, until)| (*number, *until))
+        awaited.retain(|_, (_, until)| *until > now && until.since_ms(now) <= 10_000);
+        let mut here = awaited.iter().filter(|(_, (place, _))| *place == book);
+        here.next().map(|(number, (_, until))| (*number, *until))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, UnixMs>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, (BookId, UnixMs)>> {
         self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -104,9 +109,10 @@ impl Journal {
         unnamed
     }
 
-    /// How long the oldest pending row may still wait for its name; `None` when it does not.
-    pub fn awaits_name(&self, now: UnixMs) -> Option<Duration> {
-        let (_, until) = self.0.names.first_awaited(now)?;
+    /// How long the oldest pending row of a spreadsheet may still wait for its name; `None` when it
+    /// does not.
+    pub fn awaits_name(&self, book: BookId, now: UnixMs) -> Option<Duration> {
+        let (_, until) = self.0.names.first_awaited(book, now)?;
         Some(Duration::from_millis(until.since_ms(now).max(0).unsigned_abs()))
     }
 

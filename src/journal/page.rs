@@ -133,10 +133,10 @@ impl<'c> Page<'c> {
     }
 
     /// Adds a row of the log to the queue of its clinic's number.
-    pub(super) fn add_entry(&mut self, entry: &Entry, now: UnixMs) -> Result<(), Error> {
+    pub(super) fn add_entry(&mut self, entry: &Entry, now: UnixMs) -> Result<BookId, Error> {
         let (queue, book) = self.register.of(&entry.waba_number);
         self.counters.tally.accepted += 1;
-        self.enqueue(queue, book, entry, now)
+        self.enqueue(queue, book, entry, now).map(|()| book)
     }
 
     /// Adds a row of the handovers, to where those of this book wait; where the book is not served any

@@ -168,6 +168,54 @@ async fn a_lookup_that_takes_too_long_delays_no_row_by_more_than_two_seconds() {
     assert_eq!(clinic.chats(), chats, "order is kept");
 }
 
+/// It says nothing of the customer that DoubleTick could not be asked, so the next row asks again.
+#[tokio::test]
+async fn a_lookup_that_failed_for_a_moment_is_not_taken_for_a_customer_without_a_name() {
+    for status in ["500 Oops", "429 Too Many Requests"] {
+        let doubletick = DoubleTick::answering(status, "{}", Duration::ZERO);
+        let clinic = Clinic::new()
+            .with("DOUBLETICK_API_URL", &doubletick.url)
+            .with("DOUBLETICK_API_KEY", "key_of-the-tests");
+        let service = clinic.open();
+        for chat in ["chat_1", "chat_2"] {
+            let mut event = unassigned(chat);
+            event["dtCustomerId"] = json!("customer_1");
+            service.take(&event).await;
+            service.drained().await;
+        }
+        assert_eq!(doubletick.requests().len(), 2, "{status}");
+        clinic.expect_rows(2);
+    }
+}
+
+#[tokio::test]
+async fn a_lookup_for_one_branch_delays_no_row_of_another() {
+    let doubletick = DoubleTick::answering("200 OK", "{}", Duration::from_secs(30));
+    let clinic = Clinic::new()
+        .with("DOUBLETICK_API_URL", &doubletick.url)
+        .with("DOUBLETICK_API_KEY", "key_of-the-tests")
+        .with("ROUTES", "+919000000001=2north");
+    clinic.google.add_spreadsheet("2north", "Asia/Kolkata");
+    let north = clinic.google.open("2north");
+    let service = clinic.open();
+    service.settled().await;
+    let give_up = Instant::now() + crate::harness::PATIENCE;
+    while !north.tabs().iter().any(|tab| tab == "Unattended now") {
+        assert!(Instant::now() < give_up, "the other spreadsheet was not set up");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut named = unassigned("chat_north");
+    named["wabaNumber"] = json!("+919000000001");
+    named["customerName"] = json!("Rohan Mehta");
+    // Long enough for several writes of the other spreadsheet within the two seconds of this wait.
+    service.take(&unassigned("chat_south")).await;
+    service.take(&named).await;
+    assert!(north.wait_for_rows("Unassigned chats", 1, crate::harness::PATIENCE));
+    assert_eq!(clinic.rows().len(), 0, "the row that waits for its name came first");
+    clinic.expect_rows(1);
+    service.drained().await;
+}
+
 #[tokio::test]
 async fn a_key_that_is_not_accepted_is_said_once_and_names_stay_blank() {
     let doubletick = DoubleTick::answering("401 Unauthorized", "{}", Duration::ZERO);

@@ -96,6 +96,9 @@ fn text_is_kept_as_sent_but_for_its_edges_and_control_characters() {
     check_text("  Rohan Mehta \n", "Rohan Mehta");
     check_text("Ro\u{0}han\u{7}\u{1b} Me\u{9f}hta\u{7f}", "Rohan Mehta");
     check_text("\u{0} Rohan \u{FFFE}\u{FFFF}", "Rohan");
+    for between in ["\n", "\t", "\r\n", "\n\n", " \n", "\u{b}", "\u{85}", "\u{0}\n\u{7}"] {
+        check_text(&format!("Rohan{between}Mehta"), "Rohan Mehta");
+    }
     check_text("=HYPERLINK(\"http://x\")", "=HYPERLINK(\"http://x\")");
     check_text("+919111222333", "+919111222333");
     check_text("'quoted", "'quoted");
@@ -181,4 +184,40 @@ fn a_chat_opens_from_the_sheet_only_where_both_numbers_are_known() {
     assert_eq!(url("", "+919000000000"), None);
     assert_eq!(url("+919111222333", ""), None);
     assert_eq!(url("hidden", "@clinic"), None);
+}
+
+#[test]
+fn every_spelling_of_a_phone_number_has_the_same_digits() {
+    for spelling in [
+        "+919111222333",
+        "00919111222333",
+        "00 91 (9111) 222-333",
+        "tel:+91-9111-222-333",
+        "+91.9111.222.333",
+        "\u{202a}+91 9111 222333\u{202c}",
+        "٠٠٩١٩١١١٢٢٢٣٣٣",
+        "+۹۱۹۱۱۱۲۲۲۳۳۳",
+        "+९१९१११२२२३३३",
+        "＋９１９１１１２２２３３３",
+        "+919111222333 ext. 12",
+        "+919111222333x12",
+        "+919111222333;ext=12",
+        "+919111222333,,12#",
+        "+919111222333 / +919111222444",
+        "+919111222333 (WhatsApp 2)",
+    ] {
+        assert_eq!(Personal::new(spelling).digits(), "919111222333", "{spelling}");
+    }
+    // No zeros of the number itself are lost.
+    assert_eq!(Personal::new("+00912").digits(), "00912");
+    assert_eq!(Personal::new("0912").digits(), "0912");
+    assert_eq!(Personal::new("none").digits(), "");
+}
+
+#[test]
+fn an_extension_is_no_part_of_the_link_to_the_chat() {
+    let mut body = unassigned("chat_1");
+    body["customerPhone"] = json!("+91 9111 222333 ext. 12");
+    let link = Desk::new(RULES).row(body, NOW).chat_url().unwrap();
+    assert!(link.ends_with("/919000000000/919111222333"), "{link}");
 }
