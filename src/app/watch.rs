@@ -84,7 +84,7 @@ impl Watch {
             self.say(word, sight.pending_rows);
         }
         if let Some(notify) = &mut self.notify {
-            notify.send().await;
+            notify.send(now).await;
         }
     }
 
