@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::body::{BodyStream, MessageBody};
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use serde_json::{Map, Value};
 
@@ -20,6 +20,9 @@ pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest a sender may take over its body; DoubleTick's are a few hundred bytes.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// What a body begins with that was compressed with gzip, also where no header says so.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 /// What is wrong with a body. The sentences quote nothing of it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
@@ -29,6 +32,8 @@ pub(super) enum Fault {
     TooSlow,
     #[error("the body did not arrive whole")]
     Cut,
+    #[error("the body is compressed: send it as it is, without Content-Encoding")]
+    Compressed,
     #[error("the body is not UTF-8")]
     NotUtf8,
     #[error("the body is not JSON, or nested too deeply (line {line}, column {column})")]
@@ -45,6 +50,9 @@ pub(super) async fn read(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<Bytes, Fault> {
+    if request.headers().get_all(CONTENT_ENCODING).any(|coding| !is_identity(coding)) {
+        return Err(Fault::Compressed);
+    }
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if announced
         .and_then(|length| length.parse().ok())
@@ -57,6 +65,12 @@ pub(super) async fn read(
         Connection::body_was_read(request);
     }
     body.unwrap_or(Err(Fault::TooSlow))
+}
+
+/// Whether a `Content-Encoding` says that nothing was done to the body.
+fn is_identity(coding: &HeaderValue) -> bool {
+    let is_plain = |one: &str| matches!(one.trim(), "" | "identity" | "Identity");
+    coding.to_str().is_ok_and(|codings| codings.split(',').all(is_plain))
 }
 
 /// Nearly every body comes in one piece, which is passed on as it is. `BodyStream`, made for answers, is
@@ -84,6 +98,9 @@ pub(super) async fn parse(request: &HttpRequest, body: Bytes) -> Result<Value, F
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
+    if body.starts_with(&GZIP) {
+        return Err(Fault::Compressed);
+    }
     let text = std::str::from_utf8(&body).map_err(|_| Fault::NotUtf8)?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -13,11 +13,12 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Resource, Route};
+use actix_web::http::Method;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 use serde_json::json;
 
 use crate::chat::time::UnixMs;
@@ -36,6 +37,12 @@ pub const STOP_BUDGET_S: u64 = 5;
 /// How long a client may take over its request head.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// Why a request is refused that nearly had the webhook's address.
+const WRONG_ADDRESS: &str = "wrong_address";
+/// What to do about those.
+const MISDIRECTED: &str = "somebody sends to an address that is nearly the webhook's and is none of ours, \
+     so those events are lost: paste the address that the page at / shows into DoubleTick";
+
 /// What the routes share.
 #[derive(Debug)]
 pub struct Door {
@@ -49,6 +56,8 @@ pub struct Door {
     pub now: fn() -> UnixMs,
     page: Page,
     unrecognised: Warner,
+    /// Whether it was said that requests go to a wrong address.
+    misdirected: Once,
 }
 
 impl Door {
@@ -63,7 +72,15 @@ impl Door {
         let mut purpose = vec![b"sessions".as_slice()];
         purpose.extend(secrets.fingerprints().iter().map(<[u8; 32]>::as_slice));
         let page = Page::new(operator, &journal.key_for(&purpose));
-        Self { journal, status, secrets, now, page, unrecognised: Warner::default() }
+        Self {
+            journal,
+            status,
+            secrets,
+            now,
+            page,
+            unrecognised: Warner::default(),
+            misdirected: Once::new(),
+        }
     }
 }
 
@@ -96,6 +113,16 @@ fn window(path: &str, get: Route, head: Route) -> Resource {
     web::resource(path).route(get).route(head).default_service(web::to(other))
 }
 
-async fn not_found() -> HttpResponse {
+/// Anything else. What was meant for the webhook is said, or its events would be lost unheard.
+async fn not_found(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+    let path = request.path();
+    let is_ours = path.to_ascii_lowercase().contains("doubletick")
+        || path.split('/').any(|part| door.secrets.opens(part));
+    if request.method() == Method::POST && is_ours {
+        door.status.count_refused(WRONG_ADDRESS);
+        door.misdirected.call_once(|| log::warn!("{MISDIRECTED}"));
+    } else {
+        door.status.count_refused("not_found");
+    }
     HttpResponse::NotFound().json(json!({ "error": "there is nothing here" }))
 }

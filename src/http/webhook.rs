@@ -7,7 +7,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::{ALLOW, ContentType, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, ContentType, HeaderValue, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -116,10 +116,16 @@ fn refuse_body(door: &Door, fault: &Fault) -> HttpResponse {
     let (status, reason) = match fault {
         Fault::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "size"),
         Fault::TooSlow => (StatusCode::REQUEST_TIMEOUT, "slow"),
+        Fault::Compressed => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoding"),
         _ => (StatusCode::BAD_REQUEST, "body"),
     };
     door.status.count_refused(reason);
-    refusal(status, &fault.to_string())
+    let mut response = refusal(status, &fault.to_string());
+    if matches!(fault, Fault::Compressed) {
+        // How a sender is told what it may use (RFC 7694).
+        response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    response
 }
 
 fn refusal(status: StatusCode, sentence: &str) -> HttpResponse {

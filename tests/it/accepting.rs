@@ -317,3 +317,55 @@ async fn noise_from_strangers_alarms_nobody() {
     assert_eq!(service.get("/healthz").await.status(), StatusCode::OK);
     assert!(!service.log().contains("ERROR"), "{}", service.log());
 }
+
+#[tokio::test]
+async fn a_compressed_body_is_refused_with_what_to_do() {
+    let clinic = Clinic::new();
+    let service = clinic.open();
+    for coding in ["gzip", "deflate", "br", "identity, gzip"] {
+        let request = http().post(service.webhook()).header("content-encoding", coding);
+        let answer = request.body(unassigned("chat_1").to_string()).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(answer.headers()["accept-encoding"], "identity");
+        let told = answer.text().await.unwrap();
+        assert!(told.contains("without Content-Encoding"), "{told}");
+    }
+    let request = http().post(service.webhook()).header("content-encoding", "identity");
+    let answer = request.body(unassigned("chat_1").to_string()).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(service.metrics().await["refused_total{reason=\"encoding\"}"], 4.0);
+    clinic.expect_rows(1);
+    service.drained().await;
+}
+
+#[tokio::test]
+async fn events_sent_to_a_wrong_address_are_counted_and_said_once() {
+    let clinic = Clinic::new();
+    let service = clinic.open();
+    for path in [
+        &format!("//webhooks/doubletick/{SECRET}"),
+        &format!("/webhook/doubletick/{SECRET}"),
+        &format!("/webhooks/{SECRET}"),
+        &format!("/Webhooks/DoubleTick/{SECRET}"),
+    ] {
+        let answer = http().post(service.url(path)).body("{}").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+    http().post(service.url("/wp-login.php")).body("x").send().await.unwrap();
+    let metrics = service.metrics().await;
+    assert_eq!(metrics["refused_total{reason=\"wrong_address\"}"], 4.0);
+    assert_eq!(metrics["refused_total{reason=\"not_found\"}"], 1.0);
+    let log = service.log();
+    assert_eq!(log.matches("nearly the webhook's").count(), 1, "{log}");
+    assert!(!log.contains(SECRET), "{log}");
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let client = client.build().unwrap();
+    let form = format!("secret={SECRET}");
+    let request = client.post(service.url("/sign-in"));
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let answer = request.body(form).send().await.unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap();
+    let page = client.get(service.url("/")).header("cookie", cookie).send().await.unwrap();
+    let page = page.text().await.unwrap();
+    assert!(page.contains("(4 since the start)"), "{page}");
+}

@@ -1,9 +1,9 @@
 //! How things are at one moment: gathered once, shown in several sections.
 
 use crate::chat::time::UnixMs;
-use crate::http::Door;
 use crate::http::page::locked;
 use crate::http::page::test_event::{self, TestEvent};
+use crate::http::{Door, MISDIRECTED, WRONG_ADDRESS};
 use crate::journal::{SetAside, Tally};
 use crate::operator::{Findings, MINUTES, Minute};
 use crate::status::SheetState;
@@ -38,6 +38,12 @@ pub(super) struct View {
     pub(super) set_aside: Vec<SetAside>,
 }
 
+/// Requests that nearly had the webhook's address, since the start.
+fn misdirected(door: &Door) -> Option<String> {
+    let count = *door.status.refused().get(WRONG_ADDRESS)?;
+    Some(format!("{MISDIRECTED} ({count} since the start)"))
+}
+
 impl View {
     pub(super) async fn gather(door: &Door) -> Self {
         let now = (door.now)();
@@ -68,6 +74,7 @@ impl View {
                 .iter()
                 .filter_map(|(name, _)| door.status.warning(name))
                 .chain(door.journal.warnings())
+                .chain(misdirected(door))
                 .collect(),
             sheets,
             alarm: door.status.alarm(),

@@ -121,3 +121,9 @@ async fn a_text_cut_inside_an_emoji_does_not_cost_the_event() {
         assert!(read("application/json", broken).await.is_err(), "{broken}");
     }
 }
+
+/// They used to be called something that is not UTF-8, which helps nobody.
+#[tokio::test]
+async fn a_compressed_body_is_refused_with_what_to_do() {
+    assert_eq!(read("application/json", &b"\x1f\x8b\x08\0\0\0"[..]).await, Err(Fault::Compressed));
+}
