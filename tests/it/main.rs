@@ -5,6 +5,7 @@
 
 mod harness;
 mod accepting;
+mod beside;
 mod board;
 mod connections;
 mod restoring;
