@@ -1,13 +1,12 @@
 //! The batch in hand: sending it, and what each outcome makes of it.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::causes::Causes;
 use crate::chat::entry::Entry;
 use crate::forwarder::backoff::Failures;
 use crate::forwarder::{Forwarder, Next, Suspect};
-use crate::journal::{Batch, Error};
+use crate::journal::Batch;
 use crate::sheets::{
     Content, Delivery, Landing, Later, Layout, Marker, Plan, Purpose, Refused, Survey, TabLayout,
     Trouble, WRITE_TIMEOUT,
@@ -120,7 +119,7 @@ impl Held {
 
 impl Forwarder {
     /// Brings the batch one step further.
-    pub(super) async fn advance(&mut self, held: Held) -> Result<Next, Arc<Error>> {
+    pub(super) async fn advance(&mut self, held: Held) -> Next {
         if let Some(ending) = held.ending.clone() {
             return self.end(held, ending).await;
         }
@@ -139,7 +138,7 @@ impl Forwarder {
         }
         if let Some(left) = held.doubt_left() {
             self.held = Some(held);
-            return Ok(Next::Wait(left));
+            return Next::Wait(left);
         }
         // Certainly not applied, or to be found by its rows: either way where they are now counts.
         let found = match held.in_doubt_since {
@@ -160,20 +159,20 @@ impl Forwarder {
             // Another tab may be gone, and the rows be there: only a whole survey tells.
             Ok(Survey::Mend(_)) if held.in_doubt_since.is_some() => {
                 self.held = Some(held);
-                Ok(self.survey().await)
+                self.survey().await
             }
             Ok(Survey::Mend(_)) => self.tab_is_gone(held).await,
             Err(trouble) => {
                 self.held = Some(held);
-                Ok(Next::Wait(self.troubled(trouble)))
+                Next::Wait(self.troubled(trouble))
             }
         }
     }
 
-    async fn send(&mut self, mut held: Held, plan: Plan) -> Result<Next, Arc<Error>> {
+    async fn send(&mut self, mut held: Held, plan: Plan) -> Next {
         if let Err(wait) = self.turn().await {
             self.held = Some(held);
-            return Ok(Next::Wait(wait));
+            return Next::Wait(wait);
         }
         held.was_sent = true;
         let was_unauthorised = std::mem::take(&mut held.was_unauthorised);
@@ -194,7 +193,7 @@ impl Forwarder {
             }
             Delivery::NotApplied(later) => {
                 self.held = Some(held);
-                Ok(Next::Wait(self.retry(&later)))
+                Next::Wait(self.retry(&later))
             }
             Delivery::Unauthorised => {
                 // Once it is only a token that ran out; a second time in a row something is wrong.
@@ -202,10 +201,10 @@ impl Forwarder {
                 let is_first = !was_unauthorised;
                 self.held = Some(held);
                 let why = "Google wants a new access token".to_owned();
-                Ok(match is_first {
+                match is_first {
                     true => Next::Step,
                     false => Next::Wait(self.retry(&Later { why, after: None })),
-                })
+                }
             }
             Delivery::Undecided(later) => {
                 // Google answered and knows the marker: it is well enough to be asked soon.
@@ -213,42 +212,29 @@ impl Forwarder {
                 held.in_doubt_since = Some(Instant::now());
                 held.is_undecided = true;
                 self.held = Some(held);
-                Ok(Next::Wait(self.retry(&later)))
+                Next::Wait(self.retry(&later))
             }
             Delivery::PerhapsApplied(later) => {
                 held.in_doubt_since = Some(Instant::now());
                 self.held = Some(held);
-                Ok(Next::Wait(self.retry(&later)))
+                Next::Wait(self.retry(&later))
             }
             Delivery::TimedOut(later) => {
                 held.in_doubt_since = Some(Instant::now());
                 held.timeouts += 1;
                 self.held = Some(held);
-                Ok(Next::Wait(self.retry(&later)))
+                Next::Wait(self.retry(&later))
             }
             Delivery::Refused(refused) => self.refused(held, &plan, refused).await,
         }
     }
 
-    async fn refused(
-        &mut self,
-        held: Held,
-        plan: &Plan,
-        refused: Refused,
-    ) -> Result<Next, Arc<Error>> {
+    async fn refused(&mut self, held: Held, plan: &Plan, refused: Refused) -> Next {
         match refused {
-            Refused::Part(advice) => match self.leave_out(plan) {
-                // It may be another tab that is to blame; then the next refusal says so.
-                Some(part) => {
-                    log::warn!("a batch is refused, trying without the {part}");
-                    self.warn_of(Some(format!("the {part} cannot be written: {advice}")));
-                    self.release_when_safe(held).await
-                }
-                None => {
-                    self.held = Some(held);
-                    Ok(Next::Wait(self.park(advice)))
-                }
-            },
+            Refused::Part(by, advice) => {
+                self.part_is_refused(plan, by, &advice);
+                self.release_when_safe(held).await
+            }
             Refused::PositionsUntold => {
                 log::warn!("Google does not tell where the columns are: looking after each write");
                 self.positions_untold = true;
@@ -256,7 +242,7 @@ impl Forwarder {
             }
             Refused::Operator(advice) => {
                 self.held = Some(held);
-                Ok(Next::Wait(self.park(advice)))
+                Next::Wait(self.park(advice))
             }
             // A board alone has no row to blame.
             Refused::Row(_) if held.batch.rows() == 0 => {
@@ -276,7 +262,11 @@ impl Forwarder {
             }
             Refused::MarkerForeign => {
                 log::warn!("another deployment's marker has the id of ours; drawing others");
-                self.journal.redraw_marker_base().await?;
+                if let Err(error) = self.journal.redraw_marker_base().await {
+                    log::error!("the journal does not answer, trying again: {}", Causes(&*error));
+                    self.held = Some(held);
+                    return Next::Wait(Duration::from_secs(1));
+                }
                 self.end(held, Ending::Released).await
             }
             Refused::MarkersFull => {
@@ -290,20 +280,20 @@ impl Forwarder {
                 // Pruning makes room; where it does not, the Event ID column takes over.
                 self.markers_full = true;
                 self.held = Some(held);
-                Ok(self.prune().await)
+                self.prune().await
             }
         }
     }
 
     /// As long as a tab of its plan is gone, nothing of the batch can be applied.
-    async fn tab_is_gone(&mut self, held: Held) -> Result<Next, Arc<Error>> {
+    async fn tab_is_gone(&mut self, held: Held) -> Next {
         log::warn!("a tab of ours was deleted; it is made again");
         self.layout = None;
         self.end(held, Ending::Released).await
     }
 
     /// One of the rows is to blame: half as many go together next time, until it stands alone.
-    async fn narrow_down(&mut self, held: Held, reason: &'static str) -> Result<Next, Arc<Error>> {
+    async fn narrow_down(&mut self, held: Held, reason: &'static str) -> Next {
         let rows = held.batch.rows();
         if rows <= 1 && held.doubt_left().is_none() {
             log::error!(
@@ -318,23 +308,18 @@ impl Forwarder {
     }
 
     /// Releases a batch once no earlier send of it can be applied any more.
-    async fn release_when_safe(&mut self, held: Held) -> Result<Next, Arc<Error>> {
+    async fn release_when_safe(&mut self, held: Held) -> Next {
         match held.doubt_left() {
             None => self.end(held, Ending::Released).await,
             Some(left) => {
                 self.held = Some(held);
-                Ok(Next::Wait(left.min(Duration::from_secs(60))))
+                Next::Wait(left.min(Duration::from_secs(60)))
             }
         }
     }
 
     /// Without a marker the Event ID column tells, once no send can be under way any more.
-    async fn look_for_rows(
-        &mut self,
-        mut held: Held,
-        plan: Plan,
-        layout: &Layout,
-    ) -> Result<Next, Arc<Error>> {
+    async fn look_for_rows(&mut self, mut held: Held, plan: Plan, layout: &Layout) -> Next {
         match self.holds_rows(&held, &plan, layout).await {
             Ok(true) => self.landed(held, &plan, Landing::Unknown).await,
             Ok(false) => {
@@ -347,7 +332,7 @@ impl Forwarder {
             }
             Err(trouble) => {
                 self.held = Some(held);
-                Ok(Next::Wait(self.troubled(trouble)))
+                Next::Wait(self.troubled(trouble))
             }
         }
     }
@@ -363,7 +348,7 @@ impl Forwarder {
 
     /// The marker tells whether the batch was applied. If not, it is sent on; where it cannot be, for
     /// its words are unknown, it is released.
-    async fn look_for_marker(&mut self, mut held: Held) -> Result<Next, Arc<Error>> {
+    async fn look_for_marker(&mut self, mut held: Held) -> Next {
         match self.sheets.holds_marker(&held.marker()).await {
             Ok(true) => match Plan::parse(held.batch.plan()) {
                 Some(plan) => self.landed(held, &plan, Landing::Unknown).await,
@@ -378,14 +363,15 @@ impl Forwarder {
             },
             Err(trouble) => {
                 self.held = Some(held);
-                Ok(Next::Wait(self.troubled(trouble)))
+                Next::Wait(self.troubled(trouble))
             }
         }
     }
 
     /// Writes the end down; where that fails, the batch is kept and only this is tried again.
-    pub(super) async fn end(&mut self, held: Held, ending: Ending) -> Result<Next, Arc<Error>> {
+    pub(super) async fn end(&mut self, held: Held, ending: Ending) -> Next {
         let (last, drawn_at) = (held.batch.last(), held.batch.board().map(|board| board.at));
+        let has_log = !held.batch.entries().is_empty();
         let batch = held.batch;
         let settled = match &ending {
             Ending::Written => self.journal.written(batch).await,
@@ -396,13 +382,16 @@ impl Forwarder {
         };
         match settled {
             Ok(()) => {
+                if has_log && ending != Ending::Released {
+                    self.log_barred_until = None;
+                }
                 self.ended(&ending, last, drawn_at);
-                Ok(Next::Step)
+                Next::Step
             }
             Err(unsettled) => {
                 log::error!("trying again to settle a batch: {}", Causes(&unsettled));
                 self.held = Some(Held { batch: unsettled.batch, ending: Some(ending), ..held });
-                Ok(Next::Wait(Duration::from_secs(1)))
+                Next::Wait(Duration::from_secs(1))
             }
         }
     }

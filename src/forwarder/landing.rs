@@ -1,25 +1,18 @@
 //! After a batch was applied: seeing that its rows stand in the right columns, and putting them right
 //! where a column was moved in the very moment of the write.
 
-use std::sync::Arc;
-
 use crate::forwarder::held::{Ending, Held};
 use crate::forwarder::tab::Seen;
 use crate::forwarder::{Forwarder, Next};
-use crate::journal::Error;
 use crate::sheets::{Landing, Layout, Plan, Repaired, Survey, Trouble};
 
-/// How often rows are put right before they are left as they are: each time something was moved again.
-const TRIES_MAX: u32 = 10;
+/// How often rows are put right before they are left as they are: a full batch takes some ten writes, and
+/// each time something is moved again they begin anew.
+const TRIES_MAX: u32 = 30;
 
 impl Forwarder {
     /// The batch is in the sheet; where it is not known to have landed well, it is looked at.
-    pub(super) async fn landed(
-        &mut self,
-        mut held: Held,
-        plan: &Plan,
-        landing: Landing,
-    ) -> Result<Next, Arc<Error>> {
+    pub(super) async fn landed(&mut self, mut held: Held, plan: &Plan, landing: Landing) -> Next {
         if landing == Landing::InPlace {
             return self.end(held, Ending::Written).await;
         }
@@ -29,9 +22,9 @@ impl Forwarder {
             // A tab is gone. If it is this batch's, its rows went with it, which the next look shows.
             Ok(Survey::Mend(_)) => {
                 self.held = Some(held);
-                return Ok(self.survey().await);
+                return self.survey().await;
             }
-            Err(trouble) => return Ok(self.look_later(held, trouble)),
+            Err(trouble) => return self.look_later(held, trouble),
         };
         if landing == Landing::Unknown && plan.holds_in(&layout) {
             return self.end(held, Ending::Written).await;
@@ -46,7 +39,7 @@ impl Forwarder {
         }
         if let Err(wait) = self.turn().await {
             self.held = Some(held);
-            return Ok(Next::Wait(wait));
+            return Next::Wait(wait);
         }
         match self.put_right(&held, plan, &layout).await {
             Ok(Repaired { rewritten: 0, missing }) => {
@@ -61,9 +54,9 @@ impl Forwarder {
                 held.repairs += 1;
                 held.has_landed = Some(Landing::Elsewhere);
                 self.held = Some(held);
-                Ok(Next::Step)
+                Next::Step
             }
-            Err(trouble) => Ok(self.look_later(held, trouble)),
+            Err(trouble) => self.look_later(held, trouble),
         }
     }
 
@@ -84,6 +77,10 @@ impl Forwarder {
             let repaired = self.sheets.repair(tab, &layout.time_zone, entries).await?;
             all.rewritten += repaired.rewritten;
             all.missing += repaired.missing;
+            // One turn is one write.
+            if all.rewritten > 0 {
+                break;
+            }
         }
         Ok(all)
     }

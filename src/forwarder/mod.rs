@@ -99,6 +99,8 @@ pub struct Forwarder {
     positions_untold: bool,
     drawn: BoardDrawn,
     handovers_barred_until: Option<Instant>,
+    /// The log cannot be written: until then no row is tried, and then it is tried alone.
+    log_barred_until: Option<Instant>,
     /// The log goes on without the other tabs, which cannot be made.
     does_without_until: Option<Instant>,
     /// What cannot be written or made, and what to do; until it was written again.
@@ -161,6 +163,7 @@ impl Forwarder {
             positions_untold: false,
             drawn: BoardDrawn::default(),
             handovers_barred_until: None,
+            log_barred_until: None,
             does_without_until: None,
             lack: None,
             zone_name: None,
@@ -211,7 +214,7 @@ impl Forwarder {
     /// One thing at a time: settle or send what is held, else look, else seal.
     async fn step(&mut self) -> Next {
         let done = match self.held.take() {
-            Some(held) => self.advance(held).await,
+            Some(held) => Ok(self.advance(held).await),
             None if self.layout.is_none() => Ok(self.survey().await),
             None => self.seal().await,
         };
@@ -222,6 +225,10 @@ impl Forwarder {
     }
 
     fn succeeded(&mut self) {
+        // That something else was written or read mends no log.
+        if self.log_barred_until.is_some() {
+            return;
+        }
         self.failures = Failures::default();
         if self.status.set_sheet(&self.options.name, SheetState::Delivering) {
             log::info!(sheet = self.options.name; "the spreadsheet is reached");

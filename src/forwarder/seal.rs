@@ -59,6 +59,11 @@ impl BoardDrawn {
         self.barred_until = Some(Instant::now() + BARRED);
     }
 
+    /// It was not what kept a batch from being written.
+    pub(super) fn unbar(&mut self) {
+        self.barred_until = None;
+    }
+
     fn is_barred(&self) -> bool {
         self.barred_until.is_some_and(|until| Instant::now() < until)
     }
@@ -103,11 +108,20 @@ impl Forwarder {
         let board_is_due = has_board
             && self.drawn.is_due(work.board_changes, now)
             && (work.pending > 0 || self.own_writes.has_room(now));
+        if work.pending == 0 && self.log_barred_until.take().is_some() {
+            // No row is there any more to try it with.
+            self.succeeded();
+            return Ok(Next::Step);
+        }
         if work.pending == 0 && !board_is_due {
             if std::mem::take(&mut self.is_unpurged) {
                 self.journal.purge().await?;
             }
             return Ok(if self.prune_is_due() { self.prune().await } else { Next::Idle });
+        }
+        let log_is_barred = self.log_barred_until.is_some_and(|until| Instant::now() < until);
+        if log_is_barred && !board_is_due {
+            return Ok(Next::Wait(BARRED / 60));
         }
         if !seen.is_fresh() {
             return Ok(self.survey().await);
@@ -120,7 +134,9 @@ impl Forwarder {
         // The board goes along with the last rows; while many batches follow each other, now and then.
         let may_draw = has_board && !self.drawn.is_barred();
         let is_urgent = board_is_due || (may_draw && self.drawn.is_old(now));
-        let room_for_board = is_urgent || (may_draw && !is_full);
+        // Tried again, the log is tried alone: then it is plain what a refusal is about.
+        let log_is_tried = self.log_barred_until.is_some() && !log_is_barred;
+        let room_for_board = !log_is_tried && (is_urgent || (may_draw && !is_full));
         let draft = self.draft(work, room_for_board, now).await?;
         if draft.rows() == 0 && !board_is_due {
             return Ok(match self.journal.awaits_name(self.options.book, now) {
@@ -131,7 +147,7 @@ impl Forwarder {
             });
         }
         let takes_all = work.pending <= draft.rows() as u64;
-        let with_board = is_urgent || (room_for_board && takes_all);
+        let with_board = !log_is_tried && (is_urgent || (room_for_board && takes_all));
         self.seal_draft(draft, with_board, work, now).await
     }
 
@@ -165,7 +181,7 @@ impl Forwarder {
                 let bytes: usize = entries.map(bytes_of).sum();
                 let average = bytes.checked_div(batch.rows());
                 self.row_bytes = average.map_or(self.row_bytes, |bytes| bytes + self.bytes_more());
-                self.advance(Held::sealed(batch)).await
+                Ok(self.advance(Held::sealed(batch)).await)
             }
             None => Ok(Next::Step),
         }
@@ -185,7 +201,10 @@ impl Forwarder {
     ) -> Result<Draft, Arc<Error>> {
         let zone_name = self.layout.as_ref().map_or("UTC", |seen| &seen.layout.time_zone);
         let zone = time_zone(zone_name);
-        let rows_max = self.suspect.map_or(BATCH_ROWS_MAX, |suspect| suspect.rows_max);
+        let rows_max = match self.log_barred_until {
+            Some(until) if Instant::now() < until => 0,
+            _ => self.suspect.map_or(BATCH_ROWS_MAX, |suspect| suspect.rows_max),
+        };
         let lines = match room_for_board {
             true => LINES_MAX.min(usize::try_from(work.waiting).unwrap_or(usize::MAX)),
             false => 0,
@@ -207,7 +226,9 @@ impl Forwarder {
     pub(super) fn handovers_are_barred(&self) -> bool {
         let has_tab =
             self.layout.as_ref().is_some_and(|seen| seen.layout.tab(Purpose::Handovers).is_some());
-        !has_tab || self.handovers_barred_until.is_some_and(|until| Instant::now() < until)
+        !has_tab
+            || self.log_barred_until.is_some()
+            || self.handovers_barred_until.is_some_and(|until| Instant::now() < until)
     }
 
     async fn traces(&self) -> Result<Traces, Arc<Error>> {
@@ -242,17 +263,45 @@ impl Forwarder {
         remarks
     }
 
-    /// One tab cannot be written; the rest goes on without it for a while. `None` when it is the log.
-    pub(super) fn leave_out(&mut self, plan: &Plan) -> Option<&'static str> {
+    /// One of a batch's tabs cannot be written, this one where Google says so: the others go on without it
+    /// for a while. Where it does not say, they are left out one by one until it is plain.
+    pub(super) fn part_is_refused(&mut self, plan: &Plan, by: Option<Purpose>, advice: &str) {
+        let Some(by) = by.or_else(|| self.leave_out(plan)) else { return };
+        let title = self.layout.as_ref().and_then(|seen| {
+            let tab = seen.layout.by_id(by, plan.sheet_id(by)?)?;
+            Some(format!(" `{}`", tab.title))
+        });
+        let sentence =
+            format!("the {}{} cannot be written: {advice}", by.name(), title.unwrap_or_default());
+        match by {
+            Purpose::Board => {
+                self.drawn.bar();
+                self.warn_of(Some(sentence));
+            }
+            Purpose::Handovers => {
+                self.handovers_barred_until = Some(Instant::now() + BARRED);
+                self.warn_of(Some(sentence));
+            }
+            Purpose::Log => {
+                // What was blamed before it was plain is well.
+                self.drawn.unbar();
+                self.handovers_barred_until = None;
+                self.warn_of(None);
+                self.log_barred_until = Some(Instant::now() + self.park(sentence));
+            }
+        }
+    }
+
+    /// The first of a batch's tabs that can be done without, which is then left out for a while.
+    pub(super) fn leave_out(&mut self, plan: &Plan) -> Option<Purpose> {
         if plan.has_board() {
             self.drawn.bar();
-            return Some("board");
+            return Some(Purpose::Board);
         }
-        if plan.has_handovers() {
+        plan.has_handovers().then(|| {
             self.handovers_barred_until = Some(Instant::now() + BARRED);
-            return Some("handovers tab");
-        }
-        None
+            Purpose::Handovers
+        })
     }
 }
 

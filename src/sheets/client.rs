@@ -9,6 +9,7 @@ use reqwest::{Method, Url};
 use secrecy::ExposeSecret;
 
 use crate::outbound;
+use crate::sheets::layout::Spreadsheet;
 use crate::sheets::quota::{Kind, Quota};
 use crate::sheets::token::{Token, TokenTrouble};
 use crate::sheets::verdict::{Answer, RETRY_AFTER_MAX, Verdict};
@@ -45,6 +46,7 @@ pub struct Client {
     account: Arc<Account>,
     spreadsheet: Url,
     status: Arc<Status>,
+    kept: Mutex<Option<(Spreadsheet, Instant)>>,
 }
 
 /// What all spreadsheets of a service account share.
@@ -56,9 +58,13 @@ struct Account {
 
 impl Account {
     fn quota(&self) -> MutexGuard<'_, Quota> {
-        // A panic elsewhere leaves the times as they were; they still count.
-        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.quota)
     }
+}
+
+/// A panic elsewhere leaves what is in it as it was; it still counts.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A call: its name for the metrics, whether it reads or writes, and how long its answer may take.
@@ -90,7 +96,7 @@ impl Client {
         }
         let quota = Mutex::new(Quota::new(Instant::now()));
         let account = Arc::new(Account { token, quota });
-        Ok(Self { http: builder.build()?, account, spreadsheet, status })
+        Ok(Self { http: builder.build()?, account, spreadsheet, status, kept: Mutex::default() })
     }
 
     /// A client for another spreadsheet, for the same account.
@@ -101,7 +107,12 @@ impl Client {
             path.pop().push(spreadsheet_id);
         }
         let (account, status) = (Arc::clone(&self.account), Arc::clone(&self.status));
-        Self { http: self.http.clone(), account, spreadsheet, status }
+        Self { http: self.http.clone(), account, spreadsheet, status, kept: Mutex::default() }
+    }
+
+    /// What a survey has read that broke off, and when.
+    pub(super) fn kept(&self) -> MutexGuard<'_, Option<(Spreadsheet, Instant)>> {
+        locked(&self.kept)
     }
 
     /// The e-mail to share the spreadsheet with.

@@ -64,8 +64,8 @@ impl Purpose {
         }
     }
 
-    /// What it is called in a log line.
-    pub(super) fn name(self) -> &'static str {
+    /// What it is called in a sentence.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Log => "log tab",
             Self::Handovers => "handovers tab",
@@ -170,6 +170,14 @@ impl Column {
             Self::TakenAt => "Taken at",
             Self::Waited => "Waited (minutes)",
         }
+    }
+
+    /// Whether nobody else's list is likely to have a column of that label.
+    pub fn is_told_by_its_label(self) -> bool {
+        !matches!(
+            self,
+            Self::CustomerName | Self::CustomerPhone | Self::Status | Self::Chat | Self::Waiting
+        )
     }
 
     /// What the column's metadata says: never changes, whatever people do to the header.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::sheets::client::{Client, NoAnswer, WRITE_TIMEOUT};
+use crate::sheets::column::Purpose;
 use crate::sheets::layout::Binding;
 use crate::sheets::outcome::{Delivery, Landing, Later, Refused, Trouble, later, refused, settled};
 use crate::sheets::plan::{Content, MARKER_KEY, Marker, Plan};
@@ -52,6 +53,10 @@ impl Client {
             Err(none @ NoAnswer::Perhaps(_)) => return Delivery::PerhapsApplied(none.later()),
             Err(none @ NoAnswer::TimedOut) => return Delivery::TimedOut(none.later()),
         };
+        let by = || {
+            let place = answer.refused_request().and_then(|at| rows::purpose_of(plan, content, at));
+            place.or(plan.only_purpose())
+        };
         match answer.verdict(self.account()) {
             Verdict::Fine => match landing(&answer, plan, marker) {
                 Some(landing) => Delivery::Written(landing),
@@ -64,19 +69,21 @@ impl Client {
             }
             Verdict::Unauthorised => Delivery::Unauthorised,
             Verdict::Operator(advice) => Delivery::Refused(Refused::Operator(advice)),
-            Verdict::Refused(fault) if plan.traces.marker => self.after_400(marker, fault).await,
-            Verdict::Refused(fault) => Delivery::Refused(refused(fault)),
+            Verdict::Refused(fault) if plan.traces.marker => {
+                self.after_400(marker, fault, by()).await
+            }
+            Verdict::Refused(fault) => Delivery::Refused(refused(fault, by())),
         }
     }
 
     /// A 400 may mean that an earlier send was applied. The marker knows; the text is not trusted.
-    async fn after_400(&self, marker: &Marker, fault: Fault) -> Delivery {
+    async fn after_400(&self, marker: &Marker, fault: Fault, by: Option<Purpose>) -> Delivery {
         match self.marker_state(marker).await {
             MarkerState::Ours => Delivery::Written(Landing::Unknown),
             MarkerState::Foreign => Delivery::Refused(Refused::MarkerForeign),
             // Nothing is known of the batch, so it stays as it is; what to mend is known.
             MarkerState::Barred(advice) => Delivery::Refused(Refused::Operator(advice)),
-            MarkerState::Absent if fault != Fault::Taken => Delivery::Refused(refused(fault)),
+            MarkerState::Absent if fault != Fault::Taken => Delivery::Refused(refused(fault, by)),
             MarkerState::Absent => Delivery::Undecided(unread()),
             MarkerState::Unknown(later) => Delivery::Undecided(later),
         }

@@ -255,6 +255,8 @@ pub struct TabAt {
     pub sheet_id: i32,
     /// Its title.
     pub title: String,
+    /// Rows there are.
+    pub row_count: u32,
     /// Columns there are.
     pub column_count: u32,
     /// The id of the metadata that binds it already, where only columns are missing.
@@ -345,6 +347,7 @@ fn at(tab: &TabProperties, bound_by: Option<i32>) -> TabAt {
     TabAt {
         sheet_id: tab.sheet_id,
         title: tab.title.clone(),
+        row_count: tab.grid_properties.row_count,
         column_count: tab.grid_properties.column_count,
         bound_by,
         has_cells: matches!(tab.sheet_type.as_str(), "" | "GRID"),
@@ -373,7 +376,8 @@ pub(super) fn columns_of(
 /// How to bind a tab of this header row; `None` where it is evidently about something else.
 ///
 /// An empty header takes all our columns from the left. One that bears labels of ours keeps them
-/// where they are and gets the missing ones after its last label. One that bears none is foreign.
+/// where they are and gets the missing ones after its last label. One that bears less than two, or none
+/// that only this service has, is foreign: many lists have a status or a customer's name.
 pub fn bind(purpose: Purpose, header: &[String]) -> Option<Binder> {
     let mut found: Vec<(Column, u32)> = Vec::new();
     for (index, label) in (0_u32..).zip(header) {
@@ -384,7 +388,8 @@ pub fn bind(purpose: Purpose, header: &[String]) -> Option<Binder> {
         }
     }
     let end = end_of(header);
-    if found.is_empty() && end > 0 {
+    let is_ours = found.len() >= 2 && found.iter().any(|(column, _)| column.is_told_by_its_label());
+    if end > 0 && !is_ours {
         return None;
     }
     let columns = purpose.columns().iter().copied();

@@ -5,7 +5,8 @@
 //! applied; and the marker can be read to learn whether one was. `appendCells` is used and never
 //! `values.append`, which loses rows under a filter while answering 200.
 //!
-//! Keeps nothing between calls but the access token. Decides nothing about waiting or trying again:
+//! Keeps nothing between calls but the access token, what is known of the quota, and for moments the
+//! first half of a survey that broke off. Decides nothing about waiting or trying again:
 //! a [`Delivery`] says what became of one send, and *perhaps applied* is one of the answers.
 
 pub mod column;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::sheets::client::NoAnswer;
+use crate::sheets::column::Purpose;
 use crate::sheets::layout::Layout;
 use crate::sheets::mend::Mend;
 use crate::sheets::token::TokenTrouble;
@@ -65,9 +66,9 @@ pub enum Refused {
     MarkersFull,
     /// Google does not like to be asked where the columns are.
     PositionsUntold,
-    /// Something in one of its tabs keeps it out; the sentence says what to do. The other tabs may be
-    /// well.
-    Part(String),
+    /// One of its tabs keeps it out, this one where that is known; the sentence says what to do. The other
+    /// tabs may be well.
+    Part(Option<Purpose>, String),
     /// A human must act; the sentence says what to do.
     Operator(String),
 }
@@ -133,7 +134,7 @@ pub(super) fn settled(account: &str, answer: Answer) -> Result<Answer, Trouble> 
     }
 }
 
-pub(super) fn refused(fault: Fault) -> Refused {
+pub(super) fn refused(fault: Fault, by: Option<Purpose>) -> Refused {
     match fault {
         Fault::Row(reason) => Refused::Row(reason),
         Fault::TooLarge => Refused::TooLarge,
@@ -141,7 +142,7 @@ pub(super) fn refused(fault: Fault) -> Refused {
         Fault::Narrow => Refused::Reshaped,
         Fault::MarkersFull => Refused::MarkersFull,
         Fault::PositionsUntold => Refused::PositionsUntold,
-        Fault::Operator(advice) => Refused::Part(advice),
+        Fault::Operator(advice) => Refused::Part(by, advice),
         // Without a marker nothing of ours has an id that could be in use.
         Fault::Taken => Refused::MarkerForeign,
     }

@@ -156,6 +156,12 @@ impl Plan {
         self.places().find(|(own, _)| *own == purpose).map(|(_, place)| place.sheet_id)
     }
 
+    /// The purpose of the only tab that it writes to, if there is only one.
+    pub fn only_purpose(&self) -> Option<Purpose> {
+        let mut purposes = self.places().map(|(purpose, _)| purpose);
+        purposes.next().filter(|_| purposes.next().is_none())
+    }
+
     /// Whether everything is still where the plan says.
     pub fn holds_in(&self, layout: &Layout) -> bool {
         let is_there = |(purpose, place): (Purpose, &Place)| {

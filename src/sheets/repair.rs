@@ -42,7 +42,7 @@ pub struct Repaired {
 type Change = (u32, Option<Column>);
 
 impl Client {
-    /// Puts these rows of a tab right, as far as they are there.
+    /// Puts some of these rows of a tab right, as far as they are there: with one write at most.
     ///
     /// # Errors
     /// [`Trouble`]; what was put right stays so.
@@ -72,8 +72,11 @@ impl Client {
                 (!changes.is_empty()).then_some((number, changes))
             });
             let changes: Vec<(usize, Vec<Change>)> = changes.collect();
-            repaired.rewritten += changes.len();
-            self.rewrite(tab, zone_name, &found, &changes).await?;
+            if !changes.is_empty() {
+                repaired.rewritten = changes.len();
+                self.rewrite(tab, zone_name, &found, &changes).await?;
+                break;
+            }
         }
         Ok(repaired)
     }
@@ -130,9 +133,6 @@ impl Client {
                     "fields": FIELDS,
                 } }));
             }
-        }
-        if requests.is_empty() {
-            return Ok(());
         }
         let body = json!({ "requests": requests }).to_string().into_bytes();
         settled(self.account(), answered(self.write("repair", body).await)?).map(drop)

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::chat::entry::Entry;
 use crate::chat::text::Personal;
-use crate::sheets::column::{Column, NumberFormat, STATUSES};
+use crate::sheets::column::{Column, NumberFormat, Purpose, STATUSES};
 use crate::sheets::layout::COLUMN_KEY;
 use crate::sheets::picture::{self, Picture};
 use crate::sheets::plan::{Content, Marker, Place, Plan};
@@ -173,6 +173,17 @@ pub(super) fn body(plan: &Plan, marker: &Marker, content: Content<'_>) -> Vec<u8
     }
     // Strings, numbers and maps of them always serialise.
     serde_json::to_vec(&Update { requests }).unwrap_or_default()
+}
+
+/// What the request at this place of such a batch is for; `None` where it is for the batch as a whole.
+pub(super) fn purpose_of(plan: &Plan, content: Content<'_>, place: usize) -> Option<Purpose> {
+    let before = usize::from(plan.traces.marker) + usize::from(plan.traces.positions);
+    let log = plan.log.as_ref().filter(|_| !content.log.is_empty()).map(|_| Purpose::Log);
+    let handovers = plan.handovers.as_ref().filter(|_| !content.handovers.is_empty());
+    let appended = [log, handovers.map(|_| Purpose::Handovers)];
+    let mut purposes = appended.into_iter().flatten();
+    let board = plan.board.as_ref().map(|_| Purpose::Board);
+    purposes.nth(place.checked_sub(before)?).or(board)
 }
 
 /// Changes nothing, and is answered with every metadata of that key as it is at that very moment of the

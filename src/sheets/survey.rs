@@ -1,5 +1,7 @@
 //! Looking at the spreadsheet: where our tabs are, and what to mend first where they are not.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::sheets::client::Client;
@@ -11,6 +13,13 @@ use crate::sheets::layout::{
 use crate::sheets::mend::Shading;
 use crate::sheets::outcome::{Survey, Trouble};
 use crate::sheets::{column_letters, mend};
+
+/// How long the first half of a survey is good for, where the other half fails and is tried again.
+const KEPT: Duration = Duration::from_secs(30);
+
+/// Rows that are read at first to see whether a tab is empty, and cells that are read then at a time.
+const ROWS_FIRST: u32 = 100;
+const CELLS_A_CALL: u32 = 100_000;
 
 /// What a tab that is not ours yet turns out to be.
 enum Found {
@@ -26,13 +35,18 @@ impl Client {
     /// [`Trouble::Operator`] also where a tab of a log's title holds something else. Another tab that
     /// does is left out: the log does not wait for it.
     pub async fn survey(&self, wanted: &Wanted, shading: Shading) -> Result<Survey, Trouble> {
-        let fields = [(
-            "fields",
-            "spreadsheetId,properties(title,timeZone),\
-             sheets.properties(sheetId,title,sheetType,gridProperties(rowCount,columnCount))",
-        )];
-        let spreadsheet: Spreadsheet = self.parsed(self.read("spreadsheet", "", &fields).await)?;
-        let bindings = self.bindings().await?;
+        let kept = self.kept().take();
+        let (spreadsheet, read_at) = match kept {
+            Some((kept, read_at)) if read_at.elapsed() < KEPT => (kept, read_at),
+            _ => (self.spreadsheet().await?, Instant::now()),
+        };
+        let bindings = match self.bindings().await {
+            Ok(bindings) => bindings,
+            Err(trouble) => {
+                *self.kept() = Some((spreadsheet, read_at));
+                return Err(trouble);
+            }
+        };
         let own_zone = spreadsheet.properties.time_zone.clone();
         let mut layout = Layout {
             time_zone: wanted.time_zone.clone().unwrap_or_else(|| own_zone.clone()),
@@ -81,6 +95,15 @@ impl Client {
         })
     }
 
+    async fn spreadsheet(&self) -> Result<Spreadsheet, Trouble> {
+        let fields = [(
+            "fields",
+            "spreadsheetId,properties(title,timeZone),\
+             sheets.properties(sheetId,title,sheetType,gridProperties(rowCount,columnCount))",
+        )];
+        self.parsed(self.read("spreadsheet", "", &fields).await)
+    }
+
     /// Whether our tabs and their columns still are where this layout has them: one call, where a survey
     /// takes two or more.
     ///
@@ -117,11 +140,16 @@ impl Client {
         let binder = bind(wanted.purpose, &header)
             .or_else(|| is_bound.then(|| Binder::beside(wanted.purpose, &header)));
         let Some(binder) = binder else { return Ok(foreign) };
-        // The lines of a board are cleared: so only one that has all its labels, or nothing at all.
-        let may_clear = is_bound || binder.added.is_empty() || self.is_empty(tab).await?;
-        Ok(match wanted.purpose == Purpose::Board && !may_clear {
-            true => foreign,
-            false => Found::Mendable(mend::bind(wanted, tab, &binder)),
+        let is_taken = is_bound
+            || match wanted.purpose {
+                // Its lines are cleared: so only one that has all its labels, or nothing at all.
+                Purpose::Board => binder.added.is_empty() || self.is_empty(tab).await?,
+                // Where the first row is blank, somebody's table may begin below it.
+                _ => !binder.found.is_empty() || self.is_empty(tab).await?,
+            };
+        Ok(match is_taken {
+            true => Found::Mendable(mend::bind(wanted, tab, &binder)),
+            false => foreign,
         })
     }
 
@@ -155,10 +183,22 @@ impl Client {
         Ok(tab.between().into_iter().filter_map(|index| Some((index, cell(index)?))).collect())
     }
 
+    /// Whether a tab has nothing in any cell. Read from the top, a little at first, until something is
+    /// found: a tab may be larger than the memory of this machine.
     async fn is_empty(&self, tab: &TabAt) -> Result<bool, Trouble> {
-        let last = column_letters(tab.column_count.saturating_sub(1));
-        let rows = self.values(&tab.title, &format!("A:{last}"), "ROWS").await?;
-        Ok(rows.iter().flatten().all(String::is_empty))
+        let letters = column_letters(tab.column_count.saturating_sub(1));
+        let (mut first, mut rows) = (1, ROWS_FIRST);
+        while first <= tab.row_count {
+            let last = first.saturating_add(rows - 1).min(tab.row_count);
+            let range = format!("A{first}:{letters}{last}");
+            let found = self.values(&tab.title, &range, "ROWS").await?;
+            if !found.iter().flatten().all(String::is_empty) {
+                return Ok(false);
+            }
+            first = last.saturating_add(1);
+            rows = (CELLS_A_CALL / tab.column_count.max(1)).max(ROWS_FIRST);
+        }
+        Ok(true)
     }
 
     /// The first column from `after` on that has neither a label nor anything below it.

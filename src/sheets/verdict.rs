@@ -104,6 +104,13 @@ impl Answer {
         message.contains("metadata")
     }
 
+    /// The place of the request that a refusal is about, where it says so: `Invalid requests[2].appendCells: …`.
+    pub(super) fn refused_request(&self) -> Option<usize> {
+        let message = Body::of(&self.body).message;
+        let (_, rest) = message.split_once("requests[")?;
+        rest.split_once(']')?.0.parse().ok()
+    }
+
     /// Decides what the answer means. `account` is the e-mail to share with.
     pub fn verdict(&self, account: &str) -> Verdict {
         let body = Body::of(&self.body);

@@ -87,5 +87,9 @@ pub(crate) fn rest() {
         |from: &Duration| calls.iter().filter(|at| (*from..*from + minute).contains(*at)).count();
     let most = calls.iter().map(within).max().unwrap_or(0);
     println!("{} calls in nine minutes at rest, {most} in any one minute at most", calls.len());
+    println!(
+        "seconds after the first quiet minute: {:.1?}",
+        calls.iter().map(Duration::as_secs_f64).collect::<Vec<_>>()
+    );
     assert!(most <= 2, "at most two a minute are promised");
 }

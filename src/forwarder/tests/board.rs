@@ -3,7 +3,7 @@
 use fake_google::{Fault, Refusal};
 
 use crate::forwarder::Next;
-use crate::forwarder::tests::{BOARD, Bench, HANDOVERS, MINUTE_MS, now, pass};
+use crate::forwarder::tests::{BOARD, Bench, HANDOVERS, MINUTE_MS, TAB, now, pass};
 
 #[tokio::test]
 async fn after_a_start_the_board_is_written_though_nothing_happens() {
@@ -147,4 +147,52 @@ async fn the_board_says_which_event_to_tick() {
     pass(5 * MINUTE_MS);
     bench.steps().await;
     assert!(!bench.headline().contains("tick"), "{}", bench.headline());
+}
+
+/// Some minutes in which a board alone is written, and what is left of the log's refusal.
+async fn check_a_refused_log(says_which: bool) {
+    let mut bench = Bench::new().await;
+    bench.accept("chat_0").await;
+    bench.steps().await;
+    bench.google.staff().protect(TAB);
+    bench.google.refusals_name_their_request(says_which);
+    bench.accept("chat_1").await;
+    bench.steps().await;
+    pass(6_000);
+    bench.steps().await;
+    assert!(bench.headline().starts_with("2 patients waiting"), "{}", bench.headline());
+    let state = bench.forwarder.status.sheet();
+    assert_eq!(state.word(), "parked");
+    let named = format!("the log tab `{TAB}` cannot be written");
+    assert!(state.sentence().contains(&named), "{}", state.sentence());
+    assert_eq!(bench.forwarder.status.warning("default"), None, "nothing else is blamed");
+    assert_eq!(bench.chats(), ["chat_0"]);
+    // The mend is found out by the next try, and nothing is left of it.
+    bench.google.staff().unprotect(TAB);
+    bench.forwarder.log_barred_until = Some(std::time::Instant::now());
+    while bench.steps().await != Next::Idle {
+        pass(1_000);
+    }
+    assert_eq!(bench.chats(), ["chat_0", "chat_1"]);
+    assert_eq!(bench.forwarder.status.sheet().word(), "delivering");
+    assert_eq!(bench.forwarder.status.warning("default"), None);
+    assert_eq!(bench.google.invalid_requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_log_that_google_refuses_does_not_hold_the_board_back_and_is_named() {
+    for says_which in [true, false] {
+        check_a_refused_log(says_which).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refused_board_is_named_while_the_log_goes_on() {
+    let mut bench = Bench::new().await;
+    bench.google.staff().protect(BOARD);
+    bench.accept("chat_1").await;
+    bench.steps().await;
+    let warning = bench.forwarder.status.warning("default").unwrap();
+    assert!(warning.contains(&format!("the board `{BOARD}` cannot be written")), "{warning}");
+    assert_eq!(bench.forwarder.status.sheet().word(), "delivering");
 }

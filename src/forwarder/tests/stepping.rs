@@ -36,12 +36,13 @@ async fn rows_that_fill_a_batch_by_their_bytes_do_not_wait_for_more() {
 }
 
 #[tokio::test]
-async fn a_parked_batch_follows_the_columns() {
+async fn a_row_that_waits_for_a_human_follows_the_columns() {
     let mut bench = Bench::new().await;
     bench.accept("chat_1").await;
     bench.google.staff().protect(TAB);
     assert!(matches!(bench.steps().await, Next::Wait(_)));
     bench.google.staff().unprotect(TAB);
+    bench.forwarder.log_barred_until = Some(std::time::Instant::now());
     bench.google.staff().insert_column(TAB, 0, "Notes");
     assert_eq!(bench.steps().await, Next::Idle);
     assert_eq!(bench.chats(), ["chat_1"]);

@@ -138,7 +138,7 @@ async fn what_a_human_must_mend_is_said_and_goes_through_once_mended() {
         google.fail_next_write(Fault::Refuse(refusal.clone()));
         match client.deliver(&plan, &marker(), rows_of(&[entry(1)])).await {
             // What is wrong with one tab may leave the others well.
-            Delivery::Refused(Refused::Operator(advice) | Refused::Part(advice)) => {
+            Delivery::Refused(Refused::Operator(advice) | Refused::Part(_, advice)) => {
                 assert!(advice.contains(words), "{refusal:?}: {advice}");
             }
             other => panic!("{refusal:?} is for a human, not {other:?}"),
@@ -299,7 +299,7 @@ async fn a_new_tab_is_made_once_and_found_again() {
 #[tokio::test]
 async fn a_tab_that_is_there_is_bound_and_kept_as_people_made_it() {
     let google = FakeGoogle::start();
-    google.staff().add_tab(TAB, &[&["Notes", "Customer phone"], &["old", "12345"]]);
+    google.staff().add_tab(TAB, &[&["Notes", "Customer phone", "Agent phone"], &["old", "12345"]]);
     let client = client(&google).await;
     let layout = provisioned(&client).await;
     let delivery = client.deliver(&plan_for(&layout), &marker(), rows_of(&[entry(1)])).await;

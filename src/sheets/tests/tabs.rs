@@ -193,6 +193,64 @@ async fn a_tab_that_has_anything_in_it_never_becomes_the_board() {
     }
 }
 
+/// What the README calls somebody else's: it is left as it is, and `check` says so.
+#[tokio::test]
+async fn a_tab_of_somebody_elses_never_becomes_the_log_or_the_handovers() {
+    let theirs: [&[&[&str]]; 4] = [
+        &[&[], &["Doctor", "Room"], &["Rao", "4"]],
+        &[&[], &[], &[], &["only", "below"]],
+        &[&["Status", "Owner", "Priority"], &["open", "Asha", "1"]],
+        &[&["Customer name", "Customer phone", "Doctor"], &["Rohan", "98", "Rao"]],
+    ];
+    for rows in theirs {
+        let google = FakeGoogle::start();
+        google.staff().add_tab(TAB, rows);
+        google.staff().add_tab(HANDOVERS, rows);
+        let before = (google.rows(TAB), google.rows(HANDOVERS));
+        let client = client(&google).await;
+        let Err(Trouble::Operator(advice)) = client.survey(&all_wanted(), SHADING).await else {
+            panic!("{rows:?} is taken over")
+        };
+        assert!(advice.contains(TAB) && advice.contains("SHEET_NAME"), "{advice}");
+        google.staff().rename_tab(TAB, "Theirs");
+        let layout = in_shape(&client, &all_wanted()).await;
+        assert_eq!(layout.left_out.len(), 1, "{:?}", layout.left_out);
+        assert_eq!((google.rows("Theirs"), google.rows(HANDOVERS)), before);
+    }
+}
+
+/// Whether a tab is empty is told by a little of it, however much there is.
+#[tokio::test]
+async fn a_huge_tab_is_not_downloaded_to_see_that_it_is_not_empty() {
+    let google = FakeGoogle::start();
+    let row: &[&str] = &["a somewhat long text that stands in each of very many rows"];
+    let mut rows: Vec<&[&str]> = vec![&["Night shift"], &[]];
+    rows.extend(std::iter::repeat_n(row, 20_000));
+    google.staff().add_tab(BOARD, &rows);
+    let client = client(&google).await;
+    assert_eq!(in_shape(&client, &all_wanted()).await.tab(Purpose::Board), None);
+    let ranges: Vec<String> = google
+        .requests()
+        .into_iter()
+        .filter(|seen| seen.path.contains("/values/"))
+        .map(|seen| seen.path.rsplit('!').next().unwrap_or_default().to_owned())
+        .collect();
+    assert!(!ranges.is_empty());
+    for range in ranges {
+        let last = range.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+        assert!(last.parse::<u32>().is_ok_and(|row| row <= 100), "{range}");
+    }
+}
+
+#[tokio::test]
+async fn a_tab_that_is_empty_but_for_its_end_is_not_empty() {
+    let google = FakeGoogle::start();
+    google.staff().add_tab(TAB, &[]);
+    google.staff().set_cell(TAB, 950, 3, "far below");
+    let client = client(&google).await;
+    assert!(matches!(client.survey(&wanted(), SHADING).await, Err(Trouble::Operator(_))));
+}
+
 /// Google tells titles apart without regard to capitals.
 #[tokio::test]
 async fn a_title_taken_in_other_capitals_is_taken() {
@@ -255,7 +313,7 @@ async fn a_protected_part_is_told_from_what_stops_the_whole_spreadsheet() {
     let board = board(&[5]);
     let content = Content { board: Some(&board), ..rows_of(&[]) };
     let delivery = client.deliver(&plan, &marker(), content).await;
-    let Delivery::Refused(Refused::Part(advice)) = delivery else { panic!("{delivery:?}") };
+    let Delivery::Refused(Refused::Part(_, advice)) = delivery else { panic!("{delivery:?}") };
     assert!(advice.contains("protected"), "{advice}");
 }
 

@@ -234,7 +234,7 @@ fn sentences(status: u16, body: &str) -> String {
     let verdict = answer(status, body).verdict(ACCOUNT);
     let trouble = settled(ACCOUNT, answer(status, body)).err();
     let refusal = match &verdict {
-        Verdict::Refused(fault) => Some(refused(fault.clone())),
+        Verdict::Refused(fault) => Some(refused(fault.clone(), None)),
         _ => None,
     };
     format!("{verdict:?} {trouble:?} {refusal:?}")
@@ -294,8 +294,8 @@ fn each_fault_of_a_batch_keeps_its_name() {
         (Fault::Taken, Refused::MarkerForeign),
         (Fault::PositionsUntold, Refused::PositionsUntold),
         // Of a 400 it is not known which tab it is about.
-        (Fault::Operator("act".into()), Refused::Part("act".into())),
+        (Fault::Operator("act".into()), Refused::Part(None, "act".into())),
     ] {
-        assert_eq!(refused(fault), expected);
+        assert_eq!(refused(fault, None), expected);
     }
 }

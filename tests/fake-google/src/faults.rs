@@ -104,6 +104,8 @@ pub(crate) struct Script {
     pub(crate) after_writes: VecDeque<Meanwhile>,
     /// The kind of request that no batch may have until healed.
     pub(crate) refused_kind: Option<String>,
+    /// Refusals do not say which request they are about.
+    pub(crate) refusals_are_bare: bool,
     /// Refuses every Sheets call until healed.
     pub(crate) standing: Option<Refusal>,
     /// Cuts every connection.
@@ -150,6 +152,18 @@ impl Script {
         place_of(kind, body).map_or(Ok(()), |place| {
             Err(Refused::invalid(&format!("Invalid requests[{place}].{kind}: Not supported.")))
         })
+    }
+
+    /// A refusal as it is worded these days.
+    pub(crate) fn worded(&self, refused: Refused) -> Refused {
+        let bare = refused.body.split_once("Invalid requests[").and_then(|(before, rest)| {
+            let (_, after) = rest.split_once(": ")?;
+            Some(format!("{before}{after}"))
+        });
+        match bare {
+            Some(body) if self.refusals_are_bare => Refused { body, ..refused },
+            _ => refused,
+        }
     }
 
     pub(crate) fn next_write(&mut self) -> Option<Fault> {

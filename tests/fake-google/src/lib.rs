@@ -178,6 +178,11 @@ impl FakeGoogle {
         self.shared.lock().script.refused_kind = Some(kind.to_owned());
     }
 
+    /// Whether a refused batch is told which of its requests is to blame, as it is from the start.
+    pub fn refusals_name_their_request(&self, do_so: bool) {
+        self.shared.lock().script.refusals_are_bare = !do_so;
+    }
+
     /// Refuses every call of the Sheets API until [`FakeGoogle::heal`].
     pub fn fail_all(&self, refusal: Refusal) {
         self.shared.lock().script.standing = Some(refusal);

@@ -166,7 +166,7 @@ impl Call {
     fn write(&self, state: &mut State, body: &Node<'_>) -> Result<Value, Refused> {
         state.script.refuse_kind(body)?;
         let book = state.books.get_mut(&self.spreadsheet).ok_or_else(Refused::not_found)?;
-        methods::batch_update(book, body)
+        methods::batch_update(book, body).map_err(|refused| state.script.worded(refused))
     }
 
     fn book<'s>(&self, state: &'s State) -> Result<&'s Book, Refused> {
