@@ -79,6 +79,11 @@ impl Status {
         worst.unwrap_or(SheetState::Connecting)
     }
 
+    /// The state of the spreadsheet of this name.
+    pub fn state(&self, name: &str) -> Option<SheetState> {
+        locked(&self.sheets).get(name).cloned()
+    }
+
     /// The state of each spreadsheet, by its name.
     pub fn sheets(&self) -> Vec<(String, SheetState)> {
         locked(&self.sheets).iter().map(|(name, state)| (name.clone(), state.clone())).collect()

@@ -2,8 +2,9 @@
 //! or to the page while the service runs.
 //!
 //! A line that does not hold says what to do. Lines that need an earlier one are left out, so that the
-//! first thing to mend stands out. Changes nothing in the spreadsheet but one
-//! piece of metadata made and removed in the same request; `--live` also uses a scratch tab.
+//! first thing to mend stands out. Changes nothing in the spreadsheet but one piece of metadata made and
+//! removed in the same request; cells are tried in requests that are refused as a whole. `--live` also
+//! uses a scratch tab.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::forwarder::{Options, tab_name, tabs_of};
 use crate::http::WEBHOOK_PATH;
 use crate::journal::Journal;
 use crate::operator::Finding;
-use crate::sheets::rows::time_zone;
+use crate::sheets::rows::{known_time_zone, time_zone};
 use crate::sheets::{Client, Shading, Survey, Trouble, Wanted, WantedTab, probe};
 use crate::status::Status;
 
@@ -55,7 +56,7 @@ pub async fn run(live: bool) -> bool {
         }
         let wanted = wanted(journal.as_ref(), &options).await;
         let shading = options.board.shading;
-        if check_google(&sheets, &wanted, shading, false, &mut report).await && live {
+        if check_google(&sheets, &wanted, shading, Tried::Cells, &mut report).await && live {
             check_live(journal.as_ref(), &sheets, &mut report).await;
         }
     }
@@ -90,13 +91,14 @@ impl<F: FnMut(Finding)> Report<F> {
         (self.tell)(Finding { what, holds: false, sentence: sentence.to_owned() });
     }
 
-    fn troubled(&mut self, what: &'static str, trouble: &Trouble) {
+    /// Of what is said in `about`.
+    fn troubled(&mut self, what: &'static str, about: &str, trouble: &Trouble) {
         let sentence = match trouble {
             Trouble::Passing(later) => format!("{}; try again in a minute", later.why),
             Trouble::Operator(advice) => advice.clone(),
             Trouble::Taken => "an id chosen for it is in use; try again".to_owned(),
         };
-        self.fails(what, &sentence);
+        self.fails(what, &format!("{about}{sentence}"));
     }
 }
 
@@ -156,12 +158,23 @@ async fn check_journal(
     }
 }
 
-/// Everything at Google. Whether we may edit is tried only where that is not known `by_writing`.
+/// How it is found out whether we may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// Not tried: the service has just written.
+    Nothing,
+    /// By a piece of metadata.
+    Metadata,
+    /// By that, and by cells in each tab.
+    Cells,
+}
+
+/// Everything at Google.
 pub(super) async fn check_google(
     sheets: &Client,
     wanted: &Wanted,
     shading: Shading,
-    by_writing: bool,
+    tried: Tried,
     report: &mut Report<impl FnMut(Finding)>,
 ) -> bool {
     if let Err(trouble) = sheets.check_token().await {
@@ -172,18 +185,18 @@ pub(super) async fn check_google(
     match sheets.title().await {
         Ok(title) => report.holds("spreadsheet reachable", &format!("`{title}`")),
         Err(trouble) => {
-            report.troubled("spreadsheet reachable", &trouble);
+            report.troubled("spreadsheet reachable", "", &trouble);
             return false;
         }
     }
-    let may_edit = match by_writing {
-        true => Ok(()),
-        false => sheets.try_edit(fastrand::i32(1..100_000_000)).await,
+    let may_edit = match tried {
+        Tried::Nothing => Ok(()),
+        _ => sheets.try_edit(fastrand::i32(1..100_000_000)).await,
     };
     match may_edit {
         Ok(()) => report.holds("may edit", "yes"),
         Err(trouble) => {
-            report.troubled("may edit", &trouble);
+            report.troubled("may edit", "", &trouble);
             return false;
         }
     }
@@ -191,12 +204,23 @@ pub(super) async fn check_google(
         Ok(Survey::Ready(layout)) => {
             let titles: Vec<String> =
                 layout.tabs.iter().map(|tab| format!("`{}`", tab.title)).collect();
-            let zone = &layout.time_zone;
-            report.holds("tabs", &format!("{}, times in {zone}", titles.join(", ")));
+            let (titles, zone) = (titles.join(", "), &layout.time_zone);
+            match known_time_zone(zone) {
+                Some(_) => report.holds("tabs", &format!("{titles}, times in {zone}")),
+                None => report.fails(
+                    "tabs",
+                    &format!("{titles}; times in UTC, for the spreadsheet's zone `{zone}` is not known: set TIMEZONE"),
+                ),
+            }
             let columns: usize = layout.tabs.iter().map(|tab| tab.columns.len()).sum();
             report.holds("columns", &format!("{columns} bound"));
             for sentence in &layout.left_out {
                 report.fails("tabs", sentence);
+            }
+            for tab in layout.tabs.iter().filter(|_| tried == Tried::Cells) {
+                let Err(trouble) = sheets.try_cells(tab).await else { continue };
+                let tab = format!("the {} `{}` cannot be written: ", tab.purpose.name(), tab.title);
+                report.troubled("tabs", &tab, &trouble);
             }
         }
         Ok(Survey::Mend(mend)) => {
@@ -207,7 +231,7 @@ pub(super) async fn check_google(
             report.holds("columns", "will be bound at the first start");
         }
         Err(trouble) => {
-            report.troubled("tabs", &trouble);
+            report.troubled("tabs", "", &trouble);
             return false;
         }
     }
@@ -222,7 +246,7 @@ async fn check_live(
     let findings = match probe::run(sheets).await {
         Ok(findings) => findings,
         Err(trouble) => {
-            report.troubled("live", &trouble);
+            report.troubled("live", "", &trouble);
             return;
         }
     };

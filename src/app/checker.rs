@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::app::check::Tried;
 use crate::app::{Sheet, check, clock};
 use crate::journal::Journal;
 use crate::operator::{FRESH_MS, Finding, Operator};
@@ -50,8 +51,15 @@ impl Checker {
                 _ => report.holds("spreadsheet", &sheet.options.name),
             }
             let wanted = check::wanted(Some(&self.journal), &sheet.options).await;
-            let (shading, by_writing) = (sheet.options.board.shading, self.writes());
-            check::check_google(&sheet.client, &wanted, shading, by_writing, &mut report).await;
+            let (shading, name) = (sheet.options.board.shading, &sheet.options.name);
+            let tried = if self.writes() { Tried::Nothing } else { Tried::Metadata };
+            let is_fine = check::check_google(&sheet.client, &wanted, shading, tried, &mut report);
+            // What the checks are not about, the service has met itself.
+            if is_fine.await
+                && let Some(SheetState::Parked(advice)) = self.status.state(name)
+            {
+                report.fails("rows", &advice);
+            }
         }
         if !self.sheets.is_empty() {
             check::check_events(Some(&self.journal), &mut report);

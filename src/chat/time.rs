@@ -31,11 +31,19 @@ impl UnixMs {
         self.0.saturating_sub(earlier.0)
     }
 
+    fn timestamp(self) -> Timestamp {
+        Timestamp::from_millisecond(self.0).unwrap_or_default()
+    }
+
+    /// How many seconds the clocks in `zone` are ahead of UTC at this moment.
+    pub fn ahead_s(self, zone: &TimeZone) -> i64 {
+        zone.to_offset(self.timestamp()).seconds().into()
+    }
+
     /// Days since 1899-12-30 as the clocks in `zone` show them, to the second: how a sheet stores
     /// a date-time. (Google, *Date and time values*: "serial number" format, local to the zone.)
     pub fn serial_in(self, zone: &TimeZone) -> f64 {
-        let moment = Timestamp::from_millisecond(self.0).unwrap_or_default();
-        let local_seconds = moment.as_second() + i64::from(zone.to_offset(moment).seconds());
+        let local_seconds = self.timestamp().as_second() + self.ahead_s(zone);
         #[expect(clippy::cast_precision_loss, reason = "seconds stay far below 2^52")]
         let days = local_seconds as f64 / 86_400.0;
         days + SHEET_EPOCH_DAYS

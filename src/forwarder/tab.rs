@@ -8,7 +8,7 @@ use crate::causes::Causes;
 use crate::chat::route::{MONTH, title_at};
 use crate::forwarder::backoff::Failures;
 use crate::forwarder::{Forwarder, Next, Options};
-use crate::sheets::rows::time_zone;
+use crate::sheets::rows::{known_time_zone, time_zone};
 use crate::sheets::{Later, Layout, Purpose, Survey, Trouble, Wanted, WantedTab};
 
 /// How often the spreadsheet is looked at while nothing is written, of Google's 60 reads a minute; less
@@ -16,7 +16,7 @@ use crate::sheets::{Later, Layout, Purpose, Survey, Trouble, Wanted, WantedTab};
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 const READS_APART: Duration = Duration::from_secs(2);
 /// How old a look may be when a batch is planned by it.
-const LOOK_AGE_MAX: Duration = Duration::from_secs(10);
+const LOOK_AGE_MAX: Duration = Duration::from_secs(5);
 /// How old what only a survey tells may be then: titles, sizes, the zone.
 const SURVEY_AGE_MAX: Duration = Duration::from_secs(300);
 /// And how old while nothing is written.
@@ -276,8 +276,10 @@ impl Forwarder {
                 log::warn!("columns that were deleted are not written: {missing}");
             }
         }
-        if TimeZone::get(&layout.time_zone).is_err() {
-            log::warn!("the spreadsheet's time zone is not known here: times are in UTC");
+        if known_time_zone(&layout.time_zone).is_none() {
+            log::warn!(
+                "the spreadsheet's time zone is not known here: times are in UTC, set TIMEZONE"
+            );
         }
     }
 

@@ -50,7 +50,7 @@ use crate::sheets::column::Column;
 use crate::sheets::layout::{Binding, Spreadsheet};
 use crate::sheets::outcome::{answered, later, settled};
 use crate::sheets::plan::MARKER_KEY;
-use crate::sheets::verdict::Answer;
+use crate::sheets::verdict::{Answer, Fault, Verdict};
 
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
@@ -144,6 +144,37 @@ impl Client {
         settled(self.account(), answer).map(drop)
     }
 
+    /// Whether Google takes cells of ours in this tab. Nothing is written: behind the cells stands a request
+    /// that is always refused, and with it all of them are; if another is refused, it is the tab's.
+    ///
+    /// # Errors
+    /// [`Trouble`] with what to do.
+    pub async fn try_cells(&self, tab: &TabLayout) -> Result<(), Trouble> {
+        let taken: Vec<i32> =
+            self.spreadsheet().await?.sheets.iter().map(|tab| tab.properties.sheet_id).collect();
+        let absent = (1..i32::MAX).find(|id| !taken.contains(id));
+        let (first, last) = (tab.columns.first(), tab.columns.last());
+        let (first, last) = (first.map_or(0, |own| own.1), last.map_or(0, |own| own.1));
+        let cell = |index| match tab.columns.iter().any(|(_, own)| *own == index) {
+            true => json!({ "userEnteredValue": { "stringValue": "check" } }),
+            false => json!({}),
+        };
+        let row = |from| json!([{ "values": Vec::from_iter((from..=last).map(cell)) }]);
+        let cells = match tab.purpose {
+            Purpose::Board => json!({ "updateCells": {
+                "start": { "sheetId": tab.sheet_id, "rowIndex": 2, "columnIndex": first },
+                "rows": row(first), "fields": "userEnteredValue",
+            } }),
+            Purpose::Log | Purpose::Handovers => append(tab.sheet_id, row(0)),
+        };
+        let body = json!({ "requests": [cells, append(absent.unwrap_or_default(), row(0))] });
+        let answer = answered(self.write("check", body.to_string().into_bytes()).await)?;
+        match (answer.verdict(self.account()), answer.refused_request()) {
+            (Verdict::Refused(_), Some(1)) | (Verdict::Refused(Fault::TabGone), None) => Ok(()),
+            _ => settled(self.account(), answer).map(drop),
+        }
+    }
+
     async fn search(&self, keys: &[&str]) -> Result<Vec<Binding>, Trouble> {
         let filters: Vec<Value> = keys
             .iter()
@@ -197,6 +228,10 @@ impl Client {
         serde_json::from_slice(&answer.body)
             .map_err(|_| Trouble::Passing(later("Google's answer cannot be read".to_owned())))
     }
+}
+
+fn append(sheet_id: i32, rows: Value) -> Value {
+    json!({ "appendCells": { "sheetId": sheet_id, "rows": rows, "fields": "userEnteredValue" } })
 }
 
 fn delete_metadata(id: i32) -> Value {

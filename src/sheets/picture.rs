@@ -132,17 +132,23 @@ impl<'a> Picture<'a> {
     /// How long someone has been waiting, live: from the time in the same line, or where that column was
     /// deleted from the time itself. Whole numbers only, since not every locale writes a decimal point.
     fn waiting(&self, since: UnixMs, row: u32) -> String {
-        // NOW() is in the spreadsheet's own zone; the times may be written in another.
-        let seconds = |zone| (since.serial_in(zone) * 86_400.0).round();
+        // NOW() is in the spreadsheet's own zone, as it is now; the times may be written in another, and
+        // are from before a change of daylight saving.
+        let now_ahead = self.board.at.ahead_s(&self.own_zone);
         match self.place.position(Column::UnassignedAt) {
             Some(index) => {
                 let cell = format!("{}{}", column_letters(index), row + 1);
-                match seconds(&self.zone) - seconds(&self.own_zone) {
-                    0.0 => format!("=NOW()-{cell}"),
-                    ahead => format!("=NOW()-{cell}+({ahead:.0}/86400)"),
+                match since.ahead_s(&self.zone) - now_ahead {
+                    0 => format!("=NOW()-{cell}"),
+                    ahead => format!("=NOW()-{cell}+({ahead}/86400)"),
                 }
             }
-            None => format!("=NOW()-({:.0}/86400)", seconds(&self.own_zone)),
+            None => {
+                let seconds = (since.serial_in(&TimeZone::UTC) * 86_400.0).round();
+                #[expect(clippy::cast_precision_loss, reason = "less than a day")]
+                let now_ahead = now_ahead as f64;
+                format!("=NOW()-({:.0}/86400)", seconds + now_ahead)
+            }
         }
     }
 }

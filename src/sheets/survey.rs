@@ -95,7 +95,7 @@ impl Client {
         })
     }
 
-    async fn spreadsheet(&self) -> Result<Spreadsheet, Trouble> {
+    pub(super) async fn spreadsheet(&self) -> Result<Spreadsheet, Trouble> {
         let fields = [(
             "fields",
             "spreadsheetId,properties(title,timeZone),\

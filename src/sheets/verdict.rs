@@ -144,22 +144,57 @@ impl Answer {
     }
 }
 
+/// What a 403 asks of the operator; `None` where it is only for speed. The reasons are those of Google's
+/// `google.api.ErrorReason`; where a body gives none, its words tell.
 fn forbidden(body: &Body, account: &str) -> Option<String> {
     let reasons: Vec<&str> = body.reasons().collect();
+    let says = |reason: &[&str], words: &[&str]| {
+        reasons.iter().any(|given| reason.contains(given))
+            || words.iter().any(|words| body.says(words))
+    };
     if reasons.iter().any(|reason| reason.to_ascii_uppercase().contains("RATE_LIMIT")) {
         return None;
     }
-    Some(if reasons.contains(&"SERVICE_DISABLED") || body.says("it is disabled") {
+    let advice = if says(&["SERVICE_DISABLED"], &["it is disabled"]) {
         "the Google Sheets API is not enabled in the service account's project: enable it at \
          https://console.cloud.google.com/apis/library/sheets.googleapis.com and wait a few minutes"
-            .to_owned()
-    } else if reasons.contains(&"ACCESS_TOKEN_SCOPE_INSUFFICIENT") {
-        "the access token lacks the spreadsheets scope: use a service account's own key".to_owned()
+    } else if says(&["ACCESS_TOKEN_SCOPE_INSUFFICIENT"], &[]) {
+        "the access token lacks the spreadsheets scope: use a service account's own key"
+    } else if says(&["CONSUMER_SUSPENDED", "GCP_SUSPENDED"], &["has been suspended"]) {
+        "Google has suspended the service account's project: see its notice in the Google Cloud console \
+         and appeal there, or set the key of a service account of another project"
+    } else if says(
+        &["ACCOUNT_STATE_INVALID"],
+        &["account is disabled", "account has been disabled"],
+    ) {
+        "the service account is disabled or deleted: enable it in the Google Cloud console, or set the \
+         key of another one and share the spreadsheet with that"
+    } else if says(&["BILLING_DISABLED"], &["requires billing to be enabled"]) {
+        "billing is disabled for the service account's project: enable it in the Google Cloud console, or \
+         set the key of a service account of a project without a billing account"
+    } else if says(
+        &[
+            "SECURITY_POLICY_VIOLATED",
+            "ORG_RESTRICTION_VIOLATION",
+            "LOCATION_ORG_POLICY_VIOLATED",
+            "LOCATION_POLICY_VIOLATED",
+            "API_KEY_SERVICE_BLOCKED",
+            "SERVICE_NOT_VISIBLE",
+        ],
+        &["prohibited by organization's policy", "vpcServiceControls", "VPC Service Controls"],
+    ) {
+        "a policy of the organisation (VPC Service Controls or the like) blocks the Sheets API for this \
+         service account: have its administrator allow it, or use a project outside of the organisation"
+    } else if says(&["storageQuotaExceeded"], &["storage quota"]) {
+        "the storage of the spreadsheet's owner is full: make room in their Google Drive, or buy more"
     } else {
-        format!(
-            "the service account may not edit the spreadsheet: share it with {account} as Editor"
-        )
-    })
+        return Some(format!(
+            "the service account may not edit the spreadsheet: share it with {account} as Editor; where \
+             the organisation forbids sharing outside of it, have its administrator allow that address, \
+             or use a spreadsheet that is owned outside"
+        ));
+    };
+    Some(advice.to_owned())
 }
 
 fn fault(body: &Body) -> Fault {

@@ -139,7 +139,11 @@ async fn a_board_that_cannot_be_written_does_not_stop_the_log() {
         service.drained().await;
     }
     assert_eq!(clinic.rows().len(), 2);
-    assert!(service.log().contains("trying without the board"), "{}", service.log());
+    assert!(
+        service.log().contains("the board `Unattended now` cannot be written"),
+        "{}",
+        service.log()
+    );
 }
 
 #[tokio::test]
@@ -164,7 +168,7 @@ async fn what_people_keep_beside_and_between_our_columns_of_the_board_stays() {
     staff.insert_column(BOARD_TAB, 3, "Ward");
     staff.set_cell(BOARD_TAB, 4, 3, "theirs");
     staff.set_cell(BOARD_TAB, 4, 12, "theirs too");
-    // Seen at the next look.
+    // Seen where the last look is not just behind.
     tokio::time::sleep(Duration::from_secs(9)).await;
     service.take(&dropped("1")).await;
     service.drained().await;

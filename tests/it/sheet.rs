@@ -153,3 +153,32 @@ async fn a_lost_answer_while_the_tab_is_made_does_not_make_two() {
     service.drained().await;
     assert_eq!(clinic.google.tabs(), [BOARD_TAB, "Sheet1", LOG_TAB, HANDOVERS_TAB]);
 }
+
+/// Google's own custom zones: the times, what `check` says of them, and how long somebody waits.
+#[tokio::test]
+async fn a_spreadsheet_in_a_custom_zone_has_its_times_and_waits_right() {
+    for (zone, expected) in
+        [(None, "2026-06-10 14:00:00"), (Some("Europe/Berlin"), "2026-06-10 10:30:00")]
+    {
+        let mut clinic = Clinic::new().with("SPREADSHEET_ID", "custom");
+        clinic.google.add_spreadsheet("custom", "GMT+05:30");
+        clinic.google = clinic.google.open("custom");
+        if let Some(zone) = zone {
+            clinic = clinic.with("TIMEZONE", zone);
+        }
+        let service = clinic.open();
+        let mut event = unassigned("chat_1");
+        event["unassignedAt"] = json!(1_781_080_200_000_i64);
+        service.take(&event).await;
+        service.take(&unassigned("chat_2")).await;
+        service.drained().await;
+        assert_eq!(clinic.rows()[0][0], expected);
+        clinic.wait_for_headline("2 patients waiting").await;
+        // Of the one who came just now.
+        let waits: Vec<String> = clinic.board().iter().map(|line| line[0].clone()).collect();
+        assert!(waits.iter().any(|wait| wait == "0:00" || wait == "0:01"), "{waits:?}");
+        let checked = clinic.run(&["check"]);
+        let said = format!("times in {}", zone.unwrap_or("GMT+05:30"));
+        assert!(checked.stdout.contains(&said), "{}", checked.stdout);
+    }
+}

@@ -274,6 +274,32 @@ async fn check_tells_line_by_line_and_names_the_account() {
 }
 
 #[tokio::test]
+async fn check_names_the_tab_that_google_does_not_let_us_write_and_writes_nothing() {
+    for says_which in [true, false] {
+        let clinic = Clinic::new();
+        let service = clinic.open();
+        service.take(&unassigned("chat_1")).await;
+        service.drained().await;
+        clinic.google.refusals_name_their_request(says_which);
+        for tab in [LOG_TAB, BOARD_TAB, HANDOVERS_TAB] {
+            let fine = clinic.run(&["check"]);
+            assert!(fine.status.success(), "{}", fine.stdout);
+            clinic.google.staff().protect(tab);
+            let checked = clinic.run(&["check"]);
+            assert_eq!(checked.status.code(), Some(1), "{}", checked.stdout);
+            let failed: Vec<&str> =
+                checked.stdout.lines().filter(|line| line.starts_with("FAIL")).collect();
+            let [line] = failed[..] else { panic!("{failed:?}") };
+            assert!(line.contains(&format!("`{tab}` cannot be written")), "{line}");
+            assert!(line.contains("protected range"), "{line}");
+            clinic.google.staff().unprotect(tab);
+        }
+        assert_eq!(clinic.chats(), ["chat_1"]);
+        assert!(!format!("{:?}", clinic.board()).contains("check"));
+    }
+}
+
+#[tokio::test]
 async fn check_live_proves_the_facts_beside_a_running_service_and_cleans_up() {
     let clinic = Clinic::new();
     let service = clinic.open();

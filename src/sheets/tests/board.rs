@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::chat::board::{Board, LINES_MAX, Line};
 use crate::chat::entry::Entry;
 use crate::chat::text::Personal;
+use crate::chat::time::UnixMs;
 use crate::sheets::column::Column;
 use crate::sheets::layout::TabLayout;
 use crate::sheets::rows::body;
@@ -151,6 +152,31 @@ fn where_the_times_are_in_another_zone_than_the_sheet_the_difference_is_added() 
     ] {
         let layout = Layout { own_zone: own.into(), ..layout(vec![board_tab()]) };
         assert_eq!(formula(&requests(&layout, &board(&[5])), 0), expected, "{own}");
+    }
+}
+
+/// `NOW()` is by the clocks of today, and the time in the line by those of when the wait began.
+#[test]
+fn a_wait_across_a_change_of_daylight_saving_is_no_hour_wrong() {
+    // The clocks of Berlin go back by an hour on 2026-10-25 at 01:00 UTC.
+    let change = UnixMs(1_792_890_000_000);
+    let zone = |name: &str| name.to_owned();
+    for (times, own, columns, expected) in [
+        ("Europe/Berlin", "Europe/Berlin", board_tab().columns, "\"=NOW()-B3+(3600/86400)\""),
+        ("Asia/Kolkata", "Europe/Berlin", board_tab().columns, "\"=NOW()-B3+(16200/86400)\""),
+        // 2026-10-25 01:30 as the clocks show it an hour later, without the time in the line.
+        (
+            "Europe/Berlin",
+            "Europe/Berlin",
+            vec![(Column::Waiting, 0)],
+            "\"=NOW()-(4002053400/86400)\"",
+        ),
+    ] {
+        let tab = TabLayout { columns, ..board_tab() };
+        let layout = Layout { time_zone: zone(times), own_zone: zone(own), ..layout(vec![tab]) };
+        let mut board = Board { at: change.plus_ms(1_800_000), ..board(&[5]) };
+        board.lines[0].entry.unassigned_at = change.plus_ms(-1_800_000);
+        assert_eq!(formula(&requests(&layout, &board), 0), expected, "{times} in {own}");
     }
 }
 

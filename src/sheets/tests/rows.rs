@@ -8,7 +8,7 @@ use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::sheets::column::{Column, Purpose, STATUSES};
 use crate::sheets::layout::{Grid, Layout, TabLayout};
-use crate::sheets::rows::{body, bytes_of, time_zone};
+use crate::sheets::rows::{body, bytes_of, known_time_zone, time_zone};
 use crate::sheets::tests::{
     ALL, LOG_ONLY, NOON, TAB, TRACES, board, entry, handover, marker, rows_of,
 };
@@ -415,5 +415,25 @@ proptest! {
             prop_assert_eq!(value.and_then(Value::as_str).unwrap_or_default(), text.reveal());
         }
         prop_assert!(!sent.to_string().contains("formulaValue\":"));
+    }
+}
+
+#[test]
+fn the_custom_zones_of_google_are_known() {
+    for (name, ahead_s) in [
+        ("GMT+05:30", 19_800),
+        ("GMT-07:00", -25_200),
+        ("GMT+5:30", 19_800),
+        ("GMT-3", -10_800),
+        ("UTC+00:00", 0),
+        ("Asia/Kolkata", 19_800),
+    ] {
+        let zone = known_time_zone(name).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(NOON.ahead_s(&zone), ahead_s, "{name}");
+    }
+    for unknown in
+        ["", "GMT+", "GMT05:30", "GMT+24:00", "GMT+05:60", "GMT++5", "GMT+5:", "Mars/Olympus"]
+    {
+        assert!(known_time_zone(unknown).is_none(), "{unknown}");
     }
 }

@@ -157,6 +157,29 @@ fn each_403_has_its_own_advice() {
     let scopes = "Request had insufficient authentication scopes.";
     let scopes = google_explains(403, scopes, "ACCESS_TOKEN_SCOPE_INSUFFICIENT");
     check_advice(403, scopes, "spreadsheets scope");
+    let says = |message: &str| google_says(403, "PERMISSION_DENIED", message);
+    let explains = |reason: &str| google_explains(403, "Permission denied.", reason);
+    check_advice(
+        403,
+        says("Permission denied: Consumer 'project:7' has been suspended."),
+        "suspended",
+    );
+    check_advice(403, explains("CONSUMER_SUSPENDED"), "suspended");
+    check_advice(403, explains("ACCOUNT_STATE_INVALID"), "disabled");
+    check_advice(403, explains("BILLING_DISABLED"), "billing");
+    let billing =
+        "This API method requires billing to be enabled. Please enable billing on project #7.";
+    check_advice(403, says(billing), "billing");
+    let vpc =
+        "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x";
+    check_advice(403, says(vpc), "policy of the organisation");
+    check_advice(403, explains("SECURITY_POLICY_VIOLATED"), "policy of the organisation");
+    check_advice(403, says("The user's Drive storage quota has been exceeded."), "storage");
+    check_advice(403, says("The caller does not have permission"), "forbids sharing outside");
+    for other in [vpc, billing, "The user's Drive storage quota has been exceeded."] {
+        let Verdict::Operator(advice) = answer(403, says(other)).verdict(ACCOUNT) else { panic!() };
+        assert!(!advice.contains("as Editor"), "{advice}");
+    }
 }
 
 #[test]

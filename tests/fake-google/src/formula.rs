@@ -1,4 +1,5 @@
-//! The few formulas that are worked out here: differences of numbers and times, and `IF` around them.
+//! The few formulas that are worked out here: sums, differences and quotients of numbers and times, and
+//! `IF` around them.
 //!
 //! A formula with anything else in it is not guessed at: it shows as its own text. References do not
 //! move with what they refer to.
@@ -33,7 +34,9 @@ enum Expression {
     Value(Entered),
     Now,
     Cell(usize, usize),
+    Sum(Box<[Expression; 2]>),
     Difference(Box<[Expression; 2]>),
+    Quotient(Box<[Expression; 2]>),
     Equal(Box<[Expression; 2]>),
     If(Box<[Expression; 3]>),
 }
@@ -70,10 +73,14 @@ impl<'b> Recalculation<'b> {
             Expression::Cell(row, column) => {
                 self.result_at(self.grid.cell(*row, *column), depth + 1)?.into_owned()
             }
+            Expression::Sum(of) => Entered::Number(self.both(of, depth, |one, other| one + other)?),
             Expression::Difference(of) => {
-                let (one, other) = (self.value(&of[0], depth)?, self.value(&of[1], depth)?);
-                Entered::Number(number(&one)? - number(&other)?)
+                Entered::Number(self.both(of, depth, |one, other| one - other)?)
             }
+            Expression::Quotient(of) => match self.both(of, depth, |one, other| one / other)? {
+                quotient if quotient.is_finite() => Entered::Number(quotient),
+                _ => return Err("#DIV/0!"),
+            },
             Expression::Equal(of) => {
                 Entered::Bool(are_equal(&self.value(&of[0], depth)?, &self.value(&of[1], depth)?))
             }
@@ -82,6 +89,18 @@ impl<'b> Recalculation<'b> {
                 self.value(if holds { &of[1] } else { &of[2] }, depth)?
             }
         })
+    }
+}
+
+impl Recalculation<'_> {
+    fn both(
+        &self,
+        of: &[Expression; 2],
+        depth: usize,
+        reckon: fn(f64, f64) -> f64,
+    ) -> Result<f64, Error> {
+        let (one, other) = (self.value(&of[0], depth)?, self.value(&of[1], depth)?);
+        Ok(reckon(number(&one)?, number(&other)?))
     }
 }
 
@@ -110,10 +129,17 @@ fn are_equal(one: &Entered, other: &Entered) -> bool {
 
 /// The moment as a serial number: days since 1899-12-30 on the clocks of that zone.
 fn now_in(zone: &str) -> f64 {
-    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let zone = TimeZone::get(zone).ok().or_else(|| custom(zone)).unwrap_or(TimeZone::UTC);
     let now = Timestamp::now();
     let since_1970 = now.as_duration().as_secs_f64() + f64::from(zone.to_offset(now).seconds());
     since_1970 / 86_400.0 + 25_569.0
+}
+
+/// A custom zone, such as `GMT-07:00`.
+fn custom(zone: &str) -> Option<TimeZone> {
+    let date = format!("2026-01-01T00:00{}", zone.strip_prefix("GMT")?);
+    let pieces = jiff::fmt::temporal::Pieces::parse(&date).ok()?;
+    pieces.to_numeric_offset().map(TimeZone::fixed)
 }
 
 fn parse(formula: &str) -> Option<Expression> {
@@ -137,14 +163,35 @@ impl<'f> Reader<'f> {
     }
 
     fn difference(&mut self) -> Option<Expression> {
+        let mut left = self.quotient()?;
+        loop {
+            if self.eat("-") {
+                left = Expression::Difference(Box::new([left, self.quotient()?]));
+            } else if self.eat("+") {
+                left = Expression::Sum(Box::new([left, self.quotient()?]));
+            } else {
+                return Some(left);
+            }
+        }
+    }
+
+    fn quotient(&mut self) -> Option<Expression> {
         let mut left = self.operand()?;
-        while self.eat("-") {
-            left = Expression::Difference(Box::new([left, self.operand()?]));
+        while self.eat("/") {
+            left = Expression::Quotient(Box::new([left, self.operand()?]));
         }
         Some(left)
     }
 
     fn operand(&mut self) -> Option<Expression> {
+        if self.eat("-") {
+            let zero = Expression::Value(Entered::Number(0.0));
+            return Some(Expression::Difference(Box::new([zero, self.operand()?])));
+        }
+        if self.eat("(") {
+            let inner = self.comparison()?;
+            return self.eat(")").then_some(inner);
+        }
         if self.eat("NOW()") {
             return Some(Expression::Now);
         }
