@@ -1,6 +1,6 @@
 //! What the service says of itself: the sheet's state, counters and the acknowledgement histogram.
 //!
-//! Written where things happen, read by the health and metrics pages. Names nobody, so that the
+//! Written where things happen, read by health, metrics and the operator's page. Names nobody, so that the
 //! parts need not know each other in order to be seen together. Holds no personal data: a state's
 //! sentence is ours, never Google's or a patient's words.
 
@@ -57,19 +57,79 @@ impl SheetState {
 pub const ACK_BOUNDS_US: [u64; 12] =
     [250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000];
 
-/// One page of truth about the running service.
+/// What the service says of itself.
 #[derive(Debug, Default)]
 pub struct Status {
     sheets: Mutex<BTreeMap<String, SheetState>>,
     warnings: Mutex<BTreeMap<String, String>>,
     alarm: Mutex<Option<String>>,
-    refused: Mutex<BTreeMap<&'static str, u64>>,
-    ignored: Mutex<BTreeMap<&'static str, u64>>,
-    lookups: Mutex<BTreeMap<&'static str, u64>>,
-    google_calls: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
-    ack_buckets: [AtomicU64; ACK_BOUNDS_US.len()],
-    ack_count: AtomicU64,
-    ack_sum_us: AtomicU64,
+    /// Requests that were refused, by reason.
+    pub refused: Counters<&'static str>,
+    /// Events that we do not act on, by family.
+    pub ignored: Counters<&'static str>,
+    /// Lookups of customers' names, by how they ended.
+    pub lookups: Counters<&'static str>,
+    /// Calls to Google, by what they were and how they ended.
+    pub google_calls: Counters<(&'static str, &'static str)>,
+    /// How long acknowledgements took, from the first byte read to the answer.
+    pub acks: Histogram,
+}
+
+/// What happened since the start, counted by kind.
+#[derive(Debug)]
+pub struct Counters<K>(Mutex<BTreeMap<K, u64>>);
+
+impl<K> Default for Counters<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Copy + Ord> Counters<K> {
+    /// Counts one of this kind; gives how many there are now.
+    pub fn add(&self, kind: K) -> u64 {
+        let mut counts = locked(&self.0);
+        let count = counts.entry(kind).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// How many of this kind there were.
+    pub fn of(&self, kind: K) -> u64 {
+        locked(&self.0).get(&kind).copied().unwrap_or_default()
+    }
+
+    /// All kinds that there were.
+    pub fn all(&self) -> BTreeMap<K, u64> {
+        locked(&self.0).clone()
+    }
+}
+
+/// How long something took, in buckets as Prometheus has them.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: [AtomicU64; ACK_BOUNDS_US.len()],
+    count: AtomicU64,
+    sum_us: AtomicU64,
+}
+
+impl Histogram {
+    /// Notes one.
+    pub fn observe(&self, elapsed: Duration) {
+        let us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        if let Some(bucket) = ACK_BOUNDS_US.iter().position(|bound| us <= *bound) {
+            self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        }
+        self.sum_us.fetch_add(us, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts per bucket (not cumulative), all counts, sum in microseconds.
+    pub fn read(&self) -> ([u64; ACK_BOUNDS_US.len()], u64, u64) {
+        let count = self.count.load(Ordering::Relaxed);
+        let buckets = std::array::from_fn(|i| self.buckets[i].load(Ordering::Relaxed));
+        (buckets, count, self.sum_us.load(Ordering::Relaxed))
+    }
 }
 
 impl Status {
@@ -124,63 +184,6 @@ impl Status {
     /// Notes whether the alarm is on, and why.
     pub fn set_alarm(&self, sentence: Option<String>) {
         *locked(&self.alarm) = sentence;
-    }
-
-    /// Counts a request that was refused, by reason.
-    pub fn count_refused(&self, reason: &'static str) {
-        *locked(&self.refused).entry(reason).or_default() += 1;
-    }
-
-    /// Counts an event that we do not act on, by family.
-    pub fn count_ignored(&self, family: &'static str) {
-        *locked(&self.ignored).entry(family).or_default() += 1;
-    }
-
-    /// Counts a lookup of a customer's name, by how it ended.
-    pub fn count_lookup(&self, outcome: &'static str) {
-        *locked(&self.lookups).entry(outcome).or_default() += 1;
-    }
-
-    /// Counts a call to Google, by what it was and how it ended.
-    pub fn count_google_call(&self, call: &'static str, outcome: &'static str) {
-        *locked(&self.google_calls).entry((call, outcome)).or_default() += 1;
-    }
-
-    /// Notes how long an acknowledgement took, from the first byte read to the answer.
-    pub fn observe_ack(&self, elapsed: Duration) {
-        let us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        if let Some(bucket) = ACK_BOUNDS_US.iter().position(|bound| us <= *bound) {
-            self.ack_buckets[bucket].fetch_add(1, Ordering::Relaxed);
-        }
-        self.ack_sum_us.fetch_add(us, Ordering::Relaxed);
-        self.ack_count.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Refused requests by reason.
-    pub fn refused(&self) -> BTreeMap<&'static str, u64> {
-        locked(&self.refused).clone()
-    }
-
-    /// Ignored events by family.
-    pub fn ignored(&self) -> BTreeMap<&'static str, u64> {
-        locked(&self.ignored).clone()
-    }
-
-    /// Lookups of names by outcome.
-    pub fn lookups(&self) -> BTreeMap<&'static str, u64> {
-        locked(&self.lookups).clone()
-    }
-
-    /// Calls to Google by call and outcome.
-    pub fn google_calls(&self) -> BTreeMap<(&'static str, &'static str), u64> {
-        locked(&self.google_calls).clone()
-    }
-
-    /// The histogram: counts per bucket (not cumulative), all counts, sum in microseconds.
-    pub fn acks(&self) -> ([u64; ACK_BOUNDS_US.len()], u64, u64) {
-        let count = self.ack_count.load(Ordering::Relaxed);
-        let buckets = std::array::from_fn(|i| self.ack_buckets[i].load(Ordering::Relaxed));
-        (buckets, count, self.ack_sum_us.load(Ordering::Relaxed))
     }
 }
 

@@ -70,8 +70,7 @@ impl Checker {
     /// Whether something was written since the start, and the last call went well: the board is written
     /// every four minutes in any case.
     fn writes(&self) -> bool {
-        let written =
-            self.status.google_calls().get(&("append", "ok")).is_some_and(|count| *count > 0);
-        written && self.status.sheet() == SheetState::Delivering
+        self.status.google_calls.of(("append", "ok")) > 0
+            && self.status.sheet() == SheetState::Delivering
     }
 }

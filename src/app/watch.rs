@@ -45,7 +45,7 @@ impl Watch {
     /// All calls to Google since the start.
     fn calls(&self) -> Minute {
         let mut total = Minute::default();
-        for ((_, outcome), count) in self.status.google_calls() {
+        for ((_, outcome), count) in self.status.google_calls.all() {
             total.calls += count;
             total.errors += if outcome == "ok" { 0 } else { count };
         }

@@ -175,7 +175,7 @@ impl Asker {
                     None => ("no_answer", Answer::Failed),
                 },
                 401 | 403 => {
-                    if !self.status.lookups().contains_key("key_refused") {
+                    if self.status.lookups.of("key_refused") == 0 {
                         log::error!(
                             "DoubleTick does not accept DOUBLETICK_API_KEY, so names are left blank: \
                              set the key that DoubleTick shows under Settings > API"
@@ -187,7 +187,7 @@ impl Asker {
                 _ => ("refused", Answer::Failed),
             },
         };
-        self.status.count_lookup(outcome);
+        self.status.lookups.add(outcome);
         answer
     }
 }

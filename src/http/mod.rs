@@ -7,13 +7,14 @@ pub mod secret;
 mod body;
 mod connection;
 mod health;
+mod metrics;
 mod page;
 mod server;
 mod webhook;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -39,6 +40,8 @@ const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Why a request is refused that nearly had the webhook's address.
 const WRONG_ADDRESS: &str = "wrong_address";
+/// So many parts of an address are held against the secret.
+const ADDRESS_PARTS_MAX: usize = 8;
 /// What to do about those.
 const MISDIRECTED: &str = "somebody sends to an address that is nearly the webhook's and is none of ours, \
      so those events are lost: paste the address that the page at / shows into DoubleTick";
@@ -56,8 +59,6 @@ pub struct Door {
     pub now: fn() -> UnixMs,
     page: Page,
     unrecognised: Warner,
-    /// Whether it was said that requests go to a wrong address.
-    misdirected: Once,
 }
 
 impl Door {
@@ -72,15 +73,7 @@ impl Door {
         let mut purpose = vec![b"sessions".as_slice()];
         purpose.extend(secrets.fingerprints().iter().map(<[u8; 32]>::as_slice));
         let page = Page::new(operator, &journal.key_for(&purpose));
-        Self {
-            journal,
-            status,
-            secrets,
-            now,
-            page,
-            unrecognised: Warner::default(),
-            misdirected: Once::new(),
-        }
+        Self { journal, status, secrets, now, page, unrecognised: Warner::default() }
     }
 }
 
@@ -96,8 +89,8 @@ fn routes(service: &mut ServiceConfig) {
         .service(window("/readyz", web::get().to(health::readyz), web::head().to(health::readyz)))
         .service(window(
             "/metrics",
-            web::get().to(health::metrics),
-            web::head().to(health::metrics),
+            web::get().to(metrics::metrics),
+            web::head().to(metrics::metrics),
         ))
         .configure(page::routes)
         .default_service(web::to(not_found));
@@ -117,12 +110,13 @@ fn window(path: &str, get: Route, head: Route) -> Resource {
 async fn not_found(request: HttpRequest, door: Data<Door>) -> HttpResponse {
     let path = request.path();
     let is_ours = path.to_ascii_lowercase().contains("doubletick")
-        || path.split('/').any(|part| door.secrets.opens(part));
+        || path.split('/').take(ADDRESS_PARTS_MAX).any(|part| door.secrets.opens(part));
     if request.method() == Method::POST && is_ours {
-        door.status.count_refused(WRONG_ADDRESS);
-        door.misdirected.call_once(|| log::warn!("{MISDIRECTED}"));
+        if door.status.refused.add(WRONG_ADDRESS) == 1 {
+            log::warn!("{MISDIRECTED}");
+        }
     } else {
-        door.status.count_refused("not_found");
+        door.status.refused.add("not_found");
     }
     HttpResponse::NotFound().json(json!({ "error": "there is nothing here" }))
 }

@@ -38,7 +38,7 @@ pub(super) async fn receive(
         return wrong_method(&door);
     }
     let Some(verified) = door.secrets.verify(&request) else {
-        door.status.count_refused("secret");
+        door.status.refused.add("secret");
         return refusal(StatusCode::UNAUTHORIZED, "the secret is missing or wrong");
     };
     Connection::trust(&request);
@@ -51,13 +51,13 @@ pub(super) async fn receive(
         Err(fault) => refuse_body(&door, &fault),
     };
     if response.status().is_success() {
-        door.status.observe_ack(started.elapsed());
+        door.status.acks.observe(started.elapsed());
     }
     response
 }
 
 fn wrong_method(door: &Door) -> HttpResponse {
-    door.status.count_refused("method");
+    door.status.refused.add("method");
     let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "send events with POST");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     response
@@ -71,7 +71,7 @@ async fn take(door: &Door, value: Value, announced: Option<String>) -> HttpRespo
             Err(refusal) => unavailable(door, &refusal),
         },
         Recognised::Ignored(family) => {
-            door.status.count_ignored(family);
+            door.status.ignored.add(family);
             let reason = format!("{family} events are not acted on");
             HttpResponse::Ok().json(json!({ "status": "ignored", "reason": reason }))
         }
@@ -104,7 +104,7 @@ fn unavailable(door: &Door, refused: &Refusal) -> HttpResponse {
         Refusal::Full => ("full", RETRY_AFTER_FULL_S),
         Refusal::Failed(_) => ("journal", RETRY_AFTER_S),
     };
-    door.status.count_refused(reason);
+    door.status.refused.add(reason);
     log::debug!("refused an event: {refused}");
     let mut response =
         refusal(StatusCode::SERVICE_UNAVAILABLE, "the event cannot be kept now, send it again");
@@ -119,7 +119,7 @@ fn refuse_body(door: &Door, fault: &Fault) -> HttpResponse {
         Fault::Compressed => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoding"),
         _ => (StatusCode::BAD_REQUEST, "body"),
     };
-    door.status.count_refused(reason);
+    door.status.refused.add(reason);
     let mut response = refusal(status, &fault.to_string());
     if matches!(fault, Fault::Compressed) {
         // How a sender is told what it may use (RFC 7694).

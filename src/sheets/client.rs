@@ -226,7 +226,7 @@ impl Client {
             return Err(NoAnswer::QuotaUsedUp(wait));
         }
         let token = self.account.token.get().await.map_err(|trouble| {
-            self.status.count_google_call("token", "failed");
+            self.status.google_calls.add(("token", "failed"));
             NoAnswer::NotSent(trouble)
         })?;
         let mut request =
@@ -240,7 +240,7 @@ impl Client {
             Ok(answer) => outcome_label(answer.status),
             Err(_) => "no_answer",
         };
-        self.status.count_google_call(name, label);
+        self.status.google_calls.add((name, label));
         let mut answer = outcome.map_err(|error| {
             if error.is_connect() {
                 NoAnswer::NotSent(TokenTrouble::Temporary("Google cannot be reached".into()))

@@ -46,7 +46,7 @@ fn refuse(door: &Door, client: Client, now: UnixMs) -> HttpResponse {
     let mut attempts = locked(&door.page.attempts);
     let wait_ms = attempts.wait_ms(client, now);
     if wait_ms > 0 {
-        door.status.count_refused("sign_in_rate");
+        door.status.refused.add("sign_in_rate");
         let sentence = "Too many wrong secrets. Wait a minute, then try again.";
         let mut response = form(StatusCode::TOO_MANY_REQUESTS, Some(sentence));
         let seconds = wait_ms.unsigned_abs().div_ceil(1_000);
@@ -54,7 +54,7 @@ fn refuse(door: &Door, client: Client, now: UnixMs) -> HttpResponse {
         return response;
     }
     attempts.note(client, now);
-    door.status.count_refused("sign_in");
+    door.status.refused.add("sign_in");
     // Told by the page that follows, which can be loaded again without sending the form again.
     see("/?from=wrong")
 }

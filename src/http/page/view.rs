@@ -40,8 +40,8 @@ pub(super) struct View {
 
 /// Requests that nearly had the webhook's address, since the start.
 fn misdirected(door: &Door) -> Option<String> {
-    let count = *door.status.refused().get(WRONG_ADDRESS)?;
-    Some(format!("{MISDIRECTED} ({count} since the start)"))
+    let count = door.status.refused.of(WRONG_ADDRESS);
+    (count > 0).then(|| format!("{MISDIRECTED} ({count} since the start)"))
 }
 
 impl View {
