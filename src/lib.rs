@@ -24,7 +24,7 @@
 //! - [`sheets`]: speaks Google. One send of one batch, and what became of it.
 //! - [`forwarder`]: the loop between the two: claim, send, settle, wait.
 //! - [`directory`]: asks DoubleTick for the names that no event told.
-//! - [`http`]: the door. Verifies, bounds, parses, keeps, answers. And the operator's page.
+//! - [`http`]: takes events: verifies, bounds, parses, keeps, answers. And the operator's page.
 //! - [`config`]: the settings, validated all at once. Read by [`app`] alone.
 //! - [`app`]: wires the parts, starts and stops them in order; the command line.
 //! - [`alarm`]: when a human is to be told, and when it is over. Pure.

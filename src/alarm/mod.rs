@@ -15,7 +15,7 @@ const MINUTE_MS: i64 = 60_000;
 
 /// How things are at one look.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sight {
+pub struct Observation {
     /// Rows still to be written.
     pub pending_rows: u64,
     /// When the oldest of them was received.
@@ -41,7 +41,7 @@ pub enum Condition {
 
 /// What is to be said, if anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum Notice {
     /// The alarm goes on.
     On(Reason, String),
     /// It has been on for another hour.
@@ -88,15 +88,15 @@ impl Alarm {
     }
 
     /// Takes a look; gives what is to be said.
-    pub fn look(&mut self, sight: &Sight, now: UnixMs) -> Option<Word> {
-        let age_ms = sight.oldest_pending.map_or(0, |oldest| now.since_ms(oldest));
-        let is_overdue = sight.oldest_pending.is_some() && age_ms >= self.after_ms;
+    pub fn observe(&mut self, observation: &Observation, now: UnixMs) -> Option<Notice> {
+        let age_ms = observation.oldest_pending.map_or(0, |oldest| now.since_ms(oldest));
+        let is_overdue = observation.oldest_pending.is_some() && age_ms >= self.after_ms;
         // An age is believed at the second look: when a machine that slept or was off goes on, its rows
         // are old at once, and leave at once, too.
         let was_overdue = std::mem::replace(&mut self.was_overdue, is_overdue);
-        let reason = match sight.sheet {
+        let reason = match observation.sheet {
             // Before everything else: patients are turned away at the door.
-            _ if sight.journal.is_some() => Some(Reason::Journal),
+            _ if observation.journal.is_some() => Some(Reason::Journal),
             Condition::Parked => Some(Reason::Parked),
             _ if is_overdue && was_overdue => Some(Reason::Overdue),
             _ => None,
@@ -105,28 +105,28 @@ impl Alarm {
             (None, None) => None,
             (None, Some(reason)) => {
                 self.on = Some(On { since: now, said_at: now });
-                Some(Word::On(reason, sight.told(age_ms)))
+                Some(Notice::On(reason, observation.summary(age_ms)))
             }
-            (Some(on), None) if sight.sheet == Condition::Delivering && !is_overdue => {
+            (Some(on), None) if observation.sheet == Condition::Delivering && !is_overdue => {
                 let minutes = now.since_ms(on.since).max(0) / MINUTE_MS;
                 self.on = None;
-                Some(Word::Off(format!(
+                Some(Notice::Off(format!(
                     "events are taken and rows are written again; it took {minutes} minutes"
                 )))
             }
             // A clock that was set back must not keep it silent.
             (Some(on), _) if !(0..AGAIN_MS).contains(&now.since_ms(on.said_at)) => {
                 on.said_at = now;
-                Some(Word::Still(sight.told(age_ms)))
+                Some(Notice::Still(observation.summary(age_ms)))
             }
             (Some(_), _) => None,
         }
     }
 }
 
-impl Sight {
+impl Observation {
     /// All of it in one sentence.
-    pub fn told(&self, age_ms: i64) -> String {
+    pub fn summary(&self, age_ms: i64) -> String {
         let minutes = age_ms.max(0) / MINUTE_MS;
         if let Some(journal) = &self.journal {
             return format!("no event can be taken: {journal}");

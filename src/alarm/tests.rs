@@ -1,6 +1,6 @@
 //! The alarm is said once, again every hour, and once when it is over.
 
-use crate::alarm::{Alarm, Condition, Reason, Sight, Word};
+use crate::alarm::{Alarm, Condition, Notice, Observation, Reason};
 use crate::chat::time::UnixMs;
 
 const NOW: UnixMs = UnixMs(1_795_329_000_000);
@@ -10,20 +10,20 @@ fn at(minutes: i64) -> UnixMs {
     NOW.plus_ms(minutes * MINUTE_MS)
 }
 
-fn sight(sheet: Condition, oldest: Option<UnixMs>) -> Sight {
+fn observation(sheet: Condition, oldest: Option<UnixMs>) -> Observation {
     let pending_rows = u64::from(oldest.is_some());
     let (journal, sentence) = (None, "share it".to_owned());
-    Sight { pending_rows, oldest_pending: oldest, journal, sheet, sentence }
+    Observation { pending_rows, oldest_pending: oldest, journal, sheet, sentence }
 }
 
-fn kind(word: Option<Word>) -> &'static str {
+fn kind(word: Option<Notice>) -> &'static str {
     match word {
         None => "nothing",
-        Some(Word::On(Reason::Parked, _)) => "parked",
-        Some(Word::On(Reason::Overdue, _)) => "overdue",
-        Some(Word::On(Reason::Journal, _)) => "journal",
-        Some(Word::Still(_)) => "still",
-        Some(Word::Off(_)) => "off",
+        Some(Notice::On(Reason::Parked, _)) => "parked",
+        Some(Notice::On(Reason::Overdue, _)) => "overdue",
+        Some(Notice::On(Reason::Journal, _)) => "journal",
+        Some(Notice::Still(_)) => "still",
+        Some(Notice::Off(_)) => "off",
     }
 }
 
@@ -31,7 +31,7 @@ fn kind(word: Option<Word>) -> &'static str {
 fn said(looks: &[(i64, Condition, Option<UnixMs>)]) -> Vec<&'static str> {
     let mut alarm = Alarm::new(10);
     let mut look = |(minute, sheet, oldest): &(i64, Condition, Option<UnixMs>)| {
-        kind(alarm.look(&sight(*sheet, *oldest), at(*minute)))
+        kind(alarm.observe(&observation(*sheet, *oldest), at(*minute)))
     };
     looks.iter().map(&mut look).collect()
 }
@@ -97,8 +97,8 @@ fn a_clock_that_is_set_back_neither_alarms_nor_silences() {
 #[test]
 fn the_sentence_says_how_many_for_how_long_and_what_to_do() {
     let mut alarm = Alarm::new(10);
-    let sight = Sight { pending_rows: 12, ..sight(Parked, Some(at(0))) };
-    let Some(Word::On(Reason::Parked, sentence)) = alarm.look(&sight, at(14)) else {
+    let observation = Observation { pending_rows: 12, ..observation(Parked, Some(at(0))) };
+    let Some(Notice::On(Reason::Parked, sentence)) = alarm.observe(&observation, at(14)) else {
         panic!("it did not go on")
     };
     assert_eq!(sentence, "12 rows wait for the sheet, the oldest for 14 minutes: share it");
@@ -108,13 +108,14 @@ fn the_sentence_says_how_many_for_how_long_and_what_to_do() {
 #[test]
 fn a_journal_that_takes_nothing_is_an_alarm_whatever_the_sheet_does() {
     let mut alarm = Alarm::new(10);
-    let full = Sight { journal: Some("the disk is full".into()), ..sight(Delivering, None) };
-    let word = alarm.look(&full, at(0));
+    let full =
+        Observation { journal: Some("the disk is full".into()), ..observation(Delivering, None) };
+    let word = alarm.observe(&full, at(0));
     assert_eq!(
         word,
-        Some(Word::On(Reason::Journal, "no event can be taken: the disk is full".into()))
+        Some(Notice::On(Reason::Journal, "no event can be taken: the disk is full".into()))
     );
-    assert_eq!(kind(alarm.look(&full, at(1))), "nothing");
-    assert_eq!(kind(alarm.look(&full, at(61))), "still");
-    assert_eq!(kind(alarm.look(&sight(Delivering, None), at(62))), "off");
+    assert_eq!(kind(alarm.observe(&full, at(1))), "nothing");
+    assert_eq!(kind(alarm.observe(&full, at(61))), "still");
+    assert_eq!(kind(alarm.observe(&observation(Delivering, None), at(62))), "off");
 }

@@ -28,9 +28,9 @@ impl Checker {
     /// Looks whenever it is asked. Never ends.
     pub(super) async fn run(self) {
         loop {
-            self.operator.asked().await;
+            self.operator.check_requested().await;
             let list = self.look().await;
-            self.operator.looked(list, clock::now());
+            self.operator.finish_check(list, clock::now());
             tokio::time::sleep(Duration::from_millis(FRESH_MS.unsigned_abs())).await;
         }
     }
@@ -38,7 +38,7 @@ impl Checker {
     async fn look(&self) -> Vec<Finding> {
         let mut list = Vec::new();
         let mut report = check::Report::to(|finding: Finding| {
-            self.operator.found(finding.clone());
+            self.operator.record(finding.clone());
             list.push(finding);
         });
         self.faults.iter().for_each(|fault| report.fails("settings", fault));

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::app::set_aside::Wish;
+use crate::app::set_aside::Action;
 use crate::app::{App, check, logging, set_aside, shutdown, upkeep};
 use crate::config::Config;
 use crate::journal::Journal;
@@ -28,7 +28,7 @@ pub enum Command {
         phone: String,
     },
     /// Do something about the rows that Google refused for their content.
-    SetAside(Wish),
+    SetAside(Action),
     /// Copy the journal into a new file.
     Backup {
         /// Which must not exist yet; `-` is standard output.
@@ -129,15 +129,17 @@ impl Command {
             (["check"], ["--live"]) => Ok(Self::Check { live: true }),
             (["replay"], []) => Ok(Self::Replay),
             (["forget", phone], []) => Ok(Self::Forget { phone: (*phone).to_owned() }),
-            (["set-aside", "list"], []) => Ok(Self::SetAside(Wish::List)),
-            (["set-aside", "retry"], []) => Ok(Self::SetAside(Wish::Retry(None))),
+            (["set-aside", "list"], []) => Ok(Self::SetAside(Action::List)),
+            (["set-aside", "retry"], []) => Ok(Self::SetAside(Action::Retry(None))),
             (["set-aside", "retry", event], []) => {
-                Ok(Self::SetAside(Wish::Retry(Some((*event).to_owned()))))
+                Ok(Self::SetAside(Action::Retry(Some((*event).to_owned()))))
             }
             (["set-aside", "export"] | ["set-aside", "export", "csv"], []) => {
-                Ok(Self::SetAside(Wish::Export(Format::Csv)))
+                Ok(Self::SetAside(Action::Export(Format::Csv)))
             }
-            (["set-aside", "export", "json"], []) => Ok(Self::SetAside(Wish::Export(Format::Json))),
+            (["set-aside", "export", "json"], []) => {
+                Ok(Self::SetAside(Action::Export(Format::Json)))
+            }
             (["backup", _], []) => Ok(Self::Backup { file: file() }),
             (["restore", _], [] | ["--discard-pending"]) => {
                 Ok(Self::Restore { file: file(), discard_pending: !options.is_empty() })
@@ -174,8 +176,8 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exi
         Command::Forget { phone } => {
             with_config(async |config| upkeep::forget(&config, &phone).await).await
         }
-        Command::SetAside(wish) => {
-            with_config(async |config| set_aside::run(&config, wish).await).await
+        Command::SetAside(action) => {
+            with_config(async |config| set_aside::run(&config, action).await).await
         }
         Command::Backup { file } => {
             with_config(async |config| upkeep::backup(&config, &file).await).await

@@ -15,7 +15,7 @@ pub mod shutdown;
 pub mod upkeep;
 pub mod set_aside;
 mod checker;
-mod notify;
+mod alarm_hook;
 mod watch;
 #[cfg(test)]
 mod tests;
@@ -31,8 +31,8 @@ use secrecy::SecretString;
 use tokio::task::JoinSet;
 
 use crate::alarm::Alarm;
+use crate::app::alarm_hook::AlarmHook;
 use crate::app::checker::Checker;
-use crate::app::notify::Notify;
 use crate::app::watch::Watch;
 use crate::causes::Causes;
 use crate::chat::memory::Rules;
@@ -42,7 +42,7 @@ use crate::directory::Directory;
 use crate::forwarder::pace::Pace;
 use crate::forwarder::{BoardOptions, Forwarder, Options};
 use crate::http::secret::Secrets;
-use crate::http::{self, Door};
+use crate::http::{self, Shared};
 use crate::journal::{BookId, Journal, Limits};
 use crate::operator::{About, Operator, Spreadsheet};
 use crate::outbound;
@@ -107,7 +107,7 @@ impl App {
             status: Arc::clone(&status),
             journal: journal.clone(),
             alarm: Alarm::new(config.alarm_minutes),
-            notify: config.alarm_webhook_url.as_ref().and_then(notify),
+            alarm_hook: config.alarm_webhook_url.as_ref().and_then(alarm_hook),
         };
         let checker = Checker {
             operator: Arc::clone(&operator),
@@ -122,14 +122,14 @@ impl App {
         })?;
         let address = listener.local_addr()?;
         let secrets = Secrets::new(&config.webhook_secrets);
-        let door = Door::new(
+        let shared = Shared::new(
             journal.clone(),
             Arc::clone(&status),
             secrets,
             Arc::clone(&operator),
             clock::now,
         );
-        let server = http::serve(listener, door).context("cannot serve HTTP")?;
+        let server = http::serve(listener, shared).context("cannot serve HTTP")?;
         // The tests and the demo read the address from this line.
         log::info!(pending_rows = journal.tally().pending(); "listening on http://{address}");
         Ok(Self { address, server, forwarders, directory, journal, operator, checker, watch })
@@ -336,8 +336,8 @@ fn directory(config: &Config, journal: &Journal, status: &Arc<Status>) -> Option
 }
 
 /// Who posts the alarm; the same holds here.
-fn notify(url: &SecretString) -> Option<Notify> {
-    let made = Notify::new(url);
+fn alarm_hook(url: &SecretString) -> Option<AlarmHook> {
+    let made = AlarmHook::new(url);
     if made.is_none() {
         log::error!("no alarm can be posted to ALARM_WEBHOOK_URL: {NO_TLS}");
     }

@@ -11,7 +11,7 @@ use crate::journal::{Journal, SetAsidePages};
 
 /// What to do with them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum Action {
     /// Say which, when and why; not what is in them.
     List,
     /// Try them again: the one of this event, or all.
@@ -24,12 +24,12 @@ pub enum Wish {
 ///
 /// # Errors
 /// When the journal cannot be used, or there is no such row.
-pub async fn run(config: &Config, wish: Wish) -> anyhow::Result<()> {
+pub async fn run(config: &Config, action: Action) -> anyhow::Result<()> {
     let journal = open_beside(config)?;
-    match wish {
-        Wish::List => list(&journal).await,
-        Wish::Retry(event) => retry(&journal, event.as_deref()).await,
-        Wish::Export(format) => {
+    match action {
+        Action::List => list(&journal).await,
+        Action::Retry(event) => retry(&journal, event.as_deref()).await,
+        Action::Export(format) => {
             let mut export = Export::new(journal, format);
             while let Some(part) = export.next_part().await? {
                 std::io::stdout().write_all(part.as_bytes())?;

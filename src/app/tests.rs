@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 
-use crate::app::{Config, client, directory, limits, notify, options, routes};
+use crate::app::{Config, alarm_hook, client, directory, limits, options, routes};
 use crate::http::secret::Secrets;
 use crate::journal::{BookId, Journal};
 use crate::sheets::rows::time_zone;
@@ -83,7 +83,7 @@ impl Bench {
     fn make(&self, runtime: &tokio::runtime::Runtime, config: &Config) {
         let status = Arc::new(Status::default());
         let told = config.alarm_webhook_url.as_ref();
-        assert_eq!(told.and_then(notify).is_some(), told.is_some());
+        assert_eq!(told.and_then(alarm_hook).is_some(), told.is_some());
         let named = directory(config, &self.journal, &status);
         assert_eq!(named.is_some(), config.doubletick_api_key.is_some());
         let client = runtime.block_on(client(config, &config.spreadsheet_id, Arc::clone(&status)));

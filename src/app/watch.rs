@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::alarm::{Alarm, Condition, Reason, Sight, Word};
+use crate::alarm::{Alarm, Condition, Notice, Observation, Reason};
+use crate::app::alarm_hook::AlarmHook;
 use crate::app::clock;
-use crate::app::notify::Notify;
 use crate::causes::Causes;
 use crate::chat::time::UnixMs;
 use crate::journal::Journal;
@@ -23,7 +23,7 @@ pub(super) struct Watch {
     pub(super) status: Arc<Status>,
     pub(super) journal: Journal,
     pub(super) alarm: Alarm,
-    pub(super) notify: Option<Notify>,
+    pub(super) alarm_hook: Option<AlarmHook>,
 }
 
 impl Watch {
@@ -61,7 +61,7 @@ impl Watch {
         };
         let oldest_pending = oldest_pending.unwrap_or_default();
         let sheet = self.status.sheet();
-        let sight = Sight {
+        let observation = Observation {
             pending_rows: self.journal.tally().pending() + self.journal.tally().handovers_pending(),
             oldest_pending,
             journal,
@@ -77,36 +77,36 @@ impl Watch {
             }
             .unwrap_or_else(|| sheet.sentence().to_owned()),
         };
-        let word = self.alarm.look(&sight, now);
+        let word = self.alarm.observe(&observation, now);
         let age_ms = oldest_pending.map_or(0, |oldest| now.since_ms(oldest));
-        self.status.set_alarm(self.alarm.is_on().then(|| sight.told(age_ms)));
+        self.status.set_alarm(self.alarm.is_on().then(|| observation.summary(age_ms)));
         if let Some(word) = word {
-            self.say(word, sight.pending_rows);
+            self.say(word, observation.pending_rows);
         }
-        if let Some(notify) = &mut self.notify {
-            notify.send(now).await;
+        if let Some(alarm_hook) = &mut self.alarm_hook {
+            alarm_hook.send(now).await;
         }
     }
 
-    fn say(&mut self, word: Word, pending_rows: u64) {
+    fn say(&mut self, word: Notice, pending_rows: u64) {
         let told = match word {
             // Whoever parked the sheet has said so at that moment.
-            Word::On(Reason::Parked, sentence) => Some(sentence),
-            Word::On(Reason::Overdue | Reason::Journal, sentence) => {
+            Notice::On(Reason::Parked, sentence) => Some(sentence),
+            Notice::On(Reason::Overdue | Reason::Journal, sentence) => {
                 log::error!(pending_rows; "{sentence}");
                 Some(sentence)
             }
-            Word::Still(sentence) => {
+            Notice::Still(sentence) => {
                 log::error!(pending_rows; "still: {sentence}");
                 None
             }
-            Word::Off(sentence) => {
+            Notice::Off(sentence) => {
                 log::info!("{sentence}");
                 Some(sentence)
             }
         };
-        if let (Some(notify), Some(sentence)) = (&mut self.notify, told) {
-            notify.tell(sentence);
+        if let (Some(alarm_hook), Some(sentence)) = (&mut self.alarm_hook, told) {
+            alarm_hook.tell(sentence);
         }
     }
 }

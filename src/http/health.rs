@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde_json::{Value, json};
 
-use crate::http::Door;
+use crate::http::Shared;
 
 /// 200 while the process serves.
 pub(super) async fn healthz() -> HttpResponse {
@@ -12,11 +12,11 @@ pub(super) async fn healthz() -> HttpResponse {
 }
 
 /// 200 when events can be accepted. A broken sheet is told, and no reason to refuse events.
-pub(super) async fn readyz(door: Data<Door>) -> HttpResponse {
-    let sheet = door.status.sheet();
-    let tally = door.journal.tally();
-    let oldest = oldest_pending_s(&door).await;
-    let sheets: Vec<Value> = door
+pub(super) async fn readyz(shared: Data<Shared>) -> HttpResponse {
+    let sheet = shared.status.sheet();
+    let tally = shared.journal.tally();
+    let oldest = oldest_pending_s(&shared).await;
+    let sheets: Vec<Value> = shared
         .status
         .sheets()
         .iter()
@@ -25,11 +25,11 @@ pub(super) async fn readyz(door: Data<Door>) -> HttpResponse {
                 "name": name,
                 "sheet": state.word(),
                 "detail": state.sentence(),
-                "warning": door.status.warning(name),
+                "warning": shared.status.warning(name),
             })
         })
         .collect();
-    let trouble = trouble(&door, oldest.is_some());
+    let trouble = trouble(&shared, oldest.is_some());
     let ready = trouble.is_none();
     let body = json!({
         "ready": ready,
@@ -39,9 +39,9 @@ pub(super) async fn readyz(door: Data<Door>) -> HttpResponse {
         "journal": {
             "taking": ready,
             "detail": trouble.unwrap_or_else(|| "events are taken".to_owned()),
-            "warnings": door.journal.warnings(),
+            "warnings": shared.journal.warnings(),
         },
-        "alarm": door.status.alarm(),
+        "alarm": shared.status.alarm(),
         "pending_rows": tally.pending(),
         "pending_handovers": tally.handovers_pending(),
         "oldest_pending_seconds": oldest.unwrap_or_default(),
@@ -56,13 +56,13 @@ pub(super) async fn readyz(door: Data<Door>) -> HttpResponse {
 }
 
 /// Why no event can be taken, a sentence.
-fn trouble(door: &Door, is_answering: bool) -> Option<String> {
+fn trouble(shared: &Shared, is_answering: bool) -> Option<String> {
     let silent = || (!is_answering).then(|| "the journal does not answer: see the log".to_owned());
-    door.journal.condition().map(|condition| condition.to_string()).or_else(silent)
+    shared.journal.condition().map(|condition| condition.to_string()).or_else(silent)
 }
 
 /// `None` when the journal does not answer.
-pub(super) async fn oldest_pending_s(door: &Door) -> Option<i64> {
-    let oldest = door.journal.oldest_pending().await.ok()?;
-    Some(oldest.map_or(0, |oldest| ((door.now)().since_ms(oldest) / 1_000).max(0)))
+pub(super) async fn oldest_pending_s(shared: &Shared) -> Option<i64> {
+    let oldest = shared.journal.oldest_pending().await.ok()?;
+    Some(oldest.map_or(0, |oldest| ((shared.now)().since_ms(oldest) / 1_000).max(0)))
 }

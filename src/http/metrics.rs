@@ -6,16 +6,16 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
-use crate::http::Door;
+use crate::http::Shared;
 use crate::http::health::oldest_pending_s;
 use crate::status::{ACK_BOUNDS_US, Counters, Histogram};
 
 /// GET /metrics. At any scrape accepted = written + pending + set aside: all four come from one
 /// committed tally.
-pub(super) async fn metrics(door: Data<Door>) -> HttpResponse {
-    let (tally, status) = (door.journal.tally(), &door.status);
-    let oldest = oldest_pending_s(&door).await.unwrap_or(-1);
-    let taking = i64::from(door.journal.condition().is_none());
+pub(super) async fn metrics(shared: Data<Shared>) -> HttpResponse {
+    let (tally, status) = (shared.journal.tally(), &shared.status);
+    let oldest = oldest_pending_s(&shared).await.unwrap_or(-1);
+    let taking = i64::from(shared.journal.condition().is_none());
     let alarm = i64::from(status.alarm().is_some());
     let mut text = Exposition(String::new());
     for (name, help, value) in [
@@ -30,7 +30,7 @@ pub(super) async fn metrics(door: Data<Door>) -> HttpResponse {
         ("handovers_written_total", "Handovers known to be in the sheet.", tally.handovers_written),
         ("handovers_pending", "Handovers still to be written.", tally.handovers_pending()),
         ("handovers_set_aside", "Handovers refused for their content.", tally.handovers_set_aside),
-        ("waiting", "Chats that wait for an agent.", door.journal.waiting()),
+        ("waiting", "Chats that wait for an agent.", shared.journal.waiting()),
     ] {
         text.metric(name, help, value);
     }

@@ -1,10 +1,9 @@
-//! HTTP: the door for events, the windows through which to see how things are, and the operator's page.
+//! HTTP: the webhook that takes events, health and metrics, and the operator's page.
 //!
 //! Guarantees: the secret is compared before the body is read; a 2xx for an event is made only from
 //! a receipt of the journal; nothing of a request is echoed or logged. Never talks to Google.
 
 pub mod secret;
-mod body;
 mod connection;
 mod health;
 mod metrics;
@@ -19,14 +18,14 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource, Route};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 use serde_json::json;
 
 use crate::chat::time::UnixMs;
-use crate::http::page::Page;
+use crate::http::page::PageState;
 use crate::http::secret::Secrets;
 pub use crate::http::server::serve;
-use crate::http::webhook::Warner;
+use crate::http::webhook::UnrecognisedWarning;
 use crate::journal::Journal;
 use crate::operator::Operator;
 use crate::status::Status;
@@ -48,7 +47,7 @@ const MISDIRECTED: &str = "somebody sends to an address that is nearly the webho
 
 /// What the routes share.
 #[derive(Debug)]
-pub struct Door {
+pub struct Shared {
     /// Where events are kept.
     pub journal: Journal,
     /// What the service says of itself.
@@ -57,12 +56,12 @@ pub struct Door {
     pub secrets: Secrets,
     /// The clock.
     pub now: fn() -> UnixMs,
-    page: Page,
-    unrecognised: Warner,
+    page: PageState,
+    unrecognised: UnrecognisedWarning,
 }
 
-impl Door {
-    /// A door to this journal.
+impl Shared {
+    /// What the routes need to work on this journal.
     pub fn new(
         journal: Journal,
         status: Arc<Status>,
@@ -72,8 +71,8 @@ impl Door {
     ) -> Self {
         let mut purpose = vec![b"sessions".as_slice()];
         purpose.extend(secrets.fingerprints().iter().map(<[u8; 32]>::as_slice));
-        let page = Page::new(operator, &journal.key_for(&purpose));
-        Self { journal, status, secrets, now, page, unrecognised: Warner::default() }
+        let page = PageState::new(operator, &journal.key_for(&purpose));
+        Self { journal, status, secrets, now, page, unrecognised: UnrecognisedWarning::default() }
     }
 }
 
@@ -81,42 +80,42 @@ fn routes(service: &mut ServiceConfig) {
     service
         // A fixed path and what follows it: matching a pattern cost an eighth of a request's time.
         .service(web::scope(WEBHOOK_PATH).default_service(web::to(webhook::receive)))
-        .service(window(
-            "/healthz",
-            web::get().to(health::healthz),
-            web::head().to(health::healthz),
-        ))
-        .service(window("/readyz", web::get().to(health::readyz), web::head().to(health::readyz)))
-        .service(window(
-            "/metrics",
-            web::get().to(metrics::metrics),
-            web::head().to(metrics::metrics),
-        ))
+        .service(readable("/healthz", health::healthz))
+        .service(readable("/readyz", health::readyz))
+        .service(readable("/metrics", metrics::metrics))
         .configure(page::routes)
         .default_service(web::to(not_found));
 }
 
-/// A page to look at: GET, and HEAD for those who only want to know that it is there.
-fn window(path: &str, get: Route, head: Route) -> Resource {
+/// Something to look at: GET, and HEAD for those who only want to know that it is there.
+fn readable<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    F::Output: Responder + 'static,
+    Args: FromRequest + 'static,
+{
     let other = || async {
         HttpResponse::MethodNotAllowed()
             .insert_header(("allow", "GET, HEAD"))
             .json(json!({ "error": "look at this with GET" }))
     };
-    web::resource(path).route(get).route(head).default_service(web::to(other))
+    web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(web::to(other))
 }
 
 /// Anything else. What was meant for the webhook is said, or its events would be lost unheard.
-async fn not_found(request: HttpRequest, door: Data<Door>) -> HttpResponse {
+async fn not_found(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
     let path = request.path();
     let is_ours = path.to_ascii_lowercase().contains("doubletick")
-        || path.split('/').take(ADDRESS_PARTS_MAX).any(|part| door.secrets.opens(part));
+        || path.split('/').take(ADDRESS_PARTS_MAX).any(|part| shared.secrets.opens(part));
     if request.method() == Method::POST && is_ours {
-        if door.status.refused.add(WRONG_ADDRESS) == 1 {
+        if shared.status.refused.add(WRONG_ADDRESS) == 1 {
             log::warn!("{MISDIRECTED}");
         }
     } else {
-        door.status.refused.add("not_found");
+        shared.status.refused.add("not_found");
     }
     HttpResponse::NotFound().json(json!({ "error": "there is nothing here" }))
 }

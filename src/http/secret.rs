@@ -26,7 +26,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Any of these opens the door.
+    /// Any of these opens the shared.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
         Self(secrets.into_iter().map(|secret| fingerprint(secret.expose_secret())).collect())
     }

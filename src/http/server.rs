@@ -12,7 +12,7 @@ use actix_web::web::Data;
 use tokio::net::TcpStream;
 
 use crate::http::connection::{Connection, Connections, KEEP_ALIVE, Watched};
-use crate::http::{Door, HEAD_TIME_MAX, STOP_BUDGET_S, routes};
+use crate::http::{HEAD_TIME_MAX, STOP_BUDGET_S, Shared, routes};
 
 /// Most connections at once, where the machine has descriptors without end; each may take some
 /// 150 KB of memory.
@@ -26,8 +26,8 @@ const GIVING_WAY_MAX: usize = 16;
 ///
 /// # Errors
 /// When the socket cannot be used.
-pub fn serve(listener: TcpListener, door: Door) -> std::io::Result<Server> {
-    let door = Data::new(door);
+pub fn serve(listener: TcpListener, shared: Shared) -> std::io::Result<Server> {
+    let shared = Data::new(shared);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let connections_max = connections_max(descriptors()) / workers;
     let builder = Server::build()
@@ -40,7 +40,7 @@ pub fn serve(listener: TcpListener, door: Door) -> std::io::Result<Server> {
     let server = builder.listen("http", listener, move || {
         let (stop, connections) = (stop.clone(), Connections::new(connections_max));
         let app = App::new()
-            .app_data(Data::clone(&door))
+            .app_data(Data::clone(&shared))
             .wrap_fn(|request, routes| {
                 let connection = request.request().conn_data::<Rc<Connection>>().map(Rc::clone);
                 let has_body = !matches!(request.parts().1, Payload::None);

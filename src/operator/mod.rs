@@ -101,12 +101,12 @@ impl Operator {
     }
 
     /// Asks for a look at everything. Asking again before it has begun changes nothing.
-    pub fn ask(&self) {
+    pub fn request_check(&self) {
         self.asked.notify_one();
     }
 
     /// Resolves when a look is asked for.
-    pub async fn asked(&self) {
+    pub async fn check_requested(&self) {
         self.asked.notified().await;
     }
 
@@ -120,7 +120,7 @@ impl Operator {
         let mut seen = self.findings.subscribe();
         let before = self.findings().looked_at;
         if !self.findings().are_fresh(now) {
-            self.ask();
+            self.request_check();
             let over = seen.wait_for(|findings| findings.looked_at != before);
             // Whoever looks is shown what there is, and the rest when it comes.
             drop(tokio::time::timeout(patience, over).await);
@@ -129,7 +129,7 @@ impl Operator {
     }
 
     /// Notes one thing that was tried just now.
-    pub fn found(&self, finding: Finding) {
+    pub fn record(&self, finding: Finding) {
         self.findings.send_modify(|findings| {
             match findings.list.iter_mut().find(|known| known.what == finding.what) {
                 Some(known) => *known = finding,
@@ -139,7 +139,7 @@ impl Operator {
     }
 
     /// The look is over, and this is all that was tried.
-    pub fn looked(&self, list: Vec<Finding>, now: UnixMs) {
+    pub fn finish_check(&self, list: Vec<Finding>, now: UnixMs) {
         self.findings.send_replace(Findings { list, looked_at: Some(now) });
     }
 

@@ -63,12 +63,12 @@ fn only_rows_written_since_the_start_count_as_a_write() {
 #[test]
 fn a_look_replaces_what_was_found_before_line_by_line() {
     let operator = operator();
-    operator.looked(vec![finding("token", true), finding("tabs", true)], NOW);
+    operator.finish_check(vec![finding("token", true), finding("tabs", true)], NOW);
     assert!(operator.findings().all_hold());
-    operator.found(finding("token", false));
+    operator.record(finding("token", false));
     let during: Vec<bool> = operator.findings().list.iter().map(|finding| finding.holds).collect();
     assert_eq!(during, [false, true]);
-    operator.looked(vec![finding("token", false)], NOW);
+    operator.finish_check(vec![finding("token", false)], NOW);
     assert_eq!(operator.findings().list, [finding("token", false)]);
 }
 
@@ -76,7 +76,7 @@ fn a_look_replaces_what_was_found_before_line_by_line() {
 fn what_was_found_is_fresh_for_a_while_and_never_in_the_future() {
     let operator = operator();
     assert!(!operator.findings().are_fresh(NOW));
-    operator.looked(Vec::new(), NOW);
+    operator.finish_check(Vec::new(), NOW);
     assert!(operator.findings().are_fresh(NOW.plus_ms(FRESH_MS - 1)));
     assert!(!operator.findings().are_fresh(NOW.plus_ms(FRESH_MS)));
     assert!(!operator.findings().are_fresh(NOW.plus_ms(-1)));
@@ -86,8 +86,8 @@ fn what_was_found_is_fresh_for_a_while_and_never_in_the_future() {
 async fn whoever_wants_to_know_how_it_is_now_gets_a_look() {
     let operator = operator();
     let look = async {
-        operator.asked().await;
-        operator.looked(vec![finding("token", true)], NOW);
+        operator.check_requested().await;
+        operator.finish_check(vec![finding("token", true)], NOW);
     };
     let patience = Duration::from_secs(20);
     let (findings, ()) = tokio::join!(operator.fresh_findings(NOW, patience), look);

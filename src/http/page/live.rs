@@ -10,11 +10,11 @@ use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::http::Door;
+use crate::http::Shared;
 use crate::http::page::guarded;
-use crate::http::page::parts::{Broken, Parts, Teller};
-use crate::http::page::sections;
-use crate::http::page::session::Session;
+use crate::http::page::render;
+use crate::http::page::sign_in::session::Session;
+use crate::http::page::streamed::{CutOff, Source, Streamed};
 use crate::http::page::view::View;
 
 /// How often is looked whether anything has changed.
@@ -50,24 +50,24 @@ impl Drop for Seat {
 }
 
 /// GET /live: for a signed-in page, until the session ends or the service stops.
-pub(super) async fn live(request: HttpRequest, door: Data<Door>) -> HttpResponse {
-    let Some(session) = door.page.sessions.of(&request, (door.now)()) else {
+pub(super) async fn live(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
+    let Some(session) = shared.page.sessions.of(&request, (shared.now)()) else {
         return guarded(StatusCode::UNAUTHORIZED).finish();
     };
-    let Some(seat) = door.page.live.take() else {
+    let Some(seat) = shared.page.live.take() else {
         let mut response = guarded(StatusCode::SERVICE_UNAVAILABLE);
         return response.insert_header((RETRY_AFTER, "30")).finish();
     };
-    let teller = News { door, request, session, _seat: seat, told: BTreeMap::new(), looks: 0 };
+    let source = Updates { shared, request, session, _seat: seat, told: BTreeMap::new(), looks: 0 };
     guarded(StatusCode::OK)
         .insert_header((CACHE_CONTROL, "no-store"))
         .content_type("text/event-stream")
-        .body(Parts::of(teller))
+        .body(Streamed::of(source))
 }
 
 /// What has been told of each section so far.
-struct News {
-    door: Data<Door>,
+struct Updates {
+    shared: Data<Shared>,
     request: HttpRequest,
     session: Session,
     _seat: Seat,
@@ -75,19 +75,19 @@ struct News {
     looks: u32,
 }
 
-impl Teller for News {
+impl Source for Updates {
     /// Waits until there is something to say.
-    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Broken> {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, CutOff> {
         let mut silent = 0;
         loop {
             if self.looks > 0 {
-                let closed = self.door.page.operator.closed();
+                let closed = self.shared.page.operator.closed();
                 tokio::select! {
                     () = tokio::time::sleep(LOOK_EVERY) => {}
                     () = closed => return Ok(None),
                 }
             }
-            if self.door.page.sessions.of(&self.request, (self.door.now)()).is_none() {
+            if self.shared.page.sessions.of(&self.request, (self.shared.now)()).is_none() {
                 return Ok(None);
             }
             let news = self.look().await;
@@ -103,19 +103,19 @@ impl Teller for News {
     }
 }
 
-impl News {
+impl Updates {
     /// The sections that are not as they were told.
     async fn look(&mut self) -> BTreeMap<&'static str, String> {
-        let operator = &self.door.page.operator;
+        let operator = &self.shared.page.operator;
         let findings = operator.findings();
-        if !findings.are_fresh((self.door.now)())
+        if !findings.are_fresh((self.shared.now)())
             && (!findings.all_hold() || self.looks.is_multiple_of(TRY_EVERY))
         {
-            operator.ask();
+            operator.request_check();
         }
         self.looks = self.looks.wrapping_add(1).max(1);
-        let view = View::gather(&self.door).await;
-        let mut sections = sections::changing(&view, &self.door, &self.session);
+        let view = View::gather(&self.shared).await;
+        let mut sections = render::changing(&view, &self.shared, &self.session);
         sections.retain(|name, html| self.told.get(name) != Some(html));
         self.told.extend(sections.iter().map(|(name, html)| (*name, html.clone())));
         sections

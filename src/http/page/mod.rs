@@ -4,16 +4,11 @@
 //! taken that this page did not make; no patient's data on it, but in what is exported on purpose.
 //! Everything comes from here, also where JavaScript is off; with it, the page is kept up to date.
 
-mod attempts;
-mod chart;
-mod html;
 mod live;
-mod parts;
-mod session;
-mod sections;
+mod render;
 mod set_aside;
-mod setup;
 mod sign_in;
+mod streamed;
 mod test_event;
 mod view;
 #[cfg(test)]
@@ -25,14 +20,16 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ContentType, LOCATION, SET_COOKIE};
 use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Resource};
+use actix_web::{
+    FromRequest, Handler, HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Responder,
+};
 
 use crate::http::connection::Connection;
-use crate::http::page::attempts::Attempts;
-use crate::http::page::session::{Session, Sessions};
+use crate::http::page::sign_in::attempts::Attempts;
+use crate::http::page::sign_in::session::{Session, Sessions, is_from_here};
 use crate::http::page::test_event::TestEvent;
 use crate::http::page::view::View;
-use crate::http::{Door, window};
+use crate::http::{Shared, readable};
 use crate::operator::Operator;
 
 /// Nothing from elsewhere, nothing inline, and no one may put the page into a frame.
@@ -46,7 +43,7 @@ const LOOK_TIME_MAX: Duration = Duration::from_millis(1_500);
 
 /// What the page's handlers share.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(super) struct PageState {
     operator: Arc<Operator>,
     sessions: Sessions,
     attempts: Mutex<Attempts>,
@@ -54,7 +51,7 @@ pub(super) struct Page {
     live: live::Seats,
 }
 
-impl Page {
+impl PageState {
     pub(super) fn new(operator: Arc<Operator>, session_key: &[u8; 32]) -> Self {
         Self {
             operator,
@@ -73,22 +70,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 pub(super) fn routes(service: &mut ServiceConfig) {
     service
-        .service(window("/", web::get().to(home), web::head().to(home)))
-        .service(form("/sign-in").route(web::post().to(sign_in::sign_in)))
-        .service(form("/sign-out").route(web::post().to(sign_in::sign_out)))
-        .service(form("/check").route(web::post().to(check)))
-        .service(form("/test").route(web::post().to(test_event::send)))
-        .service(form("/set-aside/retry").route(web::post().to(set_aside::retry)))
-        .service(window(
-            "/set-aside.csv",
-            web::get().to(set_aside::csv),
-            web::head().to(set_aside::csv),
-        ))
-        .service(window(
-            "/set-aside.json",
-            web::get().to(set_aside::json),
-            web::head().to(set_aside::json),
-        ))
+        .service(readable("/", home))
+        .service(form("/sign-in", sign_in::sign_in))
+        .service(form("/sign-out", sign_in::sign_out))
+        .service(form("/check", check))
+        .service(form("/test", test_event::send))
+        .service(form("/set-aside/retry", set_aside::retry))
+        .service(readable("/set-aside.csv", set_aside::csv))
+        .service(readable("/set-aside.json", set_aside::json))
         .service(web::resource("/live").route(web::get().to(live::live)));
     let files: [(&str, &str, &str); 3] = [
         ("/page.css", "text/css; charset=utf-8", include_str!("page.css")),
@@ -102,36 +91,41 @@ pub(super) fn routes(service: &mut ServiceConfig) {
             response.insert_header((CACHE_CONTROL, "no-cache")).content_type(content_type);
             response.body(text)
         };
-        service.service(window(path, web::get().to(file), web::head().to(file)));
+        service.service(readable(path, file));
     }
 }
 
 /// Where a form is sent: POST only.
-fn form(path: &str) -> Resource {
+fn form<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    F::Output: Responder + 'static,
+    Args: FromRequest + 'static,
+{
     let other = || async {
         guarded(StatusCode::METHOD_NOT_ALLOWED).insert_header(("allow", "POST")).finish()
     };
-    web::resource(path).default_service(web::to(other))
+    web::resource(path).route(web::post().to(handler)).default_service(web::to(other))
 }
 
 /// GET /: the page, or the way in.
-async fn home(request: HttpRequest, door: Data<Door>) -> HttpResponse {
-    let Some(session) = door.page.sessions.of(&request, (door.now)()) else {
+async fn home(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
+    let Some(session) = shared.page.sessions.of(&request, (shared.now)()) else {
         return sign_in::form(StatusCode::OK, sign_in::told(&request));
     };
-    let operator = &door.page.operator;
-    operator.fresh_findings((door.now)(), LOOK_TIME_MAX).await;
-    let view = View::gather(&door).await;
+    let operator = &shared.page.operator;
+    operator.fresh_findings((shared.now)(), LOOK_TIME_MAX).await;
+    let view = View::gather(&shared).await;
     let said = said(&request);
-    show(StatusCode::OK, &sections::whole(&view, operator.about(), &door, &session, &request, said))
+    show(StatusCode::OK, &render::whole(&view, operator.about(), &shared, &session, &request, said))
 }
 
 /// POST /check: looks at everything again.
-async fn check(request: HttpRequest, payload: Payload, door: Data<Door>) -> HttpResponse {
-    if let Err(refusal) = sent(&request, payload, &door).await {
+async fn check(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> HttpResponse {
+    if let Err(refusal) = sent(&request, payload, &shared).await {
         return refusal;
     }
-    door.page.operator.ask();
+    shared.page.operator.request_check();
     see("/#set-up")
 }
 
@@ -151,19 +145,21 @@ fn said(request: &HttpRequest) -> Option<&'static str> {
 async fn sent(
     request: &HttpRequest,
     payload: Payload,
-    door: &Door,
+    shared: &Shared,
 ) -> Result<(Session, Bytes), HttpResponse> {
-    let Some(session) = door.page.sessions.of(request, (door.now)()) else { return Err(see("/")) };
+    let Some(session) = shared.page.sessions.of(request, (shared.now)()) else {
+        return Err(see("/"));
+    };
     let body = read(request, payload).await?;
     match field(&body, "token") {
-        Some(token) if door.page.sessions.made(&token, &session) => Ok((session, body)),
+        Some(token) if shared.page.sessions.made(&token, &session) => Ok((session, body)),
         _ => Err(foreign()),
     }
 }
 
 /// The body of a form, if it comes from a page of ours.
 async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, HttpResponse> {
-    if !session::is_from_here(request) {
+    if !is_from_here(request) {
         return Err(foreign());
     }
     let body = tokio::time::timeout(FORM_TIME_MAX, payload.to_bytes_limited(FORM_BYTES_MAX)).await;

@@ -5,8 +5,8 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::http::Door;
-use crate::http::page::parts::{Broken, Parts, Teller};
+use crate::http::Shared;
+use crate::http::page::streamed::{CutOff, Source, Streamed};
 use crate::http::page::{field, guarded, see, sent};
 use crate::journal::export::{Export, Format};
 
@@ -14,15 +14,15 @@ use crate::journal::export::{Export, Format};
 pub(super) async fn retry(
     request: HttpRequest,
     payload: Payload,
-    door: Data<Door>,
+    shared: Data<Shared>,
 ) -> HttpResponse {
-    let body = match sent(&request, payload, &door).await {
+    let body = match sent(&request, payload, &shared).await {
         Ok((_, body)) => body,
         Err(refusal) => return refusal,
     };
     let number = field(&body, "number").map(|number| number.parse());
     let Ok(number) = number.transpose() else { return see("/?said=nothing#how") };
-    see(match door.journal.retry_set_aside(number).await {
+    see(match shared.journal.retry_set_aside(number).await {
         Ok(retried) if retried.rows > 0 => "/?said=retried#how",
         Ok(retried) if retried.later == 0 => "/?said=nothing#how",
         Ok(_) | Err(_) => "/?said=later#how",
@@ -30,17 +30,17 @@ pub(super) async fn retry(
 }
 
 /// GET /set-aside.csv.
-pub(super) async fn csv(request: HttpRequest, door: Data<Door>) -> HttpResponse {
-    hand_out(&request, &door, Format::Csv).await
+pub(super) async fn csv(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
+    hand_out(&request, &shared, Format::Csv).await
 }
 
 /// GET /set-aside.json.
-pub(super) async fn json(request: HttpRequest, door: Data<Door>) -> HttpResponse {
-    hand_out(&request, &door, Format::Json).await
+pub(super) async fn json(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
+    hand_out(&request, &shared, Format::Json).await
 }
 
-async fn hand_out(request: &HttpRequest, door: &Door, format: Format) -> HttpResponse {
-    if door.page.sessions.of(request, (door.now)()).is_none() {
+async fn hand_out(request: &HttpRequest, shared: &Shared, format: Format) -> HttpResponse {
+    if shared.page.sessions.of(request, (shared.now)()).is_none() {
         return see("/");
     }
     let (content_type, name) = match format {
@@ -51,12 +51,12 @@ async fn hand_out(request: &HttpRequest, door: &Door, format: Format) -> HttpRes
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
         .content_type(content_type)
-        .body(Parts::of(Export::new(door.journal.clone(), format)))
+        .body(Streamed::of(Export::new(shared.journal.clone(), format)))
 }
 
-impl Teller for Export {
-    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Broken> {
-        let part = self.next_part().await.map_err(|_| Broken)?;
+impl Source for Export {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, CutOff> {
+        let part = self.next_part().await.map_err(|_| CutOff)?;
         Ok(part.map(|part| (Bytes::from(part), self)))
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::chat::recognise::{Recognised, recognise};
 use crate::chat::time::UnixMs;
-use crate::http::Door;
+use crate::http::Shared;
 use crate::http::page::{locked, see, sent};
 use crate::journal::Whereabouts;
 
@@ -29,46 +29,50 @@ pub(super) struct TestEvent {
 }
 
 /// POST /test: sends one, unless the last one is still on its way.
-pub(super) async fn send(request: HttpRequest, payload: Payload, door: Data<Door>) -> HttpResponse {
-    if let Err(refusal) = sent(&request, payload, &door).await {
+pub(super) async fn send(
+    request: HttpRequest,
+    payload: Payload,
+    shared: Data<Shared>,
+) -> HttpResponse {
+    if let Err(refusal) = sent(&request, payload, &shared).await {
         return refusal;
     }
-    look(&door).await;
-    if locked(&door.page.test_event).as_ref().is_some_and(|last| last.ended.is_none()) {
+    look(&shared).await;
+    if locked(&shared.page.test_event).as_ref().is_some_and(|last| last.ended.is_none()) {
         return see("/?said=test#test");
     }
-    let now = (door.now)();
+    let now = (shared.now)();
     let body =
         json!({ "chatId": format!("test-{:016x}", fastrand::u64(..)), "customerName": NAME });
     let Recognised::Event(event) = recognise(&body, Some("CHAT_UNASSIGNED"), now) else {
         return see("/?said=full#test");
     };
-    let mut changes = door.journal.watch();
-    let Ok(receipt) = door.journal.accept(*event, now).await else {
+    let mut changes = shared.journal.watch();
+    let Ok(receipt) = shared.journal.accept(*event, now).await else {
         return see("/?said=full#test");
     };
     // It waits for nobody. Where this fails, its line leaves the board as that of any quiet chat.
-    drop(door.journal.drop_wait(receipt.event_id().number).await);
+    drop(shared.journal.drop_wait(receipt.event_id().number).await);
     let (number, event_id) = (receipt.event_id().number, receipt.event_id().to_string());
-    *locked(&door.page.test_event) =
+    *locked(&shared.page.test_event) =
         Some(TestEvent { number, event_id, sent_at: now, ended: None });
-    let arrival = async { while !look(&door).await && changes.changed().await.is_ok() {} };
+    let arrival = async { while !look(&shared).await && changes.changed().await.is_ok() {} };
     // Whoever has no JavaScript is shown at once that it arrived.
     drop(tokio::time::timeout(ARRIVAL_TIME_MAX, arrival).await);
     see("/#test")
 }
 
 /// Looks where the last one is; true once that does not change any more.
-pub(super) async fn look(door: &Door) -> bool {
-    let last = locked(&door.page.test_event).clone();
+pub(super) async fn look(shared: &Shared) -> bool {
+    let last = locked(&shared.page.test_event).clone();
     let Some(last) = last.filter(|last| last.ended.is_none()) else { return true };
-    let found = match door.journal.whereabouts(last.number).await {
+    let found = match shared.journal.whereabouts(last.number).await {
         Ok(Whereabouts::Pending) | Err(_) => return false,
         Ok(found) => found,
     };
-    let mut held = locked(&door.page.test_event);
+    let mut held = locked(&shared.page.test_event);
     if let Some(held) = held.as_mut().filter(|held| held.number == last.number) {
-        held.ended = Some((found, (door.now)()));
+        held.ended = Some((found, (shared.now)()));
     }
     true
 }

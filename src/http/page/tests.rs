@@ -6,10 +6,10 @@ use actix_web::HttpRequest;
 use actix_web::test::TestRequest;
 
 use crate::chat::time::UnixMs;
-use crate::http::page::attempts::{Attempts, Client};
-use crate::http::page::chart::chart;
-use crate::http::page::html::{Text, counted, grouped, lasting, moment, spoken};
-use crate::http::page::session::{Sessions, is_from_here, is_loopback, signed_in};
+use crate::http::page::render::chart::chart;
+use crate::http::page::render::html::{Text, counted, grouped, lasting, moment, spoken};
+use crate::http::page::sign_in::attempts::{Attempts, Client};
+use crate::http::page::sign_in::session::{Sessions, is_from_here, is_loopback, signed_in};
 use crate::operator::{MINUTES, Minute};
 
 const NOW: UnixMs = UnixMs(1_795_329_000_000);

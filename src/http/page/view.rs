@@ -3,7 +3,7 @@
 use crate::chat::time::UnixMs;
 use crate::http::page::locked;
 use crate::http::page::test_event::{self, TestEvent};
-use crate::http::{Door, MISDIRECTED, WRONG_ADDRESS};
+use crate::http::{MISDIRECTED, Shared, WRONG_ADDRESS};
 use crate::journal::{SetAside, Tally};
 use crate::operator::{Findings, MINUTES, Minute};
 use crate::status::SheetState;
@@ -39,24 +39,24 @@ pub(super) struct View {
 }
 
 /// Requests that nearly had the webhook's address, since the start.
-fn misdirected(door: &Door) -> Option<String> {
-    let count = door.status.refused.of(WRONG_ADDRESS);
+fn misdirected(shared: &Shared) -> Option<String> {
+    let count = shared.status.refused.of(WRONG_ADDRESS);
     (count > 0).then(|| format!("{MISDIRECTED} ({count} since the start)"))
 }
 
 impl View {
-    pub(super) async fn gather(door: &Door) -> Self {
-        let now = (door.now)();
-        test_event::look(door).await;
-        let oldest = door.journal.oldest_pending().await;
-        let tally = door.journal.tally();
+    pub(super) async fn gather(shared: &Shared) -> Self {
+        let now = (shared.now)();
+        test_event::look(shared).await;
+        let oldest = shared.journal.oldest_pending().await;
+        let tally = shared.journal.tally();
         let aside_rows = tally.set_aside + tally.handovers_set_aside;
         let set_aside = match aside_rows {
             0 => Vec::new(),
-            _ => door.journal.set_aside_after(0, LISTED_MAX).await.unwrap_or_default(),
+            _ => shared.journal.set_aside_after(0, LISTED_MAX).await.unwrap_or_default(),
         };
-        let sheets = door.status.sheets();
-        let operator = &door.page.operator;
+        let sheets = shared.status.sheets();
+        let operator = &shared.page.operator;
         let (hour, last_write_at) = {
             let history = operator.history();
             (history.hour(now), history.last_write_at())
@@ -65,23 +65,23 @@ impl View {
             now,
             tally,
             aside_rows,
-            waiting: door.journal.waiting(),
+            waiting: shared.journal.waiting(),
             is_answering: oldest.is_ok(),
             oldest_pending: oldest.unwrap_or_default(),
-            condition: door.journal.condition().map(|condition| condition.to_string()),
-            sheet: door.status.sheet(),
+            condition: shared.journal.condition().map(|condition| condition.to_string()),
+            sheet: shared.status.sheet(),
             warnings: sheets
                 .iter()
-                .filter_map(|(name, _)| door.status.warning(name))
-                .chain(door.journal.warnings())
-                .chain(misdirected(door))
+                .filter_map(|(name, _)| shared.status.warning(name))
+                .chain(shared.journal.warnings())
+                .chain(misdirected(shared))
                 .collect(),
             sheets,
-            alarm: door.status.alarm(),
+            alarm: shared.status.alarm(),
             findings: operator.findings(),
             hour,
             last_write_at,
-            test_event: locked(&door.page.test_event).clone(),
+            test_event: locked(&shared.page.test_event).clone(),
             set_aside,
         }
     }

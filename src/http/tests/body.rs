@@ -6,8 +6,8 @@ use actix_web::test::TestRequest;
 use actix_web::web::Bytes;
 use serde_json::{Value, json};
 
-use crate::http::body::{Fault, parse};
 use crate::http::tests::{House, multipart};
+use crate::http::webhook::body::{Fault, parse};
 
 /// What a body of this content type is read as.
 async fn read(content_type: &str, body: impl Into<Bytes>) -> Result<Value, Fault> {

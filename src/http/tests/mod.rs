@@ -17,9 +17,9 @@ use tempfile::TempDir;
 use crate::chat::memory::Rules;
 use crate::chat::route::{Destination, Routes};
 use crate::chat::time::UnixMs;
-use crate::http::body::BODY_BYTES_MAX;
 use crate::http::secret::Secrets;
-use crate::http::{Door, WEBHOOK_PATH, routes};
+use crate::http::webhook::body::BODY_BYTES_MAX;
+use crate::http::{Shared, WEBHOOK_PATH, routes};
 use crate::journal::{Journal, Limits};
 use crate::operator::{About, Operator};
 use crate::status::{SheetState, Status};
@@ -29,9 +29,9 @@ const SECRET: &str = "opens-the-door-0001";
 const CANARY: &str = "c4n4ry";
 const NOW: UnixMs = UnixMs(1_782_901_800_000);
 
-/// A door to a journal of its own.
+/// The routes over a journal of its own.
 struct House {
-    door: Data<Door>,
+    shared: Data<Shared>,
     _dir: TempDir,
 }
 
@@ -67,12 +67,12 @@ impl House {
             webhook_secret: SecretString::from(SECRET),
         };
         let operator = Arc::new(Operator::new(about));
-        let door = Door::new(journal, Arc::new(Status::default()), secrets, operator, || NOW);
-        Self { door: Data::new(door), _dir: dir }
+        let shared = Shared::new(journal, Arc::new(Status::default()), secrets, operator, || NOW);
+        Self { shared: Data::new(shared), _dir: dir }
     }
 
     async fn call(&self, request: TestRequest) -> Answer {
-        let app = App::new().app_data(Data::clone(&self.door)).configure(routes);
+        let app = App::new().app_data(Data::clone(&self.shared)).configure(routes);
         let app = init_service(app).await;
         let response = call_service(&app, request.to_request()).await;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -332,7 +332,7 @@ async fn a_full_journal_refuses_rows_says_when_to_come_again_and_still_knows_res
 async fn a_broken_sheet_is_told_and_no_reason_to_refuse_events() {
     let house = House::new();
     assert_eq!(house.get("/healthz").await.status, StatusCode::OK);
-    house.door.status.set_sheet("default", SheetState::Parked("share the sheet".to_owned()));
+    house.shared.status.set_sheet("default", SheetState::Parked("share the sheet".to_owned()));
     house.send(unassigned("chat_1")).await;
     let answer = house.get("/readyz").await;
     assert_eq!(answer.status, StatusCode::OK);

@@ -20,7 +20,7 @@ const SAY_AGAIN_MS: i64 = 3_600_000;
 const WAITING_MAX: usize = 2;
 
 /// Whom to tell, and what they were not told yet.
-pub(super) struct Notify {
+pub(super) struct AlarmHook {
     http: reqwest::Client,
     url: Url,
     waiting: VecDeque<String>,
@@ -30,14 +30,14 @@ pub(super) struct Notify {
     said_at: Option<UnixMs>,
 }
 
-impl std::fmt::Debug for Notify {
+impl std::fmt::Debug for AlarmHook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Whoever knows the address may write there.
-        f.write_str("Notify(<secret>)")
+        f.write_str("AlarmHook(<secret>)")
     }
 }
 
-impl Notify {
+impl AlarmHook {
     /// `None` where the address or this machine's TLS cannot be used.
     pub(super) fn new(address: &SecretString) -> Option<Self> {
         let url = Url::parse(address.expose_secret()).ok()?;
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_message_that_is_not_taken_is_tried_for_ever() {
         outbound::install_crypto();
-        let mut notify = Notify::new(&SecretString::from("http://127.0.0.1:9/")).unwrap();
+        let mut notify = AlarmHook::new(&SecretString::from("http://127.0.0.1:9/")).unwrap();
         assert!(notify.is_due(NOW));
         (notify.tries, notify.tried_at) = (TRIES_SOON - 1, Some(NOW));
         assert!(notify.is_due(NOW.plus_ms(1)));

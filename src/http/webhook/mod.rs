@@ -4,6 +4,8 @@
 //! dropped half-way, because the sender hung up, takes nothing back: what the journal was given it
 //! keeps, and a resend is recognised.
 
+pub(in crate::http) mod body;
+
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -14,9 +16,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use crate::chat::recognise::{Recognised, recognise};
-use crate::http::Door;
-use crate::http::body::{self, Fault};
+use crate::http::Shared;
 use crate::http::connection::Connection;
+use crate::http::webhook::body::Fault;
 use crate::journal::{Receipt, Refusal, Standing};
 
 /// When a sender that we could not serve should come again, in seconds.
@@ -28,17 +30,17 @@ const RETRY_AFTER_FULL_S: u32 = 60;
 const EVENT_NAME_CHARS_MAX: usize = 100;
 
 /// POST: one event. Any other method is told so.
-pub(super) async fn receive(
+pub(in crate::http) async fn receive(
     request: HttpRequest,
     payload: Payload,
-    door: Data<Door>,
+    shared: Data<Shared>,
 ) -> HttpResponse {
     let started = Instant::now();
     if request.method() != Method::POST {
-        return wrong_method(&door);
+        return wrong_method(&shared);
     }
-    let Some(verified) = door.secrets.verify(&request) else {
-        door.status.refused.add("secret");
+    let Some(verified) = shared.secrets.verify(&request) else {
+        shared.status.refused.add("secret");
         return refusal(StatusCode::UNAUTHORIZED, "the secret is missing or wrong");
     };
     Connection::trust(&request);
@@ -47,42 +49,42 @@ pub(super) async fn receive(
         Err(fault) => Err(fault),
     };
     let response = match value {
-        Ok(value) => take(&door, value, announced(&request)).await,
-        Err(fault) => refuse_body(&door, &fault),
+        Ok(value) => take(&shared, value, announced(&request)).await,
+        Err(fault) => refuse_body(&shared, &fault),
     };
     if response.status().is_success() {
-        door.status.acks.observe(started.elapsed());
+        shared.status.acks.observe(started.elapsed());
     }
     response
 }
 
-fn wrong_method(door: &Door) -> HttpResponse {
-    door.status.refused.add("method");
+fn wrong_method(shared: &Shared) -> HttpResponse {
+    shared.status.refused.add("method");
     let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "send events with POST");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     response
 }
 
-async fn take(door: &Door, value: Value, announced: Option<String>) -> HttpResponse {
-    let now = (door.now)();
+async fn take(shared: &Shared, value: Value, announced: Option<String>) -> HttpResponse {
+    let now = (shared.now)();
     match recognise(&value, announced.as_deref(), now) {
-        Recognised::Event(event) => match door.journal.accept(*event, now).await {
+        Recognised::Event(event) => match shared.journal.accept(*event, now).await {
             Ok(receipt) => acknowledged(&receipt),
-            Err(refusal) => unavailable(door, &refusal),
+            Err(refusal) => unavailable(shared, &refusal),
         },
         Recognised::Ignored(family) => {
-            door.status.ignored.add(family);
+            shared.status.ignored.add(family);
             let reason = format!("{family} events are not acted on");
             HttpResponse::Ok().json(json!({ "status": "ignored", "reason": reason }))
         }
         Recognised::Unrecognised => {
             let body = value.to_string().into_bytes();
-            match door.journal.keep_unrecognised(body, announced, now).await {
+            match shared.journal.keep_unrecognised(body, announced, now).await {
                 Ok(()) => {
-                    door.unrecognised.warn();
+                    shared.unrecognised.warn();
                     HttpResponse::Ok().json(json!({ "status": "unrecognised" }))
                 }
-                Err(refusal) => unavailable(door, &refusal),
+                Err(refusal) => unavailable(shared, &refusal),
             }
         }
     }
@@ -99,12 +101,12 @@ fn acknowledged(receipt: &Receipt) -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::json()).body(answer)
 }
 
-fn unavailable(door: &Door, refused: &Refusal) -> HttpResponse {
+fn unavailable(shared: &Shared, refused: &Refusal) -> HttpResponse {
     let (reason, seconds) = match refused {
         Refusal::Full => ("full", RETRY_AFTER_FULL_S),
         Refusal::Failed(_) => ("journal", RETRY_AFTER_S),
     };
-    door.status.refused.add(reason);
+    shared.status.refused.add(reason);
     log::debug!("refused an event: {refused}");
     let mut response =
         refusal(StatusCode::SERVICE_UNAVAILABLE, "the event cannot be kept now, send it again");
@@ -112,14 +114,14 @@ fn unavailable(door: &Door, refused: &Refusal) -> HttpResponse {
     response
 }
 
-fn refuse_body(door: &Door, fault: &Fault) -> HttpResponse {
+fn refuse_body(shared: &Shared, fault: &Fault) -> HttpResponse {
     let (status, reason) = match fault {
         Fault::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "size"),
         Fault::TooSlow => (StatusCode::REQUEST_TIMEOUT, "slow"),
         Fault::Compressed => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoding"),
         _ => (StatusCode::BAD_REQUEST, "body"),
     };
-    door.status.refused.add(reason);
+    shared.status.refused.add(reason);
     let mut response = refusal(status, &fault.to_string());
     if matches!(fault, Fault::Compressed) {
         // How a sender is told what it may use (RFC 7694).
@@ -141,9 +143,9 @@ fn announced(request: &HttpRequest) -> Option<String> {
 
 /// Warns of unrecognised bodies, once a minute at most.
 #[derive(Debug, Default)]
-pub(super) struct Warner(Mutex<(Option<Instant>, u64)>);
+pub(in crate::http) struct UnrecognisedWarning(Mutex<(Option<Instant>, u64)>);
 
-impl Warner {
+impl UnrecognisedWarning {
     fn warn(&self) {
         let mut held = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (last, unsaid) = &mut *held;

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::chat::time::UnixMs;
 
 /// A text inside HTML, an attribute's value included.
-pub(super) struct Text<'a>(pub(super) &'a str);
+pub(in crate::http::page) struct Text<'a>(pub(in crate::http::page) &'a str);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,7 +29,7 @@ impl fmt::Display for Text<'_> {
 }
 
 /// A sentence of ours, which may be written for a terminal: what stands between backticks is quoted.
-pub(super) fn spoken(sentence: &str) -> String {
+pub(in crate::http::page) fn spoken(sentence: &str) -> String {
     let part = |(place, part): (usize, &str)| match place % 2 {
         0 => Text(part).to_string(),
         _ => format!("<q>{}</q>", Text(part)),
@@ -38,7 +38,7 @@ pub(super) fn spoken(sentence: &str) -> String {
 }
 
 /// 1234567 as 1,234,567.
-pub(super) fn grouped(number: u64) -> String {
+pub(in crate::http::page) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -51,12 +51,12 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// A number of things: `1 row`, `2 rows`.
-pub(super) fn counted(number: u64, thing: &str) -> String {
+pub(in crate::http::page) fn counted(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// How long, in the one or two units that matter.
-pub(super) fn lasting(seconds: i64) -> String {
+pub(in crate::http::page) fn lasting(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
     match (days, hours, minutes) {
@@ -68,13 +68,13 @@ pub(super) fn lasting(seconds: i64) -> String {
 }
 
 /// A moment, the same everywhere: UTC.
-pub(super) fn moment(at: UnixMs) -> String {
+pub(in crate::http::page) fn moment(at: UnixMs) -> String {
     let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// A whole page around its content. `head` is what only this page needs there.
-pub(super) fn page(head: &str, content: &str) -> String {
+pub(in crate::http::page) fn page(head: &str, content: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\

@@ -16,12 +16,12 @@ const REMEMBERED_MAX: usize = 10_000;
 
 /// Whom tries are counted against: an address, of IPv6 the network that one customer is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Client(IpAddr);
+pub(in crate::http::page) struct Client(IpAddr);
 
 impl Client {
     /// Who sent a request that came over a connection from `peer` with this in Fly's header. Everybody
     /// can send that header, but only Fly's proxy reaches a service on a private address.
-    pub(super) fn of(peer: Option<IpAddr>, header: Option<&str>) -> Self {
+    pub(in crate::http::page) fn of(peer: Option<IpAddr>, header: Option<&str>) -> Self {
         let peer = peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.to_canonical());
         let told = header.and_then(|told| told.trim().parse::<IpAddr>().ok());
         let believed = told.filter(|_| is_private(peer)).map(|told| told.to_canonical());
@@ -44,11 +44,11 @@ fn is_private(address: IpAddr) -> bool {
 
 /// The wrong secrets of the last minute.
 #[derive(Debug, Default)]
-pub(super) struct Attempts(VecDeque<(UnixMs, Client)>);
+pub(in crate::http::page) struct Attempts(VecDeque<(UnixMs, Client)>);
 
 impl Attempts {
     /// Milliseconds until this client may try again; 0 for now.
-    pub(super) fn wait_ms(&mut self, client: Client, now: UnixMs) -> i64 {
+    pub(in crate::http::page) fn wait_ms(&mut self, client: Client, now: UnixMs) -> i64 {
         // What stands in the future was noted before the clock was set back.
         self.0.retain(|(at, _)| (0..WINDOW_MS).contains(&now.since_ms(*at)));
         let own: Vec<UnixMs> =
@@ -59,7 +59,7 @@ impl Attempts {
     }
 
     /// Notes a wrong secret.
-    pub(super) fn note(&mut self, client: Client, now: UnixMs) {
+    pub(in crate::http::page) fn note(&mut self, client: Client, now: UnixMs) {
         if self.0.len() == REMEMBERED_MAX {
             self.0.pop_front();
         }

@@ -1,14 +1,17 @@
 //! The sections of the page: how it is, in numbers and sentences.
 
+pub(in crate::http::page) mod chart;
+pub(in crate::http::page) mod html;
+mod setup;
+
 use std::collections::BTreeMap;
 
 use actix_web::HttpRequest;
 
-use crate::http::Door;
-use crate::http::page::chart::chart;
-use crate::http::page::html::{Text, counted, grouped, lasting, moment, page, spoken};
-use crate::http::page::session::Session;
-use crate::http::page::setup;
+use crate::http::Shared;
+use crate::http::page::render::chart::chart;
+use crate::http::page::render::html::{Text, counted, grouped, lasting, moment, page, spoken};
+use crate::http::page::sign_in::session::Session;
 use crate::http::page::view::View;
 use crate::operator::About;
 use crate::status::SheetState;
@@ -18,16 +21,16 @@ const HEAD: &str = "<noscript><meta http-equiv=\"refresh\" content=\"10\"></nosc
                     <script src=\"/page.js\" defer></script>\n";
 
 /// The whole page.
-pub(super) fn whole(
+pub(in crate::http::page) fn whole(
     view: &View,
     about: &About,
-    door: &Door,
+    shared: &Shared,
     session: &Session,
     request: &HttpRequest,
     said: Option<&str>,
 ) -> String {
-    let token = door.page.sessions.form_token(session);
-    let parts = changing(view, door, session);
+    let token = shared.page.sessions.form_token(session);
+    let parts = changing(view, shared, session);
     let part = |name: &str| {
         let html = parts.get(name).map(String::as_str).unwrap_or_default();
         format!("<div id=\"{name}\">{html}</div>\n")
@@ -70,12 +73,12 @@ pub(super) fn whole(
 }
 
 /// What changes while one looks, by the id of its place.
-pub(super) fn changing(
+pub(in crate::http::page) fn changing(
     view: &View,
-    door: &Door,
+    shared: &Shared,
     session: &Session,
 ) -> BTreeMap<&'static str, String> {
-    let token = door.page.sessions.form_token(session);
+    let token = shared.page.sessions.form_token(session);
     [
         ("headline", headline(view)),
         ("numbers", numbers(view)),

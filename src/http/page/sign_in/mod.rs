@@ -1,52 +1,55 @@
 //! The way in: a form that takes one of the webhook's secrets, so many tries a minute.
 
+pub(in crate::http::page) mod attempts;
+pub(in crate::http::page) mod session;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::chat::time::UnixMs;
-use crate::http::Door;
-use crate::http::page::attempts::Client;
-use crate::http::page::html::{Text, page};
-use crate::http::page::{field, locked, read, see, see_with, sent, session, show};
+use crate::http::Shared;
+use crate::http::page::render::html::{Text, page};
+use crate::http::page::sign_in::attempts::Client;
+use crate::http::page::{field, locked, read, see, see_with, sent, show};
 
 /// POST /sign-in: a session for a secret.
-pub(super) async fn sign_in(
+pub(in crate::http::page) async fn sign_in(
     request: HttpRequest,
     payload: Payload,
-    door: Data<Door>,
+    shared: Data<Shared>,
 ) -> HttpResponse {
     let body = match read(&request, payload).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    let now = (door.now)();
+    let now = (shared.now)();
     // Looked at first, and however many wrong ones came before it.
-    if !door.secrets.opens(field(&body, "secret").unwrap_or_default().trim()) {
-        return refuse(&door, client(&request), now);
+    if !shared.secrets.opens(field(&body, "secret").unwrap_or_default().trim()) {
+        return refuse(&shared, client(&request), now);
     }
-    let session = door.page.sessions.issue(now);
+    let session = shared.page.sessions.issue(now);
     see_with("/?from=sign-in", session::signed_in(&session, &request))
 }
 
 /// POST /sign-out.
-pub(super) async fn sign_out(
+pub(in crate::http::page) async fn sign_out(
     request: HttpRequest,
     payload: Payload,
-    door: Data<Door>,
+    shared: Data<Shared>,
 ) -> HttpResponse {
-    match sent(&request, payload, &door).await {
+    match sent(&request, payload, &shared).await {
         Ok(_) => see_with("/", session::signed_out(&request)),
         Err(refusal) => refusal,
     }
 }
 
-fn refuse(door: &Door, client: Client, now: UnixMs) -> HttpResponse {
-    let mut attempts = locked(&door.page.attempts);
+fn refuse(shared: &Shared, client: Client, now: UnixMs) -> HttpResponse {
+    let mut attempts = locked(&shared.page.attempts);
     let wait_ms = attempts.wait_ms(client, now);
     if wait_ms > 0 {
-        door.status.refused.add("sign_in_rate");
+        shared.status.refused.add("sign_in_rate");
         let sentence = "Too many wrong secrets. Wait a minute, then try again.";
         let mut response = form(StatusCode::TOO_MANY_REQUESTS, Some(sentence));
         let seconds = wait_ms.unsigned_abs().div_ceil(1_000);
@@ -54,7 +57,7 @@ fn refuse(door: &Door, client: Client, now: UnixMs) -> HttpResponse {
         return response;
     }
     attempts.note(client, now);
-    door.status.refused.add("sign_in");
+    shared.status.refused.add("sign_in");
     // Told by the page that follows, which can be loaded again without sending the form again.
     see("/?from=wrong")
 }
@@ -66,7 +69,7 @@ fn client(request: &HttpRequest) -> Client {
 
 /// What there is to say to someone without a session. Whoever comes from the sign-in and has none has
 /// a browser that does not keep the cookie.
-pub(super) fn told(request: &HttpRequest) -> Option<&'static str> {
+pub(in crate::http::page) fn told(request: &HttpRequest) -> Option<&'static str> {
     match request.query_string() {
         "from=wrong" => Some("That is not the webhook secret."),
         "from=sign-in" => Some(
@@ -78,7 +81,7 @@ pub(super) fn told(request: &HttpRequest) -> Option<&'static str> {
 }
 
 /// The form, with a sentence where there is something to say.
-pub(super) fn form(status: StatusCode, told: Option<&str>) -> HttpResponse {
+pub(in crate::http::page) fn form(status: StatusCode, told: Option<&str>) -> HttpResponse {
     let told = told.map_or_else(String::new, |sentence| {
         format!("<p class=\"note bad\" id=\"told\" role=\"alert\">{}</p>", Text(sentence))
     });
@@ -98,7 +101,7 @@ pub(super) fn form(status: StatusCode, told: Option<&str>) -> HttpResponse {
 }
 
 /// A page that only says one thing.
-pub(super) fn note(sentence: &str) -> String {
+pub(in crate::http::page) fn note(sentence: &str) -> String {
     let content = format!(
         "<main class=\"narrow\">\n<h1>doubletick-sheets</h1>\n<p class=\"note bad\">{}</p>\n\
          <p><a href=\"/\">Back to the page</a></p>\n</main>\n",

@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use crate::http::page::html::counted;
+use crate::http::page::render::html::counted;
 use crate::operator::{MINUTES, Minute};
 
 const BAR: usize = 10;
 const HEIGHT: u64 = 80;
 
 /// The chart and, in words, what it shows.
-pub(super) fn chart(hour: &[Minute; MINUTES]) -> String {
+pub(in crate::http::page) fn chart(hour: &[Minute; MINUTES]) -> String {
     let calls: u64 = hour.iter().map(|minute| minute.calls).sum();
     let errors: u64 = hour.iter().map(|minute| minute.errors).sum();
     let most = hour.iter().map(|minute| minute.calls).max().unwrap_or_default();

@@ -19,7 +19,7 @@ const SESSION_S: i64 = 12 * 3_600;
 const COOKIE_NAME: &str = "doubletick_sheets";
 
 /// Issues sessions and knows them again.
-pub(super) struct Sessions(hmac::Key);
+pub(in crate::http::page) struct Sessions(hmac::Key);
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,7 +29,7 @@ impl fmt::Debug for Sessions {
 
 /// Proof that whoever asks is signed in.
 #[derive(Clone)]
-pub(super) struct Session(String);
+pub(in crate::http::page) struct Session(String);
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,19 +39,19 @@ impl fmt::Debug for Session {
 
 impl Sessions {
     /// Sessions under this key.
-    pub(super) fn new(key: &[u8; 32]) -> Self {
+    pub(in crate::http::page) fn new(key: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
     /// A session from now on.
-    pub(super) fn issue(&self, now: UnixMs) -> Session {
+    pub(in crate::http::page) fn issue(&self, now: UnixMs) -> Session {
         let until_s = now.0 / 1_000 + SESSION_S;
         let hash = self.hash("session", &until_s.to_string());
         Session(format!("{until_s}.{hash}"))
     }
 
     /// The session that a request carries, if it holds.
-    pub(super) fn of(&self, request: &HttpRequest, now: UnixMs) -> Option<Session> {
+    pub(in crate::http::page) fn of(&self, request: &HttpRequest, now: UnixMs) -> Option<Session> {
         let cookies = request.headers().get_all(COOKIE).filter_map(|line| line.to_str().ok());
         let pairs = cookies.flat_map(|line| line.split(';')).filter_map(|one| one.split_once('='));
         let value = pairs.into_iter().find(|(name, _)| name.trim() == COOKIE_NAME)?.1.trim();
@@ -70,12 +70,12 @@ impl Sessions {
     }
 
     /// What every form of this session carries.
-    pub(super) fn form_token(&self, session: &Session) -> String {
+    pub(in crate::http::page) fn form_token(&self, session: &Session) -> String {
         self.hash("form", &session.0)
     }
 
     /// Whether a form was made for this session.
-    pub(super) fn made(&self, token: &str, session: &Session) -> bool {
+    pub(in crate::http::page) fn made(&self, token: &str, session: &Session) -> bool {
         is_same(token, &self.form_token(session))
     }
 
@@ -90,12 +90,15 @@ fn is_same(one: &str, other: &str) -> bool {
 }
 
 /// The cookie that signs in.
-pub(super) fn signed_in(session: &Session, request: &HttpRequest) -> Option<HeaderValue> {
+pub(in crate::http::page) fn signed_in(
+    session: &Session,
+    request: &HttpRequest,
+) -> Option<HeaderValue> {
     cookie(&session.0, SESSION_S, request)
 }
 
 /// The cookie that signs out.
-pub(super) fn signed_out(request: &HttpRequest) -> Option<HeaderValue> {
+pub(in crate::http::page) fn signed_out(request: &HttpRequest) -> Option<HeaderValue> {
     cookie("", 0, request)
 }
 
@@ -110,12 +113,12 @@ fn cookie(value: &str, seconds: i64, request: &HttpRequest) -> Option<HeaderValu
 }
 
 /// The host that the browser asked for.
-pub(super) fn host(request: &HttpRequest) -> &str {
+pub(in crate::http::page) fn host(request: &HttpRequest) -> &str {
     request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
 }
 
 /// Whether the browser runs on this machine.
-pub(super) fn is_loopback(request: &HttpRequest) -> bool {
+pub(in crate::http::page) fn is_loopback(request: &HttpRequest) -> bool {
     let host = host(request);
     let name = host.strip_suffix(|c: char| c.is_ascii_digit()).map_or(host, |_| {
         host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(host, |(name, _)| name)
@@ -124,7 +127,7 @@ pub(super) fn is_loopback(request: &HttpRequest) -> bool {
 }
 
 /// Whether a form comes from a page of ours, as far as the browser says.
-pub(super) fn is_from_here(request: &HttpRequest) -> bool {
+pub(in crate::http::page) fn is_from_here(request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = header("sec-fetch-site") {
         return matches!(site, "same-origin" | "none");

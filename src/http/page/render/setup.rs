@@ -5,8 +5,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
 
 use crate::http::WEBHOOK_PATH;
-use crate::http::page::html::{Text, lasting, spoken};
-use crate::http::page::session::{host, is_loopback};
+use crate::http::page::render::html::{Text, lasting, spoken};
+use crate::http::page::sign_in::session::{host, is_loopback};
 use crate::http::page::view::View;
 use crate::journal::Whereabouts;
 use crate::operator::{About, Finding, Findings, Spreadsheet};
@@ -35,7 +35,7 @@ const EVENTS: [(&str, &str); 4] = [
 ];
 
 /// All steps around the parts that change.
-pub(super) fn steps(
+pub(in crate::http::page) fn steps(
     about: &About,
     request: &HttpRequest,
     token: &str,
@@ -98,7 +98,7 @@ fn address(about: &About, request: &HttpRequest) -> String {
 }
 
 /// What was tried, and how it is.
-pub(super) fn checks(findings: &Findings) -> String {
+pub(in crate::http::page) fn checks(findings: &Findings) -> String {
     let line = |label: &str, kind: &str, word: &str, sentence: &str| {
         format!(
             "<li class=\"{kind}\"><span class=\"unseen\">{word}: </span><strong>{label}</strong> \
@@ -136,7 +136,7 @@ fn found(line: &dyn Fn(&str, &str, &str, &str) -> String, label: &str, it: &Find
 }
 
 /// What became of the test event.
-pub(super) fn arrival(view: &View) -> String {
+pub(in crate::http::page) fn arrival(view: &View) -> String {
     let Some(test) = &view.test_event else { return String::new() };
     let id = &test.event_id;
     match test.ended {
@@ -160,12 +160,12 @@ pub(super) fn arrival(view: &View) -> String {
 }
 
 /// A form's field that shows that we made it.
-pub(super) fn hidden(token: &str) -> String {
+pub(in crate::http::page) fn hidden(token: &str) -> String {
     format!("<input type=\"hidden\" name=\"token\" value=\"{token}\">")
 }
 
 /// The way to every spreadsheet; of several each by its name.
-pub(super) fn links(about: &About) -> String {
+pub(in crate::http::page) fn links(about: &About) -> String {
     let name = |sheet: &Spreadsheet| match about.spreadsheets.len() {
         1 => "the spreadsheet".to_owned(),
         _ => sheet.name.clone(),

@@ -7,32 +7,32 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
 
 /// Who makes the parts of one body.
-pub(super) trait Teller: Sized + 'static {
+pub(super) trait Source: Sized + 'static {
     /// The next part and who makes the one after it; `None` after the last.
     ///
     /// # Errors
-    /// [`Broken`] cuts the answer off, so that nobody takes half of it for the whole.
-    async fn next(self) -> Result<Option<(Bytes, Self)>, Broken>;
+    /// [`CutOff`] cuts the answer off, so that nobody takes half of it for the whole.
+    async fn next(self) -> Result<Option<(Bytes, Self)>, CutOff>;
 }
 
 /// The rest could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the rest of the answer could not be made")]
-pub(super) struct Broken;
+pub(super) struct CutOff;
 
-type Next<T> = Pin<Box<dyn Future<Output = Result<Option<(Bytes, T)>, Broken>>>>;
+type Next<T> = Pin<Box<dyn Future<Output = Result<Option<(Bytes, T)>, CutOff>>>>;
 
 /// A body of parts.
-pub(super) struct Parts<T>(Option<Next<T>>);
+pub(super) struct Streamed<T>(Option<Next<T>>);
 
-impl<T: Teller> Parts<T> {
-    pub(super) fn of(teller: T) -> Self {
-        Self(Some(Box::pin(teller.next())))
+impl<T: Source> Streamed<T> {
+    pub(super) fn of(source: T) -> Self {
+        Self(Some(Box::pin(source.next())))
     }
 }
 
-impl<T: Teller> MessageBody for Parts<T> {
-    type Error = Broken;
+impl<T: Source> MessageBody for Streamed<T> {
+    type Error = CutOff;
 
     fn size(&self) -> BodySize {
         BodySize::Stream
@@ -41,13 +41,13 @@ impl<T: Teller> MessageBody for Parts<T> {
     fn poll_next(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Broken>>> {
+    ) -> Poll<Option<Result<Bytes, CutOff>>> {
         let Some(next) = self.0.as_mut() else { return Poll::Ready(None) };
         let Poll::Ready(made) = next.as_mut().poll(context) else { return Poll::Pending };
         self.0 = None;
         Poll::Ready(match made {
-            Ok(Some((bytes, teller))) => {
-                self.0 = Some(Box::pin(teller.next()));
+            Ok(Some((bytes, source))) => {
+                self.0 = Some(Box::pin(source.next()));
                 Some(Ok(bytes))
             }
             Ok(None) => None,

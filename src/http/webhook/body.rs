@@ -16,7 +16,7 @@ use crate::http::connection::Connection;
 use crate::http::secret::Verified;
 
 /// Largest body read.
-pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+pub(in crate::http) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest a sender may take over its body; DoubleTick's are a few hundred bytes.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -25,7 +25,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What is wrong with a body. The sentences quote nothing of it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(in crate::http) enum Fault {
     #[error("the body is larger than 64 KiB")]
     TooLarge,
     #[error("the body did not arrive within 10 seconds")]
@@ -45,7 +45,7 @@ pub(super) enum Fault {
 }
 
 /// Reads the body of a request that may come in.
-pub(super) async fn read(
+pub(in crate::http) async fn read(
     _verified: &Verified,
     request: &HttpRequest,
     payload: Payload,
@@ -92,7 +92,7 @@ async fn collect(payload: Payload) -> Result<Bytes, Fault> {
 }
 
 /// Reads JSON whatever the content type says, else the form that it says.
-pub(super) async fn parse(request: &HttpRequest, body: Bytes) -> Result<Value, Fault> {
+pub(in crate::http) async fn parse(request: &HttpRequest, body: Bytes) -> Result<Value, Fault> {
     let content_type = request
         .headers()
         .get(CONTENT_TYPE)
