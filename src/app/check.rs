@@ -147,7 +147,7 @@ async fn check_journal(
             let by_whom = if journal.is_beside() { ", in use by the running service" } else { "" };
             report.holds("journal directory", &format!("{dir}, {pending} rows pending{by_whom}"));
             if let Err(error) = journal.verify().await {
-                report.fails("journal", &format!("{} (in {dir})", Causes(&*error)));
+                report.fails("journal", &format!("{} (in {dir})", Causes(&error)));
             }
             Some(journal)
         }
@@ -260,7 +260,7 @@ async fn check_live(
         }
         let Some(journal) = journal else { continue };
         if let Err(error) = journal.note_fact(finding.name, finding.holds).await {
-            report.fails(finding.name, &format!("cannot be recorded: {}", Causes(&*error)));
+            report.fails(finding.name, &format!("cannot be recorded: {}", Causes(&error)));
         }
     }
 }

@@ -20,13 +20,13 @@ use crate::journal::{Journal, Refusal, Standing};
 pub async fn replay(config: &Config) -> anyhow::Result<()> {
     let journal = open_beside(config)?;
     let (mut taken, mut resent, mut ignored, mut unrecognised) = (0, 0, 0, 0);
-    for kept in journal.kept().await? {
+    for kept in journal.unrecognised().await? {
         let Ok(body) = serde_json::from_slice::<serde_json::Value>(&kept.body) else {
             unrecognised += 1;
             continue;
         };
         match recognise(&body, kept.announced.as_deref(), kept.received_at) {
-            Recognised::Event(event) => match journal.accept_kept(*event, &kept).await {
+            Recognised::Event(event) => match journal.accept_unrecognised(*event, &kept).await {
                 Ok(receipt) if receipt.standing() == Standing::Accepted => taken += 1,
                 Ok(_) => resent += 1,
                 Err(Refusal::Full) => {
@@ -37,7 +37,7 @@ pub async fn replay(config: &Config) -> anyhow::Result<()> {
                 Err(refusal) => return Err(refusal).context("cannot replay"),
             },
             Recognised::Ignored(_) => {
-                journal.drop_kept(&kept).await?;
+                journal.drop_unrecognised(&kept).await?;
                 ignored += 1;
             }
             Recognised::Unrecognised => unrecognised += 1,

@@ -56,7 +56,7 @@ impl Watch {
         let oldest_pending = self.journal.oldest_pending().await;
         let journal = match (self.journal.condition(), &oldest_pending) {
             (Some(condition), _) => Some(condition.to_string()),
-            (None, Err(error)) => Some(format!("events are refused: {}", Causes(&**error))),
+            (None, Err(error)) => Some(format!("events are refused: {}", Causes(error))),
             (None, Ok(_)) => None,
         };
         let oldest_pending = oldest_pending.unwrap_or_default();

@@ -9,6 +9,7 @@
 
 pub mod backoff;
 pub mod pace;
+pub mod pick;
 mod held;
 mod landing;
 mod seal;
@@ -142,7 +143,7 @@ impl Forwarder {
         status: Arc<Status>,
         all_writes: SharedPace,
         options: Options,
-    ) -> Result<Self, Arc<Error>> {
+    ) -> Result<Self, Error> {
         let held = journal.open_batch(options.book).await?.map(Held::recovered);
         let own_writes = locked(&all_writes).clone();
         Ok(Self {
@@ -218,10 +219,22 @@ impl Forwarder {
             None if self.layout.is_none() => Ok(self.survey().await),
             None => self.seal().await,
         };
-        done.unwrap_or_else(|error| {
-            log::error!("the journal does not answer, trying again: {}", Causes(&*error));
-            Next::Wait(Duration::from_secs(1))
-        })
+        match done {
+            Ok(next) => next,
+            Err(error) => self.journal_failed(error).await,
+        }
+    }
+
+    async fn journal_failed(&mut self, error: Error) -> Next {
+        log::error!("the journal does not answer, trying again: {}", Causes(&error));
+        if matches!(error, Error::BatchOpen) {
+            // Whatever let go of it: it is taken up as after a crash.
+            match self.journal.open_batch(self.options.book).await {
+                Ok(batch) => self.held = batch.map(Held::recovered),
+                Err(error) => log::error!("cannot read the batch under way: {}", Causes(&error)),
+            }
+        }
+        Next::Wait(Duration::from_secs(1))
     }
 
     fn succeeded(&mut self) {
@@ -285,7 +298,7 @@ impl Forwarder {
         self.own_writes.note(now);
         // On disk before it leaves: killed and started again, we still keep the ceiling.
         self.journal.note_sent(now, WINDOW_MS).await.map_err(|error| {
-            log::error!("cannot note a write before it leaves: {}", Causes(&*error));
+            log::error!("cannot note a write before it leaves: {}", Causes(&error));
             Duration::from_secs(1)
         })
     }

@@ -1,15 +1,14 @@
 //! What goes into the next batch: pending rows, and the board as it is.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::chat::board::LINES_MAX;
-use crate::chat::route::title_at;
 use crate::chat::time::UnixMs;
 use crate::forwarder::held::Held;
+use crate::forwarder::pick::{Measure, pick};
 use crate::forwarder::tab::Seen;
 use crate::forwarder::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, Forwarder, Next};
-use crate::journal::{Draft, Error, Look, Measure, Work};
+use crate::journal::{Draft, Error, Look, Work};
 use crate::sheets::rows::{bytes_of, time_zone};
 use crate::sheets::{LINE_BYTES, Layout, Needs, Plan, Purpose, TabLayout, Traces};
 
@@ -99,7 +98,7 @@ impl BoardDrawn {
 
 impl Forwarder {
     /// Seals what is to be written next and sends it.
-    pub(super) async fn seal(&mut self) -> Result<Next, Arc<Error>> {
+    pub(super) async fn seal(&mut self) -> Result<Next, Error> {
         let Some(seen) = &self.layout else { return Ok(Next::Step) };
         let layout = &seen.layout;
         let now = (self.options.now)();
@@ -137,7 +136,7 @@ impl Forwarder {
         // Tried again, the log is tried alone: then it is plain what a refusal is about.
         let log_is_tried = self.log_barred_until.is_some() && !log_is_barred;
         let room_for_board = !log_is_tried && (is_urgent || (may_draw && !is_full));
-        let draft = self.draft(work, room_for_board, now).await?;
+        let (draft, title) = self.draft(work, room_for_board, now).await?;
         if draft.rows() == 0 && !board_is_due {
             return Ok(match self.journal.awaits_name(self.options.book, now) {
                 Some(wait) => Next::WaitForName(wait),
@@ -148,25 +147,25 @@ impl Forwarder {
         }
         let takes_all = work.pending <= draft.rows() as u64;
         let with_board = !log_is_tried && (is_urgent || (room_for_board && takes_all));
-        self.seal_draft(draft, with_board, work, now).await
+        self.seal_draft((draft, title), with_board, work, now).await
     }
 
     async fn seal_draft(
         &mut self,
-        draft: Draft,
+        (draft, title): (Draft, Option<String>),
         with_board: bool,
         work: Work,
         now: UnixMs,
-    ) -> Result<Next, Arc<Error>> {
+    ) -> Result<Next, Error> {
         let Some(Seen { layout, .. }) = &self.layout else { return Ok(Next::Step) };
-        let needs =
-            Needs { log: draft.title(), handovers: draft.has_handovers(), board: with_board };
+        let handovers = !draft.handovers().is_empty();
+        let needs = Needs { log: title.as_deref(), handovers, board: with_board };
         let Some(plan) = Plan::new(layout, needs, self.traces().await?) else {
             // The tab of another month, or one that has gone since.
-            self.late_title = draft.title().map(str::to_owned);
+            self.late_title = title;
             return Ok(self.survey().await);
         };
-        if draft.title() != self.late_title.as_deref() {
+        if title != self.late_title {
             self.late_title = None;
         }
         let look = with_board.then(|| Look {
@@ -193,12 +192,13 @@ impl Forwarder {
         (BATCH_BYTES_MAX / self.row_bytes.max(1)).clamp(1, BATCH_ROWS_MAX) as u64
     }
 
+    /// The rows that go together, and the title of the log tab that they are for.
     async fn draft(
         &self,
         work: Work,
         room_for_board: bool,
         now: UnixMs,
-    ) -> Result<Draft, Arc<Error>> {
+    ) -> Result<(Draft, Option<String>), Error> {
         let zone_name = self.layout.as_ref().map_or("UTC", |seen| &seen.layout.time_zone);
         let zone = time_zone(zone_name);
         let rows_max = match self.log_barred_until {
@@ -211,9 +211,13 @@ impl Forwarder {
         };
         let bytes_max = BATCH_BYTES_MAX - lines * LINE_BYTES;
         let (bytes_more, with_handovers) = (self.bytes_more(), !self.handovers_are_barred());
-        let measure = Measure { rows_max, bytes_max, bytes_of, bytes_more, with_handovers };
-        let title = move |title: &str, at| title_at(title, at, &zone);
-        self.journal.draft(self.options.book, measure, Box::new(title), now).await
+        let measure = Measure { rows_max, bytes_max, bytes_more, with_handovers };
+        // Rows that are a little shorter than those of the last batch still fill this one.
+        let fill = usize::try_from(self.rows_that_fill()).unwrap_or(rows_max);
+        let draft =
+            self.journal.draft(self.options.book, rows_max.min(fill * 5 / 4 + 1), now).await?;
+        let picked = pick(draft.title(), draft.entries(), draft.handovers(), &measure, &zone);
+        Ok((draft.first(picked.log, picked.handovers), picked.title))
     }
 
     /// Bytes that a row takes besides its own cells.
@@ -231,7 +235,7 @@ impl Forwarder {
             || self.handovers_barred_until.is_some_and(|until| Instant::now() < until)
     }
 
-    async fn traces(&self) -> Result<Traces, Arc<Error>> {
+    async fn traces(&self) -> Result<Traces, Error> {
         let facts = self.journal.facts(["marker_fences", "marker_readable"]).await?;
         Ok(Traces {
             marker: !facts.contains(&Some(false)) && !self.markers_full,

@@ -195,7 +195,7 @@ impl Forwarder {
             }
             let tab_id = self.journal.tab_id(options.book, &tab_name(purpose, &title)).await;
             let tab_id = tab_id.map_err(|error| {
-                log::error!("the journal does not answer, trying again: {}", Causes(&*error));
+                log::error!("the journal does not answer, trying again: {}", Causes(&error));
                 Trouble::Passing(Later { why: "the journal does not answer".into(), after: None })
             })?;
             tabs.push(WantedTab { purpose, title, tab_id });
@@ -247,7 +247,7 @@ impl Forwarder {
             for tab in tabs {
                 let name = tab_name(tab.purpose, &tab.title);
                 if let Err(error) = self.journal.redraw_tab_id(self.options.book, &name).await {
-                    log::error!("cannot draw another tab id: {}", Causes(&*error));
+                    log::error!("cannot draw another tab id: {}", Causes(&error));
                 }
             }
         }

@@ -1,13 +1,14 @@
 //! How the journal is, for those who look after it: whether events can be taken, and what is amiss.
 //!
-//! Written by the writer, read by health pages and the alarm. Sentences say what to do and hold nothing
-//! of what is stored.
+//! Written by the writer and the store, read by health pages and the alarm. Sentences say what to do and
+//! hold nothing of what is stored.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::causes::Causes;
-use crate::journal::Error;
+use crate::journal::store::Fault;
 
 /// Why no event can be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub enum Condition {
 impl std::fmt::Display for Condition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::DiskFull => write!(f, "{}", Error::DiskFull),
+            Self::DiskFull => write!(f, "{}", Fault::DiskFull),
             Self::Crowded { rows } => write!(
                 f,
                 "{rows} rows are pending, as many as MAX_PENDING_ROWS allows; events are refused until \
@@ -37,7 +38,7 @@ impl std::fmt::Display for Condition {
     }
 }
 
-/// What the writer notes.
+/// What was noted so far.
 #[derive(Debug)]
 pub(super) struct Conditions {
     dir: PathBuf,
@@ -46,10 +47,11 @@ pub(super) struct Conditions {
 
 #[derive(Debug, Default)]
 struct Noted {
-    condition: Option<Condition>,
-    lingers: bool,
-    lingers_long: bool,
-    log_bytes: Option<u64>,
+    is_full: bool,
+    failing: Option<String>,
+    is_lingering: bool,
+    /// By what they are about.
+    warnings: BTreeMap<&'static str, String>,
     unreadable: u64,
 }
 
@@ -65,59 +67,55 @@ impl Conditions {
 
     /// Why no event can be taken; `None` when they can.
     pub(super) fn get(&self) -> Option<Condition> {
-        self.noted().condition.clone()
+        let noted = self.noted();
+        match noted.is_full {
+            true => Some(Condition::DiskFull),
+            false => noted.failing.clone().map(Condition::Failing),
+        }
     }
 
-    pub(super) fn set(&self, condition: Option<Condition>) {
-        self.noted().condition = condition;
+    /// Whether the disk has no room for more events.
+    pub(super) fn set_full(&self, is_full: bool) {
+        self.noted().is_full = is_full;
     }
 
-    /// Whether the disk has room for more events.
-    pub(super) fn has_room(&self) -> bool {
-        self.noted().condition != Some(Condition::DiskFull)
-    }
-
-    /// A transaction failed.
-    pub(super) fn fails(&self, error: &Error) {
-        let mut noted = self.noted();
-        noted.condition = match error {
-            Error::DiskFull => Some(Condition::DiskFull),
-            _ if noted.condition == Some(Condition::DiskFull) => return,
-            _ => Some(Condition::Failing(format!("{} (in {})", Causes(error), self.dir.display()))),
+    /// A transaction failed; gives the sentence that says why.
+    pub(super) fn fails(&self, why: &Fault) -> String {
+        let sentence = match why {
+            Fault::DiskFull => why.to_string(),
+            _ => format!("{} (in {})", Causes(why), self.dir.display()),
         };
+        self.noted().failing = Some(sentence.clone());
+        sentence
     }
 
     /// A transaction went through.
     pub(super) fn answers(&self) {
+        self.noted().failing = None;
+    }
+
+    /// Whether what was deleted has left traces for now.
+    pub(super) fn set_lingering(&self, is_lingering: bool) {
+        self.noted().is_lingering = is_lingering;
+    }
+
+    /// Whether what was deleted has left traces for now.
+    pub(super) fn is_lingering(&self) -> bool {
+        self.noted().is_lingering
+    }
+
+    /// Notes what is amiss about something, or that nothing is any more. A new warning is logged.
+    pub(super) fn warn(&self, about: &'static str, warning: Option<String>) {
         let mut noted = self.noted();
-        if matches!(noted.condition, Some(Condition::Failing(_))) {
-            noted.condition = None;
-        }
-    }
-
-    /// Whether what was deleted is still in the log behind the database.
-    pub(super) fn lingers(&self, lingers: bool) {
-        self.noted().lingers = lingers;
-    }
-
-    /// Whether traces of deleted rows linger because somebody reads.
-    pub(super) fn do_linger(&self) -> bool {
-        self.noted().lingers
-    }
-
-    pub(super) fn warn_of_lingering(&self, lingers_long: bool) {
-        let before = std::mem::replace(&mut self.noted().lingers_long, lingers_long);
-        if lingers_long && !before {
-            log::warn!("{}", self.lingering());
-        } else if before && !lingers_long {
-            log::info!("delivered rows have left the journal's files for good");
-        }
-    }
-
-    pub(super) fn warn_of_size(&self, log_bytes: Option<u64>) {
-        let before = std::mem::replace(&mut self.noted().log_bytes, log_bytes);
-        if let (Some(bytes), None) = (log_bytes, before) {
-            log::warn!("{}", self.size(bytes));
+        let before = match &warning {
+            Some(sentence) => noted.warnings.insert(about, sentence.clone()),
+            None => noted.warnings.remove(about),
+        };
+        drop(noted);
+        match (before, warning) {
+            (None, Some(sentence)) => log::warn!("{sentence}"),
+            (Some(before), None) => log::info!("over: {before}"),
+            _ => {}
         }
     }
 
@@ -134,31 +132,12 @@ impl Conditions {
     /// What is amiss though events are taken, each a sentence.
     pub(super) fn warnings(&self) -> Vec<String> {
         let noted = self.noted();
-        let lingering = noted.lingers_long.then(|| self.lingering());
-        let size = noted.log_bytes.map(|bytes| self.size(bytes));
         let unreadable = (noted.unreadable > 0).then(|| {
             format!(
                 "{} records of the journal could not be read and were left aside",
                 noted.unreadable
             )
         });
-        lingering.into_iter().chain(size).chain(unreadable).collect()
-    }
-
-    fn lingering(&self) -> String {
-        format!(
-            "delivered rows linger in {}/journal.sqlite3-wal because another program keeps reading the \
-             journal: end that program (a backup, a replica, an open shell)",
-            self.dir.display()
-        )
-    }
-
-    fn size(&self, bytes: u64) -> String {
-        format!(
-            "{}/journal.sqlite3-wal has grown to {} MB because another program keeps reading the \
-             journal: end that program before the disk is full",
-            self.dir.display(),
-            bytes >> 20
-        )
+        noted.warnings.values().cloned().chain(unreadable).collect()
     }
 }

@@ -1,7 +1,6 @@
-//! Keyed hashes: what is remembered of a person without the person, and maps from half of one.
+//! Keyed hashes: what is remembered of a person without the person.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::Hasher;
 
 use ring::hmac;
 
@@ -16,10 +15,7 @@ pub(super) fn digest(key: &hmac::Key, parts: &[&[u8]]) -> Digest {
     Digest::from_bytes(bytes)
 }
 
-/// Something by half of a keyed hash.
-pub(super) type ByHalf<T> = HashMap<u64, T, BuildHasherDefault<AsItIs>>;
-
-/// Hashes what is a keyed hash already.
+/// For maps by something that is a keyed hash already.
 #[derive(Default)]
 pub(super) struct AsItIs(u64);
 

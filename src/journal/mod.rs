@@ -1,4 +1,4 @@
-//! The journal: the only owner of the database, and the only one who can say that an event is kept.
+//! The journal: the only owner of what is kept, and the only one who can say that an event is kept.
 //!
 //! ```text
 //!            accept                    seal                    written
@@ -8,7 +8,7 @@
 //!                            └─────────────────── retried ────────────────────┘
 //! ```
 //!
-//! Each arrow is one transaction, fsync'ed before anyone hears of it. A crash before the commit
+//! Each arrow is one transaction, durable before anyone hears of it. A crash before the commit
 //! leaves the state before the arrow, a crash after it the state behind. In particular: killed after
 //! `seal`, the same batch is taken up again; killed after the sheet was written but before `written`,
 //! the batch is sent again and its marker tells that it is there already.
@@ -16,130 +16,69 @@
 //! Guarantees: a [`Receipt`] exists only for a committed event; a [`Batch`] never changes; rows leave
 //! in the order they came; what is delivered is deleted. Leaves to others: what an event means
 //! ([`crate::chat`]) and how rows reach the sheet.
+//!
+//! # Where things are
+//!
+//! - `accept`: the way in, with all that an event brings along.
+//! - `outbox`: the way out: drafts, batches, what became of them, rows set aside.
+//! - `upkeep`: forgetting, copies.
+//! - `transaction` and `writer`: one thread commits what waits as one transaction, then answers everyone.
+//! - `routing`: which queue a row waits in. `rerouting`: what waits for a place of before. `awaited`: rows that
+//!   wait for a name.
+//! - `store`: what is asked of a database, as a trait. Nothing above it holds SQL or names an engine.
+//!   `store::sqlite` is the one engine.
 
 mod accept;
-mod backup;
-mod batch;
+mod awaited;
 mod condition;
-mod database;
-mod delivery;
+mod counters;
 mod digest;
-pub mod export;
-mod forget;
-mod guard;
-mod kept;
-mod log;
-mod memory;
-mod memtable;
-mod names;
+mod error;
+mod origin;
 mod outbox;
-mod page;
-mod reader;
-mod receipt;
-mod register;
-mod reserve;
-mod restore;
-mod set_aside;
-mod statements;
-mod tally;
+mod rerouting;
+mod routing;
+mod store;
+mod transaction;
 mod upkeep;
-mod waiting;
 mod writer;
 #[cfg(test)]
-mod tests;
+pub(in crate::journal) mod tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ring::hmac;
 use tokio::sync::watch;
 
-pub use crate::journal::backup::BackupFault;
-pub use crate::journal::batch::{Batch, Draft, Unsettled};
+pub use crate::journal::accept::receipt::{Receipt, Refusal, Standing};
+pub use crate::journal::accept::waits::Look;
+pub use crate::journal::awaited::Unnamed;
 pub use crate::journal::condition::Condition;
-pub use crate::journal::database::OpenError;
-pub use crate::journal::delivery::{Measure, TitleAt};
-pub use crate::journal::forget::Forgotten;
-pub use crate::journal::kept::Kept;
-pub use crate::journal::names::Unnamed;
-pub use crate::journal::receipt::{Receipt, Refusal, Standing};
-pub use crate::journal::restore::{RestoreFault, Restored};
-pub use crate::journal::set_aside::{Retried, SetAside, SetAsidePages, Whereabouts};
-pub use crate::journal::tally::{BookId, Counters, Tally, Work};
-pub use crate::journal::waiting::Look;
+pub use crate::journal::counters::{BookId, Counters, Tally, Work};
+pub use crate::journal::error::Error;
+pub use crate::journal::outbox::batch::{Batch, Unsettled};
+pub use crate::journal::outbox::draft::Draft;
+pub use crate::journal::outbox::export;
+pub use crate::journal::outbox::set_aside::{Retried, SetAside, SetAsidePages, Whereabouts};
+pub use crate::journal::store::sqlite::{OpenError, RestoreFault, Restored};
+pub use crate::journal::store::{Fault, Unrecognised};
+pub use crate::journal::upkeep::backup::BackupFault;
+pub use crate::journal::upkeep::forget::Forgotten;
 
 use crate::chat::digest::Digest;
 use crate::chat::entry::EventId;
 use crate::chat::memory::Rules;
 use crate::chat::route::Routes;
 use crate::chat::time::UnixMs;
+use crate::journal::awaited::Names;
 use crate::journal::condition::Conditions;
-use crate::journal::database::Hold;
-use crate::journal::log::{LINGERING_MAX, Log};
-use crate::journal::names::Names;
-use crate::journal::reader::Reader;
-use crate::journal::register::Register;
-use crate::journal::reserve::Reserve;
+use crate::journal::origin::Origin;
+use crate::journal::routing::Routing;
+use crate::journal::store::sqlite::{self, Hold, Opened};
+use crate::journal::store::{Fault as StoreFault, QueueId, Read, Store};
+use crate::journal::transaction::{Shared, Transaction};
 use crate::journal::writer::Writer;
-
-/// Why the journal did not do as asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// More waits than may wait.
-    #[error("too many requests wait for the journal")]
-    Busy,
-    /// The service is stopping.
-    #[error("the journal is closed")]
-    Closed,
-    /// There is no room on the disk.
-    #[error(
-        "the disk is full: make the volume larger or free some of it; events are refused until there \
-         is room, and rows still go out"
-    )]
-    DiskFull,
-    /// The last batch of that spreadsheet is not finished.
-    #[error("a batch of this spreadsheet is under way already")]
-    BatchOpen,
-    /// Another program holds the database for writing and does not let go.
-    #[error(
-        "another program is writing to the journal's database and does not let go: end that program"
-    )]
-    Locked,
-    /// A page of the database is not what was written.
-    #[error(
-        "the journal's database is damaged: what can be read goes on; put a backup in its place with \
-         `doubletick-sheets restore FILE`, and see `doubletick-sheets check`"
-    )]
-    Damaged(#[source] rusqlite::Error),
-    /// The disk or the database refused.
-    #[error("cannot use the journal's database")]
-    Storage(#[source] rusqlite::Error),
-    /// A record cannot be written as JSON or read back. Without the library's words: they quote what
-    /// stands in the record.
-    #[error("cannot read a record of the journal (JSON, {0:?} error)")]
-    Record(serde_json::error::Category),
-}
-
-impl From<serde_json::Error> for Error {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Record(error.classify())
-    }
-}
-
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-                Self::Locked
-            }
-            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-                Self::Damaged(error)
-            }
-            _ => Self::Storage(error),
-        }
-    }
-}
 
 /// What the journal may hold and for how long things count.
 #[derive(Clone, Copy, Debug)]
@@ -154,20 +93,30 @@ pub struct Limits {
 #[derive(Clone, Debug)]
 pub struct Journal(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     // Fields drop in this order. The writer closes last of the two, which empties and removes the log
     // behind the database, and only then the directory is let go.
-    reader: Reader,
+    reader: Mutex<Box<dyn Read>>,
     writer: Writer,
     counters: watch::Receiver<Counters>,
-    register: Arc<Register>,
-    tag: Arc<str>,
+    shared: Arc<Shared>,
     hash_key: hmac::Key,
     limits: Limits,
-    names: Arc<Names>,
-    conditions: Arc<Conditions>,
     dir: PathBuf,
+    hold: Option<Hold>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Journal({})", self.dir.display())
+    }
+}
+
+/// A store that was opened.
+struct Engine {
+    store: Box<dyn Store>,
+    reader: Box<dyn Read>,
+    /// Of the directory; `None` beside the service.
     hold: Option<Hold>,
 }
 
@@ -177,8 +126,7 @@ impl Journal {
     /// # Errors
     /// An [`OpenError`] whose sentence says what to do.
     pub fn open(dir: &Path, limits: Limits, routes: Routes) -> Result<Self, OpenError> {
-        let hold = database::hold(dir)?;
-        Self::opened(dir, limits, routes, Some(hold))
+        Self::opened(dir, limits, routes, false)
     }
 
     /// Opens the journal in `dir`, beside the service if it is running there. For what takes a
@@ -187,49 +135,45 @@ impl Journal {
     /// # Errors
     /// An [`OpenError`] whose sentence says what to do.
     pub fn open_beside(dir: &Path, limits: Limits, routes: Routes) -> Result<Self, OpenError> {
-        match database::hold(dir) {
-            Ok(hold) => Self::opened(dir, limits, routes, Some(hold)),
-            Err(OpenError::InUse { .. }) => Self::opened(dir, limits, routes, None),
-            Err(error) => Err(error),
-        }
+        Self::opened(dir, limits, routes, true)
     }
 
     fn opened(
         dir: &Path,
         limits: Limits,
         routes: Routes,
-        hold: Option<Hold>,
+        may_be_beside: bool,
     ) -> Result<Self, OpenError> {
-        let damaged = |source| OpenError::Damaged { dir: dir.to_owned(), source };
-        let unregistered = |error| match error {
-            Error::Storage(source) | Error::Damaged(source) => damaged(source),
-            error => damaged(rusqlite::Error::ToSqlConversionFailure(Box::new(error))),
-        };
-        let mut connection = database::open(dir, hold.is_some())?;
-        let (hash_key, tag) = reader::origin(&connection).map_err(damaged)?;
-        let register = Register::open(&mut connection, routes, hold.is_some());
-        let register = Arc::new(register.map_err(unregistered)?);
-        let counters = Counters::load(&connection).map_err(damaged)?;
-        let reader = Reader::new(database::open_reader(dir)?);
-        let (published, watched) = watch::channel(counters);
         let conditions = Arc::new(Conditions::new(dir));
-        let log = Log::new(database::log_of(dir), LINGERING_MAX);
-        let reserve = hold.is_some().then(|| Reserve::new(dir));
-        let names = Arc::new(Names::default());
-        let page = (Arc::clone(&register), Arc::clone(&names), Arc::clone(&conditions));
-        let upkeep = (log, reserve);
-        let writer = Writer::start(connection, page, published, upkeep)
+        let Opened { store, reader, hold } = sqlite::open(dir, may_be_beside, &conditions)?;
+        let engine = Engine { store: Box::new(store), reader: Box::new(reader), hold };
+        Self::over(engine, dir, limits, routes, conditions)
+    }
+
+    /// The journal over a store, whichever it is.
+    fn over(
+        engine: Engine,
+        dir: &Path,
+        limits: Limits,
+        routes: Routes,
+        conditions: Arc<Conditions>,
+    ) -> Result<Self, OpenError> {
+        let Engine { mut store, reader, hold } = engine;
+        let unusable = |source: Error| OpenError::unusable(dir, Arc::new(source));
+        let Origin { hash_key, tag } = reader.origin().map_err(|fault| unusable(fault.into()))?;
+        let (shared, counters) =
+            begun(&mut *store, routes, hold.is_some(), tag, conditions).map_err(unusable)?;
+        let shared = Arc::new(shared);
+        let (published, watched) = watch::channel(counters);
+        let writer = Writer::start(store, Arc::clone(&shared), published)
             .map_err(|source| OpenError::Unwritable { dir: dir.to_owned(), source })?;
         Ok(Self(Arc::new(Inner {
+            reader: Mutex::new(reader),
             writer,
-            reader,
             counters: watched,
-            register,
-            tag,
+            shared,
             hash_key: hmac::Key::new(hmac::HMAC_SHA256, &hash_key),
             limits,
-            names,
-            conditions,
             dir: dir.to_owned(),
             hold,
         })))
@@ -267,7 +211,7 @@ impl Journal {
 
     /// The spreadsheets that rows go to, by Google's id, the default one first.
     pub fn books(&self) -> Vec<(String, BookId)> {
-        self.0.register.books()
+        self.routing().books()
     }
 
     /// Tells of every commit that changed the counters.
@@ -279,41 +223,29 @@ impl Journal {
     pub fn condition(&self) -> Option<Condition> {
         let (pending, rows) = (self.tally().pending(), self.0.limits.pending_rows_max);
         let crowded = (pending >= rows).then_some(Condition::Crowded { rows });
-        self.0.conditions.get().or(crowded)
+        self.conditions().get().or(crowded)
     }
 
     /// What is amiss though events are taken, each a sentence that says what to do.
     pub fn warnings(&self) -> Vec<String> {
-        self.0.conditions.warnings()
+        self.conditions().warnings()
     }
 
     /// When the oldest pending row was received; `None` when nothing is pending.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn oldest_pending(&self) -> Result<Option<UnixMs>, Arc<Error>> {
-        let queues: Vec<i64> = self.0.register.queues().collect();
-        self.read(move |reader| reader.oldest_pending(&queues)).await
-    }
-
-    async fn meta(&self, name: &str) -> Result<Option<i64>, Arc<Error>> {
-        let name = name.to_owned();
-        self.read(move |reader| reader.meta(&name)).await
-    }
-
-    /// Reads on a thread that may block.
-    async fn read<T, F>(&self, read: F) -> Result<T, Arc<Error>>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Reader) -> Result<T, Error> + Send + 'static,
-    {
-        let inner = Arc::clone(&self.0);
-        let done = tokio::task::spawn_blocking(move || read(&inner.reader)).await;
-        done.unwrap_or(Err(Error::Closed)).map_err(Arc::new)
-    }
-
-    fn event_id(&self, number: u64) -> EventId {
-        EventId { tag: Arc::clone(&self.0.tag), number }
+    pub async fn oldest_pending(&self) -> Result<Option<UnixMs>, Error> {
+        let queues: Vec<QueueId> = self.routing().queues().collect();
+        self.read(move |store| {
+            let mut oldest: Option<UnixMs> = None;
+            for queue in queues {
+                let head = store.head(queue)?.map(|(_, received_at)| received_at);
+                oldest = oldest.into_iter().chain(head).min();
+            }
+            Ok(oldest)
+        })
+        .await
     }
 
     /// A key for a purpose of its own, the same for as long as this journal exists.
@@ -326,6 +258,47 @@ impl Journal {
         key
     }
 
+    /// Reads on a thread that may block.
+    async fn read<T, F>(&self, read: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Read) -> Result<T, Error> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || {
+            read(&**inner.reader.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        done.await.unwrap_or(Err(Error::Closed))
+    }
+
+    fn writer(&self) -> &Writer {
+        &self.0.writer
+    }
+
+    fn routing(&self) -> &Routing {
+        &self.0.shared.routing
+    }
+
+    fn names(&self) -> &Names {
+        &self.0.shared.names
+    }
+
+    fn conditions(&self) -> &Conditions {
+        &self.0.shared.conditions
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.limits
+    }
+
+    fn hash_key(&self) -> &hmac::Key {
+        &self.0.hash_key
+    }
+
+    fn event_id(&self, number: u64) -> EventId {
+        EventId { tag: Arc::clone(&self.0.shared.tag), number }
+    }
+
     fn digest(&self, parts: &[&[u8]]) -> Digest {
         digest::digest(&self.0.hash_key, parts)
     }
@@ -333,4 +306,35 @@ impl Journal {
     fn digest_of(&self, name: &str) -> Digest {
         self.digest(&[b"name", name.as_bytes()])
     }
+}
+
+/// The first transaction: makes the places of these routes, and routes anew what waits for others.
+fn begun(
+    store: &mut dyn Store,
+    routes: Routes,
+    may_route_anew: bool,
+    tag: Arc<str>,
+    conditions: Arc<Conditions>,
+) -> Result<(Shared, Counters), Error> {
+    store.begin()?;
+    let done = (|| {
+        let (routing, added) = Routing::new(routes, &store.read().places()?, may_route_anew);
+        let shared = Shared { tag, routing, names: Names::default(), conditions };
+        let before = store.read().counters()?;
+        let mut transaction = Transaction::new(store, &shared, before.clone());
+        transaction.change().places = added;
+        rerouting::leave_unserved(&mut transaction)?;
+        transaction.finish(&before)?;
+        let counters = transaction.counters;
+        store.commit()?;
+        Ok((shared, counters))
+    })();
+    if let Err(error) = &done {
+        let why: Option<&StoreFault> = match error {
+            Error::Store(fault) => Some(fault),
+            _ => None,
+        };
+        store.roll_back(why);
+    }
+    done
 }

@@ -1,64 +1,62 @@
-//! The writer: one thread, one connection, one transaction for everything that waits.
+//! The writer: one thread, one store, one transaction for everything that waits.
 //!
-//! Group commit without a window: while one transaction is being synced, the next group gathers, so
-//! the disk's own latency is the only delay. Whoever waits is answered after the commit and never
-//! before; if the commit fails, everyone in the group hears so and nothing of it has happened.
+//! Group commit without a window: while one transaction is being made durable, the next group gathers, so
+//! the store's own latency is the only delay. Whoever waits is answered after the commit and never before;
+//! if the commit fails, everyone in the group hears so and nothing of it has happened. Work that fails by
+//! itself is taken out, and the group is run again without it.
 //!
 //! Another process may commit in between (`replay`, `forget`, `check` beside the running service), or a
-//! transaction fail: then the counters and the indexes in memory are read anew, inside the transaction
-//! that goes on from them.
+//! transaction fail: then the counters are read anew, inside the transaction that goes on from them.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use crate::journal::Error;
-use crate::journal::condition::{Condition, Conditions};
-use crate::journal::log::Log;
-use crate::journal::names::Names;
-use crate::journal::page::Page;
-use crate::journal::register::Register;
-use crate::journal::reserve::Reserve;
-use crate::journal::tally::Counters;
+use crate::journal::awaited::Unnamed;
+use crate::journal::counters::Counters;
+use crate::journal::rerouting;
+use crate::journal::store::{Fault, Keys, Store};
+use crate::journal::transaction::{Shared, Transaction};
 
 /// Most requests in one transaction: keeps the slowest answer of a group near the fastest.
 const GROUP_MAX: usize = 1_024;
 /// Most requests that may wait for the writer; beyond it they are refused at once.
-const WAITING_MAX: usize = 8_192;
-/// How often room is looked for on a disk that was full.
-const TRY_FOR_ROOM_EVERY: Duration = Duration::from_secs(2);
+const REQUESTS_MAX: usize = 8_192;
 /// How often the same trouble is said.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
-/// Free pages given back to a full disk in one step, and for how long steps follow one another.
-const GIVE_BACK_PAGES: i64 = 128;
-const GIVE_BACK_FOR: Duration = Duration::from_millis(100);
 
 /// What one request wants done inside the transaction.
 trait Job: Send {
-    fn run(&mut self, page: &mut Page<'_>) -> Result<(), Error>;
+    fn keys(&self) -> Option<&Keys>;
+    /// May be called again, after a transaction that came to nothing.
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), Error>;
     fn committed(self: Box<Self>);
-    fn failed(self: Box<Self>, error: &Arc<Error>);
+    fn failed(self: Box<Self>, error: &Error);
 }
 
 struct Request<F, T> {
-    work: Option<F>,
+    keys: Option<Keys>,
+    work: F,
     outcome: Option<T>,
-    reply: oneshot::Sender<Result<T, Arc<Error>>>,
+    reply: oneshot::Sender<Result<T, Error>>,
 }
 
 impl<F, T> Job for Request<F, T>
 where
-    F: FnOnce(&mut Page<'_>) -> Result<T, Error> + Send,
+    F: FnMut(&mut Transaction<'_>) -> Result<T, Error> + Send,
     T: Send,
 {
-    fn run(&mut self, page: &mut Page<'_>) -> Result<(), Error> {
-        if let Some(work) = self.work.take() {
-            self.outcome = Some(work(page)?);
-        }
+    fn keys(&self) -> Option<&Keys> {
+        self.keys.as_ref()
+    }
+
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), Error> {
+        self.outcome = None;
+        self.outcome = Some((self.work)(transaction)?);
         Ok(())
     }
 
@@ -69,8 +67,14 @@ where
         }
     }
 
-    fn failed(self: Box<Self>, error: &Arc<Error>) {
-        drop(self.reply.send(Err(Arc::clone(error))));
+    fn failed(self: Box<Self>, error: &Error) {
+        drop(self.reply.send(Err(error.clone())));
+    }
+}
+
+impl std::fmt::Debug for dyn Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Job")
     }
 }
 
@@ -81,65 +85,65 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
 }
 
-impl std::fmt::Debug for dyn Job {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Job")
-    }
-}
-
 impl Writer {
     /// Starts the thread. After every commit the new counters are published, then the waiting are
     /// told.
     pub(super) fn start(
-        connection: Connection,
-        (register, names, conditions): (Arc<Register>, Arc<Names>, Arc<Conditions>),
+        store: Box<dyn Store>,
+        shared: Arc<Shared>,
         published: watch::Sender<Counters>,
-        (log, reserve): (Log, Option<Reserve>),
     ) -> std::io::Result<Self> {
-        let (requests, inbox) = sync_channel(WAITING_MAX);
-        if reserve.as_ref().is_some_and(|reserve| !reserve.is_held()) {
-            conditions.set(Some(Condition::DiskFull));
-        }
+        let (requests, inbox) = sync_channel(REQUESTS_MAX);
         let serve = move || {
-            let desk = Desk {
-                page: Page::new(&connection, register, names, Arc::clone(&conditions)),
-                counters: published.borrow().clone(),
-                version: None,
-                log,
-                reserve,
-                conditions,
-                tried_at: Instant::now(),
-                complaints: Complaints::default(),
-            };
-            desk.serve(&inbox, &published);
-            if let Err((_, error)) = connection.close() {
-                log::warn!("cannot close the journal tidily: {error}");
-            }
+            let counters = published.borrow().clone();
+            let complaints = Complaints::default();
+            Loop { store, shared, counters, complaints, come_again: None }.run(&inbox, &published);
         };
         let thread = std::thread::Builder::new().name("journal".into()).spawn(serve)?;
         Ok(Self { requests: Some(requests), thread: Some(thread) })
     }
 
-    /// Runs `work` in the next transaction; resolves after that transaction is on disk.
+    /// Runs `work` in the next transaction; resolves after that transaction is durable.
     ///
-    /// Dropping the future does not take the work back.
+    /// The work may be run again after a transaction that came to nothing. Dropping the future does not
+    /// take it back.
     ///
     /// # Errors
     /// [`Error::Busy`] if too many wait already, [`Error::Closed`] after the end, and whatever kept
     /// the transaction from being committed.
-    pub(super) async fn commit<T, F>(&self, work: F) -> Result<T, Arc<Error>>
+    pub(super) async fn commit<T, F>(&self, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Page<'_>) -> Result<T, Error> + Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        self.send(None, work).await
+    }
+
+    /// The same, for work that asks for these keys: they are loaded with those of its whole group.
+    ///
+    /// # Errors
+    /// As [`Writer::commit`].
+    pub(super) async fn commit_on<T, F>(&self, keys: Keys, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        self.send(Some(keys), work).await
+    }
+
+    async fn send<T, F>(&self, keys: Option<Keys>, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> Result<T, Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Request { work: Some(work), outcome: None, reply });
+        let job = Box::new(Request { keys, work, outcome: None, reply });
         let requests = self.requests.as_ref().ok_or(Error::Closed)?;
         requests.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Error::Busy,
             TrySendError::Disconnected(_) => Error::Closed,
         })?;
-        answer.await.unwrap_or_else(|_| Err(Arc::new(Error::Closed)))
+        answer.await.unwrap_or(Err(Error::Closed))
     }
 }
 
@@ -153,24 +157,39 @@ impl Drop for Writer {
     }
 }
 
-/// What the thread holds between two groups.
-struct Desk<'c> {
-    page: Page<'c>,
-    counters: Counters,
-    /// SQLite's word on who committed last, as far as we have read.
-    version: Option<i64>,
-    log: Log,
-    reserve: Option<Reserve>,
-    conditions: Arc<Conditions>,
-    tried_at: Instant,
-    complaints: Complaints,
+/// Why a transaction came to nothing.
+enum Stopped {
+    /// The store refused.
+    Store(Fault),
+    /// This job of the group failed by itself.
+    Job(usize, Error),
 }
 
-impl Desk<'_> {
-    fn serve(mut self, inbox: &Receiver<Box<dyn Job>>, published: &watch::Sender<Counters>) {
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::Store(fault)
+    }
+}
+
+/// What the thread holds between two groups.
+struct Loop {
+    store: Box<dyn Store>,
+    shared: Arc<Shared>,
+    counters: Counters,
+    complaints: Complaints,
+    /// When the store wants to tidy up though nobody asks for anything.
+    come_again: Option<Duration>,
+}
+
+impl Loop {
+    fn run(mut self, inbox: &Receiver<Box<dyn Job>>, published: &watch::Sender<Counters>) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         loop {
-            match self.next(inbox) {
+            let first = match self.come_again {
+                Some(wait) => inbox.recv_timeout(wait),
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match first {
                 Ok(first) => group.push(first),
                 Err(RecvTimeoutError::Timeout) => {
                     self.tidy_up();
@@ -183,137 +202,85 @@ impl Desk<'_> {
             {
                 group.push(next);
             }
-            match self.commit(&mut group) {
-                Ok(()) => {
-                    let Page { unnamed, names, .. } = &mut self.page;
-                    names.ask(unnamed.drain(..));
+            self.settle(&mut group, published);
+            self.tidy_up();
+        }
+    }
+
+    /// What nobody waits for: the senders are answered before it.
+    fn tidy_up(&mut self) {
+        let tally = &self.counters.tally;
+        let is_drained = tally.pending() + tally.handovers_pending() == 0;
+        self.come_again = self.store.tidy_up(is_drained);
+    }
+
+    /// Commits a group, and tells everyone in it.
+    fn settle(&mut self, group: &mut Vec<Box<dyn Job>>, published: &watch::Sender<Counters>) {
+        while !group.is_empty() {
+            match self.attempt(group) {
+                Ok(unnamed) => {
+                    self.shared.names.ask(unnamed.into_iter());
                     // Only a change wakes those who watch.
                     published.send_if_modified(|told| {
                         let changed = *told != self.counters;
                         told.clone_from(&self.counters);
                         changed
                     });
-                    self.conditions.answers();
+                    self.shared.conditions.answers();
                     group.drain(..).for_each(Job::committed);
-                    self.tidy_up();
                 }
-                Err(error) => {
-                    let Page { unnamed, names, indexes, .. } = &mut self.page;
-                    unnamed.drain(..).for_each(|unnamed| names.give_up(unnamed.number));
-                    indexes.guard.failed();
-                    // Read anew with the next transaction.
-                    self.version = None;
-                    self.conditions.fails(&error);
-                    self.complaints.note(&self.conditions, group.len());
-                    if matches!(error, Error::DiskFull) {
-                        self.give_way();
-                    }
-                    let error = Arc::new(error);
+                Err(Stopped::Job(at, error)) => {
+                    self.store.roll_back(None);
+                    group.remove(at).failed(&error);
+                }
+                Err(Stopped::Store(fault)) => {
+                    self.store.roll_back(Some(&fault));
+                    let sentence = self.shared.conditions.fails(&fault);
+                    self.complaints.note(&sentence, group.len());
+                    let error = Error::Store(fault);
                     group.drain(..).for_each(|job| job.failed(&error));
                 }
             }
         }
     }
 
-    /// The next request; none in time where there is something to tidy up.
-    fn next(&self, inbox: &Receiver<Box<dyn Job>>) -> Result<Box<dyn Job>, RecvTimeoutError> {
-        let is_full = self.reserve.is_some() && !self.conditions.has_room();
-        let wait = match (is_full, self.log.next_try()) {
-            (true, log) => Some(log.unwrap_or(TRY_FOR_ROOM_EVERY).min(TRY_FOR_ROOM_EVERY)),
-            (false, log) => log,
+    /// One transaction: all of the group or nothing of it. Gives the rows whose names are to be asked for.
+    fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<Vec<Unnamed>, Stopped> {
+        let is_old = self.store.begin()?;
+        let before = match is_old {
+            true => self.store.read().counters()?.after(&self.counters),
+            false => self.counters.clone(),
         };
-        match wait {
-            Some(wait) => inbox.recv_timeout(wait),
-            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        let shared = Arc::clone(&self.shared);
+        let mut transaction = Transaction::new(&mut *self.store, &shared, before.clone());
+        if is_old {
+            let taken_in = rerouting::take_in(&mut transaction);
+            taken_in.map_err(|error| stopped(0, error))?;
         }
-    }
-
-    /// What nobody waits for: the senders are answered before it.
-    fn tidy_up(&mut self) {
-        self.log.empty(self.page.connection, &self.conditions);
-        self.make_room();
-    }
-
-    /// One transaction: all of the group or nothing of it.
-    fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Error> {
-        let page = &mut self.page;
-        let transaction =
-            Transaction::new_unchecked(page.connection, TransactionBehavior::Immediate)?;
-        let mut before = self.counters.clone();
-        let version = page.statements.committed_by_others.get()?;
-        let version = version.query_row((), |row| row.get(0)).map(Some)?;
-        if self.version != version {
-            page.register.take_in(&transaction)?;
-            before = self.counters.reloaded(&transaction)?;
-            page.indexes.catch_up(&transaction)?;
+        let mut keys = Keys::default();
+        group.iter().filter_map(|job| job.keys()).for_each(|of_job| keys.add(of_job));
+        transaction.load(&keys)?;
+        for (at, job) in group.iter_mut().enumerate() {
+            job.run(&mut transaction).map_err(|error| stopped(at, error))?;
         }
-        page.turn(before.clone(), self.conditions.has_room());
-        for job in group.iter_mut() {
-            job.run(page)?;
+        transaction.finish(&before)?;
+        let Transaction { counters, unnamed, .. } = transaction;
+        // Before a batch can be made of them.
+        shared.names.wait(&unnamed);
+        let committed = self.store.commit();
+        if let Err(fault) = committed {
+            unnamed.iter().for_each(|unnamed| shared.names.give_up(unnamed.number));
+            return Err(fault.into());
         }
-        if self.reserve.is_some() {
-            page.merge_some()?;
-        }
-        if page.is_recounted {
-            // The table differs from what it was before the transaction, whatever that was.
-            before = Counters::unknown();
-        }
-        page.counters.store(&before, &transaction)?;
-        if !page.unnamed.is_empty() {
-            // Before a batch can be made of them.
-            page.names.wait(&page.unnamed);
-        }
-        transaction.commit()?;
-        page.indexes.guard.committed();
-        self.counters.clone_from(&page.counters);
-        self.version = version;
-        if page.is_to_be_purged {
-            self.log.is_to_be_emptied();
-        }
-        Ok(())
-    }
-
-    /// The disk is full: no more events, and the reserve is there for rows to go out.
-    fn give_way(&mut self) {
-        if let Some(reserve) = &mut self.reserve {
-            reserve.release();
-        }
-        self.tried_at = Instant::now();
-    }
-
-    /// After a full disk: takes events again once there is room for the reserve.
-    fn make_room(&mut self) {
-        let Some(reserve) = &mut self.reserve else { return };
-        if self.conditions.has_room() || self.tried_at.elapsed() < TRY_FOR_ROOM_EVERY {
-            return;
-        }
-        self.tried_at = Instant::now();
-        if self.counters.tally.pending() == 0 {
-            // What was delivered left free pages inside the file; the disk gets them back.
-            if let Err(error) = give_back(self.page.connection) {
-                log::debug!("cannot make the journal's file smaller: {error}");
-            }
-        }
-        if reserve.hold() {
-            self.conditions.set(None);
-            log::info!("the disk has room again: events are taken");
-        }
+        self.counters = counters;
+        Ok(unnamed)
     }
 }
 
-/// Gives free pages of the file back to the disk, a few at a time, since each step takes room in the log
-/// until it is emptied: half a megabyte, of the reserve's eight.
-fn give_back(connection: &Connection) -> rusqlite::Result<()> {
-    let began = Instant::now();
-    loop {
-        let before: i64 =
-            connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-        connection.pragma(None, "incremental_vacuum", GIVE_BACK_PAGES, |_| Ok(()))?;
-        Log::truncate(connection)?;
-        let after: i64 = connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-        if after == 0 || after >= before || began.elapsed() > GIVE_BACK_FOR {
-            return Ok(());
-        }
+fn stopped(at: usize, error: Error) -> Stopped {
+    match error {
+        Error::Store(fault) => Stopped::Store(fault),
+        error => Stopped::Job(at, error),
     }
 }
 
@@ -325,10 +292,9 @@ struct Complaints {
 }
 
 impl Complaints {
-    fn note(&mut self, conditions: &Conditions, requests: usize) {
+    fn note(&mut self, why: &str, requests: usize) {
         self.requests += requests;
         if self.said_at.is_none_or(|said_at| said_at.elapsed() > COMPLAIN_EVERY) {
-            let why = conditions.get().map(|why| why.to_string()).unwrap_or_default();
             log::error!(
                 requests = self.requests;
                 "cannot commit to the journal, the senders are told to come back: {why}"

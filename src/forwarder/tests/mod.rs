@@ -2,6 +2,7 @@
 
 mod board;
 mod edges;
+mod picking;
 mod stepping;
 mod tabs;
 mod waiting;

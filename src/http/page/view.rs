@@ -9,7 +9,7 @@ use crate::operator::{Findings, MINUTES, Minute};
 use crate::status::SheetState;
 
 /// Most rows set aside that the page lists; the export has all.
-pub(super) const LISTED_MAX: u32 = 20;
+pub(super) const LISTED_MAX: usize = 20;
 
 /// One moment.
 pub(super) struct View {

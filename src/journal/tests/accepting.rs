@@ -234,11 +234,7 @@ async fn what_is_out_of_the_resend_window_is_not_looked_back_on() {
     for receipt in joined(many).await {
         receipt.map(drop).unwrap();
     }
-    let recent = || -> u32 {
-        let database = rusqlite::Connection::open(dir.path().join("journal.sqlite3")).unwrap();
-        let count = database.query_row("SELECT count(*) FROM recent", (), |row| row.get(0));
-        count.unwrap()
-    };
+    let recent = || rows(dir.path())["recent"];
     assert_eq!(recent(), 3_000);
     let later = NOW.plus_ms(LIMITS.rules.resend_window_ms + 6_000);
     for chat in ["after", "after that"] {

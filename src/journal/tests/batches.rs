@@ -3,17 +3,17 @@
 use serde_json::json;
 
 use crate::chat::event::Happening;
+use crate::journal::Batch;
 use crate::journal::tests::{
-    NOW, PLAN, accept_all, assigned, at_most, chats, check_identity, copied, dir, event,
-    files_with, next_batch, open, open_batch, rows, sealed,
+    NOW, PLAN, accept_all, assigned, book, chats, check_identity, copied, dir, event, files_with,
+    next_batch, open, open_batch, rows, sealed,
 };
-use crate::journal::{Batch, Measure};
 
 #[tokio::test]
 async fn nothing_pending_is_no_batch() {
     let dir = dir();
     let journal = open(dir.path());
-    assert!(next_batch(&journal, at_most(10), PLAN).await.is_none());
+    assert!(next_batch(&journal, 10, PLAN).await.is_none());
     assert!(open_batch(&journal).await.is_none());
     assert_eq!(journal.oldest_pending().await.unwrap(), None);
 }
@@ -24,7 +24,7 @@ async fn rows_leave_in_the_order_in_which_they_came() {
     let journal = open(dir.path());
     accept_all(&journal, &["c", "a", "b", "d", "e"]).await;
     let mut left = Vec::new();
-    while let Some(batch) = next_batch(&journal, at_most(2), PLAN).await {
+    while let Some(batch) = next_batch(&journal, 2, PLAN).await {
         left.extend(chats(batch.entries()).into_iter().map(str::to_owned));
         journal.written(batch).await.unwrap();
         check_identity(&journal);
@@ -34,14 +34,14 @@ async fn rows_leave_in_the_order_in_which_they_came() {
 }
 
 #[tokio::test]
-async fn a_batch_is_no_larger_than_measured_but_never_empty() {
+async fn of_a_draft_only_the_first_rows_are_sealed() {
     let dir = dir();
     let journal = open(dir.path());
     accept_all(&journal, &["a", "b", "c", "d"]).await;
-    for (bytes_max, expected) in [(0, 1), (9, 1), (20, 2), (39, 3)] {
-        let measure = Measure { bytes_max, bytes_of: |_| 7, bytes_more: 3, ..at_most(10) };
-        let batch = next_batch(&journal, measure, PLAN).await.unwrap();
-        assert_eq!(batch.entries().len(), expected, "{bytes_max} bytes");
+    for rows in [1, 3, 4, 9] {
+        let draft = journal.draft(book(&journal), 9, NOW).await.unwrap().first(rows, 0);
+        let batch = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap().unwrap();
+        assert_eq!(batch.entries().len(), rows.min(4));
         journal.release(batch).await.unwrap();
     }
 }
@@ -101,7 +101,7 @@ async fn the_digest_tells_one_batch_from_another() {
     accept_all(&other, &["a", "b"]).await;
     let mut digests = vec![sealed(&other, 2).await.digest().to_owned()];
     for (rows_max, plan) in [(1, PLAN), (2, PLAN), (2, "another plan")] {
-        let batch = next_batch(&one, at_most(rows_max), plan).await.unwrap();
+        let batch = next_batch(&one, rows_max, plan).await.unwrap();
         digests.push(batch.digest().to_owned());
         one.release(batch).await.unwrap();
     }

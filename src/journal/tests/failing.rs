@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::text::Personal;
 use crate::journal::tests::{
-    LIMITS, NOW, allow_commits, as_configured, at_most, book, dir, event, one_tab, open,
-    open_batch, refuse_commits, sealed, unassigned,
+    LIMITS, NOW, allow_commits, book, dir, event, one_tab, open, open_batch, refuse_commits,
+    sealed, unassigned,
 };
 use crate::journal::{Journal, Standing};
 
@@ -21,9 +21,9 @@ async fn a_name_is_not_asked_for_where_the_row_was_not_kept() {
     let dir = dir();
     let journal = open(dir.path());
     let mut asked = journal.unnamed();
-    refuse_commits(&journal).await;
+    refuse_commits(&journal);
     journal.accept(of_customer("a", "1"), NOW).await.unwrap_err();
-    allow_commits(&journal).await;
+    allow_commits(&journal);
     // This one gets the number that the other would have had.
     drop(journal.accept(of_customer("b", "2"), NOW).await.unwrap());
     let first = asked.recv().await.unwrap();
@@ -39,9 +39,9 @@ async fn a_name_is_not_asked_for_where_the_row_was_not_kept() {
 async fn what_another_process_adds_after_a_failure_is_recognised() {
     let dir = dir();
     let journal = open(dir.path());
-    refuse_commits(&journal).await;
+    refuse_commits(&journal);
     journal.accept(unassigned("a"), NOW).await.unwrap_err();
-    allow_commits(&journal).await;
+    allow_commits(&journal);
     let beside = Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap();
     let first = beside.accept(unassigned("b"), NOW).await.unwrap();
     let again = journal.accept(unassigned("b"), NOW).await.unwrap();
@@ -57,7 +57,7 @@ async fn a_name_that_comes_while_a_batch_is_sealed_makes_it_be_drafted_anew() {
     let unnamed = asked.recv().await.unwrap();
     let late = NOW.plus_ms(2_500);
     let draft = async || {
-        let draft = journal.draft(book(&journal), at_most(9), as_configured(), late).await.unwrap();
+        let draft = journal.draft(book(&journal), 9, late).await.unwrap();
         assert_eq!(draft.rows(), 1);
         draft
     };

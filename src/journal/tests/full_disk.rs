@@ -5,38 +5,22 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::chat::event::Happening;
-use crate::journal::page::Page;
+use crate::journal::tests::engine::refuse_commits;
 use crate::journal::tests::{
-    NOW, accept_all, check_identity, dir, event, open, sealed, unassigned,
+    NOW, accept_all, allow_commits, check_identity, dir, event, open, sealed, unassigned,
 };
-use crate::journal::{Condition, Error, Journal, Refusal};
-
-/// From now on the database has so many pages more than it has, and then SQLite finds the disk full.
-async fn leave_room_for(journal: &Journal, pages: i64) {
-    let work = move |page: &mut Page<'_>| {
-        let count: i64 =
-            page.connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
-        let most = (count + pages).to_string();
-        page.connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(()))?;
-        Ok(())
-    };
-    journal.0.writer.commit(work).await.unwrap();
-}
+use crate::journal::{Condition, Error, Fault, Refusal};
 
 #[tokio::test]
 async fn a_full_disk_refuses_events_lets_rows_out_and_takes_events_again() {
     let dir = dir();
     let journal = open(dir.path());
-    leave_room_for(&journal, 3).await;
-    let mut taken = 0;
-    let refused = loop {
-        match journal.accept(unassigned(&format!("chat {taken}")), NOW).await {
-            Ok(_) => taken += 1,
-            Err(refused) => break refused,
-        }
-    };
-    assert!(matches!(&refused, Refusal::Failed(error) if matches!(**error, Error::DiskFull)));
-    assert!(taken > 0 && journal.condition().is_some());
+    let taken = 3;
+    accept_all(&journal, &["a", "b", "c"]).await;
+    refuse_commits(&journal, Fault::DiskFull);
+    let refused = journal.accept(unassigned("d"), NOW).await.unwrap_err();
+    assert!(matches!(&refused, Refusal::Failed(Error::Store(Fault::DiskFull))));
+    allow_commits(&journal);
     assert!(matches!(journal.accept(unassigned("another"), NOW).await, Err(Refusal::Full)));
     assert_eq!(journal.condition(), Some(Condition::DiskFull));
     assert_eq!(journal.tally().pending(), taken);
@@ -53,7 +37,6 @@ async fn a_full_disk_refuses_events_lets_rows_out_and_takes_events_again() {
     check_identity(&journal);
     assert_eq!(journal.tally().pending(), 0);
 
-    leave_room_for(&journal, 1_000).await;
     let give_up = Instant::now() + Duration::from_secs(30);
     while journal.condition().is_some() {
         assert!(Instant::now() < give_up, "nobody notices that there is room");
@@ -82,7 +65,9 @@ async fn a_full_disk_gets_back_what_delivered_rows_took_a_little_at_a_time() {
             journal.written(batch).await.unwrap();
         }
     }
-    journal.0.conditions.set(Some(Condition::DiskFull));
+    refuse_commits(&journal, Fault::DiskFull);
+    journal.refresh().await.unwrap_err();
+    allow_commits(&journal);
     let bytes = || std::fs::metadata(dir.path().join("journal.sqlite3")).unwrap().len();
     let give_up = Instant::now() + Duration::from_secs(30);
     let before = bytes();

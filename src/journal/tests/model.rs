@@ -10,8 +10,8 @@ use crate::chat::entry::Entry;
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::time::UnixMs;
 use crate::journal::tests::{
-    NOW, allow_commits, at_most, block_on, book, check_identity, copied, dir, drafted, event, look,
-    open, open_batch, refuse_commits,
+    NOW, allow_commits, block_on, book, check_identity, copied, dir, drafted, event, look, open,
+    open_batch, refuse_commits,
 };
 use crate::journal::{Batch, Journal, Refusal, Standing};
 
@@ -224,7 +224,7 @@ async fn apply(operation: &Operation, bench: &mut Bench, model: &mut Model) {
             }
             let book = book(bench.journal());
             let look = with_board.then(|| look(book));
-            let draft = drafted(bench.journal(), book, at_most(*rows_max)).await;
+            let draft = drafted(bench.journal(), book, *rows_max).await;
             let sealed = bench.journal().seal(draft, "a plan".into(), look, model.now).await;
             let batch = bench.batch.insert(sealed.unwrap().unwrap());
             let rows = model.pending.len().min(*rows_max);
@@ -267,7 +267,7 @@ async fn apply(operation: &Operation, bench: &mut Bench, model: &mut Model) {
         }
         Operation::Fail(chat) => {
             let journal = bench.journal();
-            refuse_commits(journal).await;
+            refuse_commits(journal);
             let customer = format!("+91900{}", CUSTOMER[usize::from(*chat)]);
             let taken = json!({ "chatId": name(*chat), "assignedUserName": "nobody" });
             let closed = json!({ "from": customer, "closeConversation": true, "eventId": "none" });
@@ -279,7 +279,7 @@ async fn apply(operation: &Operation, bench: &mut Bench, model: &mut Model) {
                 let refusal = journal.accept(event, model.now).await.unwrap_err();
                 assert!(matches!(refusal, Refusal::Failed(_)));
             }
-            allow_commits(journal).await;
+            allow_commits(journal);
         }
         Operation::Reopen => {
             bench.journal = None;
@@ -306,9 +306,9 @@ fn lines_of(board: &crate::chat::board::Board) -> Vec<(String, UnixMs, usize)> {
 
 async fn check(bench: &Bench, model: &Model) {
     let (journal, batch) = (bench.journal(), bench.batch.as_ref());
-    let all = drafted(journal, book(journal), at_most(usize::MAX)).await;
-    assert_eq!(rows_of(&all.log.entries), model.pending);
-    assert_eq!(handovers_of(&all.handovers.entries), model.handovers);
+    let all = journal.draft(book(journal), 1_000, NOW).await.unwrap();
+    assert_eq!(rows_of(all.entries()), model.pending);
+    assert_eq!(handovers_of(all.handovers()), model.handovers);
     let in_hand = batch.map_or(Vec::new(), |batch| rows_of(batch.entries()));
     assert_eq!(in_hand, model.pending[..model.sealed.0]);
     let in_hand = batch.map_or(Vec::new(), |batch| handovers_of(batch.handovers()));

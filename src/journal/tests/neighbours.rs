@@ -1,28 +1,61 @@
 //! One bad record, one bad reader, one bad neighbour stops nobody else.
 
-use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, params};
 use serde_json::json;
 
 use crate::causes::Causes;
+use crate::chat::digest::Digest;
 use crate::chat::event::Happening;
 use crate::chat::text::Personal;
-use crate::journal::condition::Conditions;
-use crate::journal::log::Log;
+use crate::journal::accept::waits::WAITS_MAX;
+use crate::journal::store::{Row, Span, StoredWait};
+use crate::journal::tests::engine::{reader, writer};
 use crate::journal::tests::{
-    LIMITS, NOW, PLAN, accept_all, as_configured, assigned, at_most, book, chats, check_identity,
-    dir, drafted, event, one_tab, open, open_batch, rows, run, sealed, unassigned,
+    LIMITS, NOW, PLAN, accept_all, assigned, book, chats, check_identity, commit, dir, drafted,
+    event, files_with, look, one_tab, open, open_batch, rows, sealed, unassigned,
 };
-use crate::journal::{Error, Journal, Refusal, Standing, database};
+use crate::journal::transaction::Transaction;
+use crate::journal::{Error, Fault, Journal, Refusal, Standing};
 
-/// Somebody who reads the database and does not let go.
-fn reader(dir: &Path) -> Connection {
-    let connection = Connection::open(dir.join("journal.sqlite3")).unwrap();
-    connection.execute_batch("BEGIN; SELECT count(*) FROM entry;").unwrap();
-    connection
+/// A record that no version can read.
+const UNREADABLE: &[u8] = br#"{"t":"+919876543210"}"#;
+
+/// From now on the row of this number cannot be read.
+async fn spoil_row(journal: &Journal, number: u64) {
+    let work = move |transaction: &mut Transaction<'_>| {
+        for queue in transaction.read()?.places()?.queues {
+            let span = Span { queue: queue.id, first: number, last: number };
+            if let Some(row) = transaction.read()?.rows(span, 1)?.pop() {
+                let changes = transaction.change();
+                changes.rows_gone.push((queue.id, number));
+                changes.rows.push((queue.id, Row { payload: UNREADABLE.to_vec(), ..row }));
+            }
+        }
+        Ok(())
+    };
+    commit(journal, work).await.unwrap();
+}
+
+/// From now on the wait of this number cannot be read.
+async fn spoil_wait(journal: &Journal, number: u64) {
+    let work = move |transaction: &mut Transaction<'_>| {
+        let wait = transaction.wait_numbered(number)?.unwrap();
+        transaction.put_wait(StoredWait { record: UNREADABLE.to_vec(), ..wait });
+        Ok(())
+    };
+    commit(journal, work).await.unwrap();
+}
+
+/// From now on the board of the batch under way cannot be read.
+async fn spoil_board(journal: &Journal) {
+    let work = |transaction: &mut Transaction<'_>| {
+        let mut batch = transaction.read()?.batches()?.remove(0);
+        batch.board = Some("x".to_owned());
+        transaction.store()?.end_batch(batch.number)?;
+        Ok(transaction.store()?.add_batch(&batch)?)
+    };
+    commit(journal, work).await.unwrap();
 }
 
 #[tokio::test]
@@ -41,35 +74,13 @@ async fn a_reader_that_stays_delays_no_answer() {
     // Each of these waited out SQLite's five seconds before.
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     journal.refresh().await.unwrap();
-    assert!(journal.0.conditions.do_linger());
+    assert!(journal.conditions().is_lingering());
     drop(reader);
     let give_up = Instant::now() + Duration::from_secs(30);
-    while journal.0.conditions.do_linger() {
+    while journal.conditions().is_lingering() {
         assert!(Instant::now() < give_up, "the log is not emptied once nobody reads any more");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(fs::metadata(database::log_of(dir.path())).unwrap().len(), 0);
-}
-
-#[test]
-fn a_reader_that_stays_for_long_is_said_and_so_is_its_end() {
-    let dir = dir();
-    drop(open(dir.path()));
-    let connection = database::open(dir.path(), true).unwrap();
-    connection.execute_batch("CREATE TABLE mine (a); INSERT INTO mine VALUES (1)").unwrap();
-    let reader = reader(dir.path());
-    connection.execute_batch("INSERT INTO mine VALUES (2)").unwrap();
-    let conditions = Conditions::new(dir.path());
-    let mut log = Log::new(database::log_of(dir.path()), Duration::ZERO);
-    log.is_to_be_emptied();
-    log.empty(&connection, &conditions);
-    let warnings = conditions.warnings().join(" ");
-    assert!(warnings.contains("another program keeps reading"), "{warnings}");
-    drop(reader);
-    log.is_to_be_emptied();
-    log.empty(&connection, &conditions);
-    assert_eq!(conditions.warnings(), Vec::<String>::new());
-    assert_eq!(log.next_try(), None);
 }
 
 #[tokio::test]
@@ -85,11 +96,7 @@ async fn a_row_that_cannot_be_read_is_set_aside_and_the_others_go_on() {
     let dir = dir();
     let journal = open(dir.path());
     accept_all(&journal, &["a", "b", "c"]).await;
-    run(
-        &journal,
-        "UPDATE entry SET payload = CAST('{\"t\":\"+919876543210\"}' AS BLOB) WHERE number = 2",
-    )
-    .await;
+    spoil_row(&journal, 2).await;
     let batch = sealed(&journal, 9).await;
     assert_eq!(chats(batch.entries()), ["a"]);
     journal.written(batch).await.unwrap();
@@ -110,21 +117,21 @@ async fn a_row_that_cannot_be_read_is_set_aside_and_the_others_go_on() {
 
 #[tokio::test]
 async fn a_batch_under_way_that_cannot_be_read_is_not_sent_again_as_something_else() {
-    for (table, sql) in [
-        ("entry", "UPDATE entry SET payload = 'x' WHERE number = 2"),
-        ("batch", "UPDATE batch SET board = 'x'"),
-    ] {
+    for is_row in [true, false] {
         let dir = dir();
         let journal = open(dir.path());
         accept_all(&journal, &["a", "b"]).await;
         let batch = sealed(&journal, 9).await;
         let (marker, digest) = (batch.marker_id(), batch.digest().to_owned());
         drop(batch);
-        run(&journal, sql).await;
+        match is_row {
+            true => spoil_row(&journal, 2).await,
+            false => spoil_board(&journal).await,
+        }
         drop(journal);
         let journal = open(dir.path());
         let batch = open_batch(&journal).await.expect("it is still open");
-        assert_eq!(batch.plan(), "", "without a plan only its marker is looked for ({table})");
+        assert_eq!(batch.plan(), "", "without a plan only its marker is looked for");
         assert_eq!((batch.marker_id(), batch.digest()), (marker, digest.as_str()));
         journal.written(batch).await.unwrap();
         assert_eq!((journal.tally().written, journal.tally().pending()), (2, 0));
@@ -137,14 +144,14 @@ async fn a_wait_that_cannot_be_read_leaves_the_board_and_fails_no_event() {
     let dir = dir();
     let journal = open(dir.path());
     accept_all(&journal, &["a", "b"]).await;
-    run(&journal, "UPDATE waiting SET record = '{\"x\":\"+919876543210\"' WHERE number = 1").await;
+    spoil_wait(&journal, 1).await;
     let again = event(Happening::Unassigned, json!({ "chatId": "a", "customerPhone": "+9199" }));
     assert_eq!(journal.accept(again, NOW).await.unwrap().standing(), Standing::Accepted);
     check_identity(&journal);
     assert_eq!(journal.waiting(), 2, "it waits again since now");
-    run(&journal, "UPDATE waiting SET record = 'x' WHERE number = 2").await;
-    let draft = drafted(&journal, book(&journal), at_most(9)).await;
-    let look = crate::journal::tests::look(book(&journal));
+    spoil_wait(&journal, 2).await;
+    let draft = drafted(&journal, book(&journal), 9).await;
+    let look = look(book(&journal));
     let batch = journal.seal(draft, PLAN.into(), Some(look), NOW).await.unwrap().unwrap();
     assert_eq!(batch.board().map(|board| board.lines.len()), Some(1));
     check_identity(&journal);
@@ -156,9 +163,9 @@ async fn a_spreadsheet_has_one_batch_under_way() {
     let journal = open(dir.path());
     accept_all(&journal, &["a", "b"]).await;
     let first = sealed(&journal, 1).await;
-    let draft = drafted(&journal, book(&journal), at_most(9)).await;
+    let draft = drafted(&journal, book(&journal), 9).await;
     let second = journal.seal(draft, PLAN.into(), None, NOW).await;
-    assert!(matches!(second, Err(error) if matches!(*error, Error::BatchOpen)));
+    assert!(matches!(second, Err(Error::BatchOpen)));
     journal.release(first).await.unwrap();
     assert_eq!(rows(dir.path())["batch"], 0);
 }
@@ -186,8 +193,8 @@ async fn a_name_that_is_found_for_a_second_drop_stands_on_the_board() {
     drop(journal.accept(second, NOW.plus_ms(1_000)).await.unwrap());
     let unnamed = asked.recv().await.unwrap();
     journal.name(unnamed, Some(Personal::new("Asha")), NOW).await.unwrap();
-    let look = crate::journal::tests::look(book(&journal));
-    let draft = drafted(&journal, book(&journal), at_most(9)).await;
+    let look = look(book(&journal));
+    let draft = drafted(&journal, book(&journal), 9).await;
     let batch = journal.seal(draft, PLAN.into(), Some(look), NOW).await.unwrap().unwrap();
     assert_eq!(batch.board().unwrap().lines[0].entry.customer_name.reveal(), "Asha");
 }
@@ -199,9 +206,7 @@ async fn nothing_is_drafted_that_came_after_the_names_were_looked_at() {
     let journal = open(dir.path());
     let beside = Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap();
     accept_all(&beside, &["a"]).await;
-    let draft = async || {
-        journal.draft(book(&journal), at_most(9), as_configured(), NOW).await.unwrap().rows()
-    };
+    let draft = async || journal.draft(book(&journal), 9, NOW).await.unwrap().rows();
     assert_eq!(draft().await, 0);
     journal.refresh().await.unwrap();
     assert_eq!(draft().await, 1);
@@ -223,42 +228,19 @@ async fn a_name_that_was_looked_up_is_forgotten_with_its_patient() {
     journal.written(batch).await.unwrap();
     assert!(journal.forget("919876543210").await.unwrap().records > 0);
     drop(journal);
-    assert_eq!(crate::journal::tests::files_with(dir.path(), "Asha Rao"), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_damaged_page_is_found_and_told_with_what_to_do() {
-    let dir = dir();
-    let journal = open(dir.path());
-    for number in 0..30 {
-        let body = format!("{{\"body\":\"needle {number}\",\"more\":\"{}\"}}", "x".repeat(500));
-        journal.keep_unrecognised(body.into_bytes(), None, NOW).await.unwrap();
-    }
-    journal.verify().await.unwrap();
-    drop(journal);
-    let file = dir.path().join("journal.sqlite3");
-    let mut bytes = fs::read(&file).unwrap();
-    let found = bytes.windows(9).position(|bytes| bytes == b"needle 15").unwrap();
-    let page = found / 4_096 * 4_096;
-    bytes[page..page + 64].fill(0xA5);
-    fs::write(&file, bytes).unwrap();
-    let journal = open(dir.path());
-    let error = journal.verify().await.unwrap_err();
-    assert!(matches!(*error, Error::Damaged(_)), "{error:?}");
-    assert!(error.to_string().contains("restore"), "{error}");
+    assert_eq!(files_with(dir.path(), "Asha Rao"), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn somebody_who_holds_the_database_for_writing_is_blamed_and_nothing_else() {
     let dir = dir();
     let journal = open(dir.path());
-    let other = Connection::open(dir.path().join("journal.sqlite3")).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let other = writer(dir.path());
     let refused = journal.accept(unassigned("a"), NOW).await.unwrap_err();
-    assert!(matches!(&refused, Refusal::Failed(error) if matches!(**error, Error::Locked)));
+    assert!(matches!(&refused, Refusal::Failed(Error::Store(Fault::Locked))));
     let condition = journal.condition().map(|condition| condition.to_string()).unwrap_or_default();
     assert!(condition.contains("another program is writing"), "{condition}");
-    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
     accept_all(&journal, &["a"]).await;
     assert_eq!(journal.condition(), None);
 }
@@ -270,28 +252,22 @@ async fn who_waits_comes_before_who_has_been_taken() {
     accept_all(&journal, &["taken"]).await;
     drop(journal.accept(assigned("taken", "Dr. Meera"), NOW).await.unwrap());
     // As many as may be, of which one has ended.
-    let connection = Connection::open(dir.path().join("journal.sqlite3")).unwrap();
-    let wait = connection
-        .query_row("SELECT record FROM waiting", (), |row| row.get::<_, Vec<u8>>(0))
-        .unwrap();
-    let fill =
-        "WITH RECURSIVE more (n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM more WHERE n < ?1)
-        INSERT INTO waiting (number, book, chat, customer, is_over, seen_at, record)
-        SELECT n, 1, randomblob(16), x'', 0, ?2, ?3 FROM more";
-    let last = 98 + i64::try_from(crate::journal::waiting::WAITING_MAX).unwrap();
-    connection.execute(fill, params![last, NOW.0, wait]).unwrap();
-    connection
-        .execute("UPDATE book SET waiting = (SELECT count(*) FROM waiting WHERE is_over = 0)", ())
-        .unwrap();
-    connection.execute_batch("UPDATE tally SET next_number = 1000000").unwrap();
-    drop(connection);
-    let before = journal.waiting();
+    let fill = |transaction: &mut Transaction<'_>| {
+        let one = transaction.wait_numbered(1)?.unwrap();
+        for number in 100..WAITS_MAX + 99 {
+            let chat =
+                Digest::from_bytes(u128::from(number).wrapping_mul(7 << 60 | 1).to_be_bytes());
+            let wait = StoredWait { number, chat, is_over: false, ..one.clone() };
+            transaction.put_wait(StoredWait { customer: Vec::new(), ..wait });
+        }
+        transaction.tally().waits += WAITS_MAX - 1;
+        transaction.counters.work_mut(one.book).waiting += WAITS_MAX - 1;
+        transaction.tally().next_number = 1_000_000;
+        Ok(())
+    };
+    commit(&journal, fill).await.unwrap();
     accept_all(&journal, &["new"]).await;
-    journal.refresh().await.unwrap();
-    assert_ne!(journal.waiting(), before);
-    let is_known = Connection::open(dir.path().join("journal.sqlite3")).unwrap();
-    let known: i64 = is_known
-        .query_row("SELECT count(*) FROM waiting WHERE number >= 1000000", (), |row| row.get(0))
-        .unwrap();
-    assert_eq!(known, 1, "the one who waits now is known");
+    assert_eq!(journal.waiting(), WAITS_MAX, "the one who waits now is known");
+    let taken = commit(&journal, |transaction| transaction.wait_numbered(1)).await.unwrap();
+    assert!(taken.is_none(), "who was taken made room");
 }

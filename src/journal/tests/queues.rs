@@ -6,13 +6,12 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::chat::event::Happening;
-use crate::chat::route::{Routes, UNKNOWN, title_at};
-use crate::chat::time::UnixMs;
+use crate::chat::route::{Routes, UNKNOWN};
 use crate::journal::tests::{
-    HOUR_MS, LIMITS, LOG, NOW, PLAN, SHEET, accept_all, assigned, at_most, book, chats,
-    check_identity, dir, drafted, event, look, one_tab, open, open_batch, sealed, to,
+    HOUR_MS, LIMITS, LOG, NOW, PLAN, SHEET, accept_all, assigned, book, chats, check_identity, dir,
+    drafted, event, look, one_tab, open, open_batch, sealed, to,
 };
-use crate::journal::{Batch, BookId, Journal, TitleAt};
+use crate::journal::{Batch, BookId, Journal};
 
 const OTHER: &str = "2spreadsheet";
 const NORTH: &str = "+919000000001";
@@ -48,7 +47,7 @@ type Left = (Option<String>, Vec<String>, Vec<String>);
 async fn drained(journal: &Journal, book: BookId, rows_max: usize) -> Vec<Left> {
     let mut batches = Vec::new();
     loop {
-        let draft = drafted(journal, book, at_most(rows_max)).await;
+        let draft = drafted(journal, book, rows_max).await;
         if draft.rows() == 0 {
             return batches;
         }
@@ -136,8 +135,8 @@ async fn handovers_alone_are_a_batch_and_may_be_left_out() {
     accept(&journal, "a", ELSE).await;
     drop(drained(&journal, book(&journal), 10).await);
     assign(&journal, "a").await;
-    let without = crate::journal::Measure { with_handovers: false, ..at_most(10) };
-    assert_eq!(drafted(&journal, book(&journal), without).await.rows(), 0);
+    let without = drafted(&journal, book(&journal), 10).await.first(10, 0);
+    assert_eq!(without.rows(), 0);
     assert_eq!(drained(&journal, book(&journal), 10).await, [batch("", &[], &["a"])]);
 }
 
@@ -151,38 +150,6 @@ async fn a_batch_counts_handovers_among_its_rows() {
     }
     let expected = [batch(LOG, &["a", "b", "c"], &["a"]), batch("", &[], &["b", "c"])];
     assert_eq!(drained(&journal, book(&journal), 4).await, expected);
-}
-
-fn by_month() -> TitleAt {
-    Box::new(|title, at: UnixMs| title_at(title, at, &jiff::tz::TimeZone::UTC))
-}
-
-#[tokio::test]
-async fn a_batch_never_straddles_two_months() {
-    let dir = dir();
-    let journal = open_with(dir.path(), Routes::new(to(SHEET, "Log {month}"), Vec::new()));
-    for (chat, at) in [
-        ("a", "2026-10-31T23:59:58Z"),
-        ("b", "2026-10-31T23:59:59Z"),
-        ("c", "2026-11-01T00:00:00Z"),
-        // Told of late.
-        ("d", "2026-10-31T23:00:00Z"),
-        ("e", "2026-11-02T00:00:00Z"),
-    ] {
-        let body = json!({ "chatId": chat, "customerPhone": "+9198", "timestamp": at });
-        drop(journal.accept(event(Happening::Unassigned, body), NOW).await.unwrap());
-    }
-    let mut batches = Vec::new();
-    loop {
-        let draft = journal.draft(book(&journal), at_most(10), by_month(), NOW).await.unwrap();
-        let Some(title) = draft.title().map(str::to_owned) else { break };
-        let batch = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap().unwrap();
-        batches.push((title, chats(batch.entries()).concat()));
-        journal.written(batch).await.unwrap();
-    }
-    let expected =
-        [("Log 2026-10", "ab"), ("Log 2026-11", "c"), ("Log 2026-10", "d"), ("Log 2026-11", "e")];
-    assert_eq!(batches, expected.map(|(title, rows)| (title.to_owned(), rows.to_owned())));
 }
 
 #[tokio::test]
@@ -208,7 +175,7 @@ async fn rows_of_a_place_that_is_not_configured_any_more_are_routed_anew() {
         accept(&journal, chat, waba).await;
     }
     assign(&journal, "s1").await;
-    let draft = drafted(&journal, second(&journal), at_most(10)).await;
+    let draft = drafted(&journal, second(&journal), 10).await;
     // Under way in a spreadsheet that nobody serves any more: it will never be settled.
     let _left = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap().unwrap();
     drop(journal);
@@ -236,7 +203,7 @@ async fn members_of_a_batch_under_way_stay_until_it_is_released() {
     let open = journal.open_batch(book(&journal)).await.unwrap().unwrap();
     assert_eq!(chats(open.entries()), ["n1", "n2"]);
     assert_eq!((open.digest(), open.marker_id()), (before.digest(), before.marker_id()));
-    let rest = drafted(&journal, book(&journal), at_most(10)).await;
+    let rest = drafted(&journal, book(&journal), 10).await;
     assert_eq!((rest.title(), rest.rows()), (Some(LOG), 1));
     journal.release(open).await.unwrap();
     check_identity(&journal);
@@ -282,7 +249,7 @@ async fn released_rows_never_slip_into_another_spreadsheets_batch_that_is_under_
     }
     let north = sealed(&journal, 10).await;
     assert_eq!(chats(north.entries()), ["n1"]);
-    let draft = drafted(&journal, second(&journal), at_most(10)).await;
+    let draft = drafted(&journal, second(&journal), 10).await;
     let south = face(&journal.seal(draft, PLAN.into(), None, NOW).await.unwrap().unwrap());
     drop(north);
     drop(journal);
@@ -334,7 +301,7 @@ async fn each_spreadsheet_has_its_own_board() {
         accept(&journal, chat, waba).await;
     }
     for (book, expected) in [(book(&journal), &["a", "n1"][..]), (second(&journal), &["s1"])] {
-        let draft = drafted(&journal, book, at_most(0)).await;
+        let draft = drafted(&journal, book, 0).await;
         let sealed =
             journal.seal(draft, PLAN.into(), Some(look(book)), NOW).await.unwrap().unwrap();
         let board = sealed.board().unwrap();

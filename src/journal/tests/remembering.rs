@@ -1,22 +1,19 @@
-//! What is remembered is what was noted last, wherever it stands: in the log, in the table, in both.
-//!
-//! In tests a merge is worth it from a handful of records on, and goes on by a few a transaction.
+//! What is remembered is what was noted last, whatever happened since.
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::chat::digest::Digest;
 use crate::chat::event::Happening;
 use crate::chat::time::UnixMs;
-use crate::journal::page::Page;
+use crate::journal::Journal;
 use crate::journal::tests::{
-    LIMITS, NOW, accept_all, allow_commits, assigned, block_on, copied, dir, event, files_with,
-    one_tab, open, refuse_commits, rows, sealed, unassigned,
+    LIMITS, NOW, allow_commits, block_on, commit, copied, dir, event, files_with, one_tab, open,
+    refuse_commits, sealed, unassigned,
 };
-use crate::journal::{Condition, Journal};
+use crate::journal::transaction::Transaction;
 
 const KEYS: u8 = 12;
 
@@ -53,19 +50,19 @@ fn key(number: u8) -> Digest {
 }
 
 async fn note(journal: &Journal, number: u8, record: Value, now: UnixMs) -> bool {
-    let work = move |page: &mut Page<'_>| {
-        page.tally().duplicate += 1;
-        page.remember(&[key(number)], Default::default(), &record, now)
+    let work = move |transaction: &mut Transaction<'_>| {
+        transaction.tally().duplicate += 1;
+        transaction.remember(&[key(number)], Default::default(), &record, now)
     };
-    journal.0.writer.commit(work).await.is_ok()
+    commit(journal, work).await.is_ok()
 }
 
 async fn known(journal: &Journal) -> BTreeMap<u8, Value> {
-    let work = |page: &mut Page<'_>| {
-        let recalled = (0..KEYS).map(|number| Ok((number, page.recall(&[key(number)])?.0)));
+    let work = |transaction: &mut Transaction<'_>| {
+        let recalled = (0..KEYS).map(|number| Ok((number, transaction.recall(&[key(number)])?.0)));
         recalled.collect::<Result<BTreeMap<u8, Value>, crate::journal::Error>>()
     };
-    let mut known = journal.0.writer.commit(work).await.unwrap();
+    let mut known = commit(journal, work).await.unwrap();
     known.retain(|_, record| !record.is_null());
     known
 }
@@ -95,9 +92,9 @@ proptest! {
                         model.insert(*number, (record, now));
                     }
                     Operation::Fail(number) => {
-                        refuse_commits(open_journal).await;
+                        refuse_commits(open_journal);
                         assert!(!note(open_journal, *number, json!("lost"), now).await);
-                        allow_commits(open_journal).await;
+                        allow_commits(open_journal);
                     }
                     Operation::Forget(number) => {
                         open_journal.forget(&number.to_string()).await.unwrap();
@@ -108,7 +105,7 @@ proptest! {
                     Operation::Sweep(percent) => {
                         let age_ms = now.since_ms(NOW) * i64::from(*percent) / 100;
                         let before = NOW.plus_ms(age_ms);
-                        let retention_ms = open_journal.0.limits.rules.retention_ms;
+                        let retention_ms = open_journal.limits().rules.retention_ms;
                         open_journal.sweep(before.plus_ms(retention_ms)).await.unwrap();
                         model.retain(|_, (_, noted)| *noted >= before);
                     }
@@ -131,49 +128,6 @@ proptest! {
     }
 }
 
-/// How many records the log has.
-fn logged(journal: &Journal) -> u64 {
-    let connection = Connection::open(journal.dir().join("journal.sqlite3")).unwrap();
-    let count: i64 =
-        connection.query_row("SELECT count(*) FROM memory_log", (), |row| row.get(0)).unwrap();
-    count.cast_unsigned()
-}
-
-#[tokio::test]
-async fn the_log_is_merged_and_cut_off_and_never_grows_without_end() {
-    let dir = dir();
-    let journal = open(dir.path());
-    let mut longest = 0;
-    for number in 0..200 {
-        let event = assigned(&format!("chat {number}"), "Dr. Meera");
-        journal.accept(event, NOW).await.map(drop).unwrap();
-        longest = longest.max(logged(&journal));
-    }
-    assert!((4..20).contains(&longest), "{longest}");
-    assert_eq!(rows(dir.path())["memory"], 200);
-    for number in [0, 57, 199] {
-        accept_all(&journal, &[&format!("chat {number}")]).await;
-    }
-    let batch = sealed(&journal, 9).await;
-    assert!(batch.entries().iter().all(|row| row.previous_agent.reveal() == "Dr. Meera"));
-}
-
-#[tokio::test]
-async fn on_a_full_disk_nothing_is_merged() {
-    let dir = dir();
-    let journal = open(dir.path());
-    journal.0.conditions.set(Some(Condition::DiskFull));
-    for number in 0..KEYS {
-        assert!(note(&journal, number, json!(number), NOW).await);
-    }
-    assert_eq!(logged(&journal), u64::from(KEYS));
-    journal.0.conditions.set(None);
-    for _ in 0..2 * KEYS {
-        assert!(note(&journal, 0, json!("again"), NOW).await);
-    }
-    assert!(logged(&journal) < u64::from(KEYS));
-}
-
 /// A customer has another number now: forgetting who had the old one takes the old record only.
 #[tokio::test]
 async fn an_older_record_is_forgotten_and_the_newest_stays() {
@@ -188,14 +142,14 @@ async fn an_older_record_is_forgotten_and_the_newest_stays() {
 }
 
 #[tokio::test]
-async fn a_patient_is_forgotten_in_the_log_and_in_the_table() {
+async fn a_patient_is_forgotten_however_often_they_were_heard_of() {
     let dir = dir();
     let journal = open(dir.path());
     let opened = |phone: &str| {
         event(Happening::Opened, json!({ "from": phone, "customerName": format!("of {phone}") }))
     };
     for count in 0..40 {
-        // The first is told of once and merged soon, the second again and again.
+        // The first is told of once, the second again and again.
         let phone = if count == 0 { "+911111111111" } else { "+912222222222" };
         journal.accept(opened(phone), NOW.plus_ms(count)).await.map(drop).unwrap();
         let other = opened(&format!("+91333333{count:04}"));

@@ -1,7 +1,7 @@
 //! Rows set aside are listed, come back when asked for, and never into a batch that has its members.
 
 use crate::journal::tests::{
-    LIMITS, NOW, PLAN, accept_all, at_most, chats, check_identity, dir, next_batch, one_tab, open,
+    LIMITS, NOW, PLAN, accept_all, chats, check_identity, dir, next_batch, one_tab, open,
     open_batch, sealed,
 };
 use crate::journal::{Journal, Retried, Whereabouts};
@@ -87,10 +87,8 @@ async fn a_batch_is_sealed_with_exactly_the_rows_that_it_was_made_of() {
         let first = set_one_aside(&journal).await;
         let second = set_one_aside(&journal).await;
         journal.retry_set_aside(Some(first)).await.unwrap();
-        let (batch, retried) = tokio::join!(
-            next_batch(&journal, at_most(10), PLAN),
-            journal.retry_set_aside(Some(second))
-        );
+        let (batch, retried) =
+            tokio::join!(next_batch(&journal, 10, PLAN), journal.retry_set_aside(Some(second)));
         assert!(retried.unwrap().rows <= 1);
         if let Some(batch) = batch {
             let again = open_batch(&journal).await.expect("it was sealed");

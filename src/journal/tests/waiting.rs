@@ -3,21 +3,23 @@
 use serde_json::json;
 
 use crate::chat::board::{Board, LINES_MAX};
+use crate::chat::digest::Digest;
 use crate::chat::event::Happening;
 use crate::chat::time::UnixMs;
-use crate::journal::page::Page;
+use crate::journal::accept::waits::WAITS_MAX;
+use crate::journal::store::StoredWait;
 use crate::journal::tests::accepting::joined;
 use crate::journal::tests::{
-    HOUR_MS, LIMITS, NOW, PLAN, accept_all, assigned, at_most, book, check_identity, copied, dir,
+    HOUR_MS, LIMITS, NOW, PLAN, accept_all, assigned, book, check_identity, commit, copied, dir,
     drafted, event, files_with, look, one_tab, open, rows, unassigned,
 };
-use crate::journal::waiting::WAITING_MAX;
+use crate::journal::transaction::Transaction;
 use crate::journal::{Error, Journal, Limits, Look, Standing};
 
 /// The board as it is at this moment.
 async fn board_at(journal: &Journal, now: UnixMs) -> Board {
     let look = look(book(journal));
-    journal.0.writer.commit(move |page: &mut Page<'_>| page.board(&look, now)).await.unwrap()
+    commit(journal, move |transaction| transaction.board(&look, now)).await.unwrap()
 }
 
 async fn board(journal: &Journal) -> Vec<String> {
@@ -56,15 +58,15 @@ async fn a_transaction_that_fails_leaves_everyone_who_waited() {
     let dir = dir();
     let journal = open(dir.path());
     accept_all(&journal, &["a", "b"]).await;
-    let numbers: Vec<u64> = vec![1, 2];
-    let failed: Result<(), _> = journal
-        .0
-        .writer
-        .commit(move |page: &mut Page<'_>| {
-            numbers.iter().try_for_each(|number| page.drop_wait(*number))?;
-            Err(Error::Busy)
-        })
-        .await;
+    let failed: Result<(), _> = commit(&journal, |transaction| {
+        for number in [1, 2] {
+            let wait = transaction.wait_numbered(number)?.unwrap();
+            transaction.drop_wait(&wait);
+        }
+        transaction.read()?;
+        Err(Error::Busy)
+    })
+    .await;
     assert!(failed.is_err());
     assert_eq!(board(&journal).await, ["a", "b"]);
     // The index in memory is as it was: both are found by their chat.
@@ -172,24 +174,23 @@ async fn beyond_the_bound_the_board_says_that_it_is_not_complete() {
     let journal = open(dir.path());
     accept_all(&journal, &["a"]).await;
     // As many as may be, made directly; only their names count.
-    let book = book(&journal);
-    let fill = move |page: &mut Page<'_>| {
-        page.connection.execute(
-            "INSERT INTO waiting
-             WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-             SELECT i, ?2, randomblob(16), randomblob(16), 0, ?3,
-                    (SELECT record FROM waiting WHERE number = 1) FROM n",
-            rusqlite::params![i64::try_from(WAITING_MAX).unwrap() + 8, 1, NOW.0],
-        )?;
-        page.counters.work_mut(book).waiting += WAITING_MAX as u64 - 1;
-        page.counters.tally.next_number += WAITING_MAX as u64 + 10;
+    let fill = move |transaction: &mut Transaction<'_>| {
+        let one = transaction.wait_numbered(1)?.unwrap();
+        for number in 10..WAITS_MAX + 9 {
+            let chat =
+                Digest::from_bytes(u128::from(number).wrapping_mul(7 << 60 | 1).to_be_bytes());
+            transaction.put_wait(StoredWait { number, chat, customer: Vec::new(), ..one.clone() });
+        }
+        transaction.tally().waits += WAITS_MAX - 1;
+        transaction.counters.work_mut(one.book).waiting += WAITS_MAX - 1;
+        transaction.tally().next_number += WAITS_MAX + 10;
         Ok(())
     };
-    journal.0.writer.commit(fill).await.unwrap();
+    commit(&journal, fill).await.unwrap();
     drop(journal);
     let journal = open(dir.path());
     let before = rows(dir.path())["waiting"];
-    assert_eq!(before, WAITING_MAX as u64);
+    assert_eq!(before, WAITS_MAX);
     accept_all(&journal, &["one more"]).await;
     assert_eq!(rows(dir.path())["waiting"], before);
     assert_eq!(journal.tally().pending(), 2, "its row is written all the same");
@@ -240,7 +241,7 @@ async fn a_board_is_sealed_with_its_batch_and_taken_up_again_as_it_was() {
     accept_all(&journal, &["a", "b"]).await;
     let book = book(&journal);
     let look = Look { remarks: vec!["BEHIND".into()], ..look(book) };
-    let draft = drafted(&journal, book, at_most(1)).await;
+    let draft = drafted(&journal, book, 1).await;
     let batch = journal.seal(draft, PLAN.into(), Some(look), NOW).await.unwrap().unwrap();
     let board = batch.board().unwrap();
     assert_eq!((board.waiting, board.at, &board.remarks[..]), (2, NOW, &["BEHIND".to_owned()][..]));
@@ -275,7 +276,7 @@ async fn nothing_personal_is_kept_of_a_wait_that_is_over() {
     let body = json!({ "chatId": "a", "customerName": MARKED });
     drop(journal.accept(event(Happening::Unassigned, body), NOW).await.unwrap());
     drop(journal.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
-    let draft = drafted(&journal, book(&journal), at_most(9)).await;
+    let draft = drafted(&journal, book(&journal), 9).await;
     let batch = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap().unwrap();
     journal.written(batch).await.unwrap();
     journal.purge().await.unwrap();

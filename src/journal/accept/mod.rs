@@ -1,0 +1,225 @@
+//! The way in: keeping one event. What is known is loaded, judged and stored in its own transaction.
+
+pub(in crate::journal) mod memory;
+mod names;
+pub(in crate::journal) mod receipt;
+pub(in crate::journal) mod unrecognised;
+pub(in crate::journal) mod waits;
+
+use crate::chat::digest::Digest;
+use crate::chat::event::{ChatEvent, Happening};
+use crate::chat::memory::{Judgement, Known, News, judge};
+use crate::chat::time::UnixMs;
+use crate::journal::accept::receipt::{Receipt, Refusal, Standing};
+use crate::journal::accept::waits::FoundWait;
+use crate::journal::awaited::{self, Unnamed};
+use crate::journal::store::Keys;
+use crate::journal::transaction::Transaction;
+use crate::journal::{Error, Journal, Limits};
+
+impl Journal {
+    /// Keeps an event, or recognises it as one that is kept already.
+    ///
+    /// When this returns `Ok` the event is on disk. Dropping the future does not take it back.
+    ///
+    /// # Errors
+    /// A [`Refusal`]: nothing was kept and the sender should come again.
+    pub async fn accept(&self, event: ChatEvent, now: UnixMs) -> Result<Receipt, Refusal> {
+        self.accept_instead(event, None, now).await
+    }
+
+    /// Keeps an event, and in the same commit lets go of the unrecognised body that it was.
+    pub(in crate::journal) async fn accept_instead(
+        &self,
+        mut event: ChatEvent,
+        unrecognised: Option<u64>,
+        now: UnixMs,
+    ) -> Result<Receipt, Refusal> {
+        let limits = self.limits();
+        let body = self.digest(&[b"body", &std::mem::take(&mut event.identity.canonical)]);
+        let by = EventKeys::new(body, &event, |name| self.digest_of(name));
+        let keys = by.keys(&event);
+        let work = move |transaction: &mut Transaction<'_>| {
+            let kept_as = accept(transaction, &event, &by, now, limits)?;
+            if let (Some(id), Some(_)) = (unrecognised, kept_as) {
+                transaction.change().unrecognised_gone.push(id);
+            }
+            Ok(kept_as)
+        };
+        let kept = self.writer().commit_on(keys, work).await.map_err(Refusal::Failed)?;
+        let (number, standing) = kept.ok_or(Refusal::Full)?;
+        Ok(Receipt { event_id: self.event_id(number), standing })
+    }
+}
+
+/// Under what an event's past is found.
+struct EventKeys {
+    body: Digest,
+    chat: Option<Digest>,
+    customer: Vec<Digest>,
+}
+
+impl EventKeys {
+    fn new(body: Digest, event: &ChatEvent, digest_of: impl Fn(&str) -> Digest) -> Self {
+        let keys = event.keys();
+        let chat = keys.chat.as_deref().map(&digest_of);
+        Self { body, chat, customer: keys.customer.iter().map(|name| digest_of(name)).collect() }
+    }
+
+    /// As what it was heard of: the chat, or where none is named the customer.
+    fn heard_as(&self) -> Option<Digest> {
+        self.chat.or(self.customer.first().copied())
+    }
+
+    /// All that [`accept`] asks for.
+    fn keys(&self, event: &ChatEvent) -> Keys {
+        let own = event.identity.is_its_own.then_some(self.body);
+        let (chats, customers) = match event.happening {
+            Happening::Unassigned | Happening::Assigned => {
+                (self.chat.into_iter().collect(), vec![])
+            }
+            Happening::Closed => (vec![], self.customer.clone()),
+            Happening::Opened => (vec![], vec![]),
+        };
+        Keys {
+            last: self.heard_as().into_iter().collect(),
+            records: self
+                .chat
+                .into_iter()
+                .chain(self.customer.iter().copied())
+                .chain(own)
+                .collect(),
+            chats,
+            customers,
+        }
+    }
+}
+
+/// Keeps one event inside the transaction; `None` when the journal or the disk is full.
+fn accept(
+    transaction: &mut Transaction<'_>,
+    event: &ChatEvent,
+    by: &EventKeys,
+    now: UnixMs,
+    limits: Limits,
+) -> Result<Option<(u64, Standing)>, Error> {
+    let (chat, chat_home) = transaction.recall(by.chat.as_slice())?;
+    let (customer, customer_home) = transaction.recall(&by.customer)?;
+    let (same_body, body_home) = match event.identity.is_its_own {
+        true => transaction.recall(&[by.body])?,
+        false => Default::default(),
+    };
+    let found = match event.happening {
+        Happening::Unassigned | Happening::Assigned => {
+            transaction.waits_of_chat(by.chat.as_ref())?
+        }
+        Happening::Closed => transaction.waits_of_customer(&by.customer)?,
+        Happening::Opened => Vec::new(),
+    };
+    let last = match by.heard_as() {
+        Some(chat) => transaction.last_of(&chat)?,
+        None => None,
+    };
+    let waits = found.iter().map(|(stored, wait)| (stored.number, wait.clone())).collect();
+    let known = Known { chat, customer, last, same_body, waits };
+    let number = transaction.tally().next_number;
+    let id = transaction.event_id(number);
+    let news = match judge(event, by.body, &known, &id, now, limits.rules) {
+        Judgement::Resend(number) => {
+            transaction.tally().duplicate += 1;
+            return Ok(Some((number, Standing::Duplicate)));
+        }
+        Judgement::News(news) => news,
+    };
+    if !transaction.has_room() {
+        return Ok(None);
+    }
+    if !keep_row(transaction, event, &news, by, &found, (now, limits))? {
+        return Ok(None);
+    }
+    if let Some(chat) = &news.chat {
+        transaction.remember(by.chat.as_slice(), chat_home, chat, now)?;
+    }
+    if let Some(customer) = &news.customer {
+        transaction.remember(&by.customer, customer_home, customer, now)?;
+    }
+    if let Some(told) = &news.same_body {
+        transaction.remember(&[by.body], body_home, told, now)?;
+    }
+    if let (Some(chat), Some(told)) = (by.heard_as(), news.last) {
+        transaction.note_last(chat, told, limits.rules.resend_window_ms);
+    }
+    keep_waits(transaction, &news, &found, by, now)?;
+    let tally = transaction.tally();
+    if event.happening == Happening::Assigned {
+        tally.assigned_at = now.0.max(1);
+    }
+    // Every handover but the first has a number of its own.
+    tally.next_number += (news.ended.len() as u64).max(1);
+    Ok(Some((number, Standing::Accepted)))
+}
+
+/// Keeps the row that the event becomes, if it does; false where as many are pending as may be.
+fn keep_row(
+    transaction: &mut Transaction<'_>,
+    event: &ChatEvent,
+    news: &News,
+    by: &EventKeys,
+    found: &[FoundWait],
+    (now, limits): (UnixMs, Limits),
+) -> Result<bool, Error> {
+    let Some(entry) = &news.entry else {
+        transaction.tally().remembered += 1;
+        return Ok(true);
+    };
+    if transaction.tally().pending() >= limits.pending_rows_max {
+        return Ok(false);
+    }
+    let (queue, book) = transaction.shared.routing.of(&entry.waba_number);
+    transaction.tally().accepted += 1;
+    transaction.add_row((queue, book), entry, now)?;
+    let is_unnamed = entry.customer_name.is_blank() && !event.customer_id.is_blank();
+    if is_unnamed && transaction.shared.names.are_looked_up() {
+        let number = entry.event_id.number;
+        let began = found.first().filter(|(stored, _)| !stored.is_over);
+        transaction.unnamed.push(Unnamed {
+            number,
+            customer_id: event.customer_id.clone(),
+            until: awaited::until(now),
+            queue,
+            book,
+            wait: began.map_or(number, |(stored, _)| stored.number),
+            keys: by.customer.clone(),
+        });
+    }
+    Ok(true)
+}
+
+/// Stores who waits now and who does not any more, the handovers among the rows.
+fn keep_waits(
+    transaction: &mut Transaction<'_>,
+    news: &News,
+    found: &[FoundWait],
+    by: &EventKeys,
+    now: UnixMs,
+) -> Result<(), Error> {
+    if let (Some(wait), Some(chat)) = (&news.wait, &by.chat) {
+        let number = transaction.tally().next_number;
+        transaction.begin_wait(number, found.first(), (chat, &by.customer), wait, now)?;
+    }
+    for (began, handover) in &news.ended {
+        if let Some(known) = found.iter().find(|(stored, _)| stored.number == *began) {
+            transaction.end_wait(known, now)?;
+            transaction.tally().handovers += 1;
+            // To where those of this book wait; where it is not served any more, to where the clinic's
+            // number goes now.
+            let book = known.0.book;
+            let to = match transaction.shared.routing.handovers_of(book) {
+                0 => transaction.shared.routing.queue_of(handover),
+                queue => (queue, book),
+            };
+            transaction.add_row(to, handover, now)?;
+        }
+    }
+    Ok(())
+}

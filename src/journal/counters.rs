@@ -1,0 +1,108 @@
+//! The [`Counters`]: numbers that must add up, committed with the rows that they count.
+
+use crate::chat::time::UnixMs;
+
+/// Counts since the journal was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub(super) next_number: u64,
+    pub(super) next_batch: u64,
+    /// Unassignments acknowledged as new.
+    pub accepted: u64,
+    /// Other events that were new and are remembered.
+    pub remembered: u64,
+    /// Resends acknowledged.
+    pub duplicate: u64,
+    /// Readable bodies that nothing recognised.
+    pub unrecognised: u64,
+    /// Rows known to be in the sheet.
+    pub written: u64,
+    /// Rows refused by Google for their content, kept with the reason.
+    pub set_aside: u64,
+    /// Waits that ended, each a row of the handovers.
+    pub handovers: u64,
+    /// Of those, rows known to be in the sheet.
+    pub handovers_written: u64,
+    /// Of those, rows refused by Google for their content.
+    pub handovers_set_aside: u64,
+    /// When an assignment was last heard of; 0 for never.
+    pub(super) assigned_at: i64,
+    /// Records of who waits, those of the last day that ended included.
+    pub(super) waits: u64,
+}
+
+impl Tally {
+    /// Rows of the log that are still to be written. accepted = written + pending + set aside.
+    pub fn pending(&self) -> u64 {
+        self.accepted.saturating_sub(self.written).saturating_sub(self.set_aside)
+    }
+
+    /// Rows of the handovers that are still to be written; they add up likewise.
+    pub fn handovers_pending(&self) -> u64 {
+        let done = self.handovers_written + self.handovers_set_aside;
+        self.handovers.saturating_sub(done)
+    }
+
+    /// When DoubleTick last told of an assignment; `None` if it never did.
+    pub fn assigned_at(&self) -> Option<UnixMs> {
+        (self.assigned_at > 0).then_some(UnixMs(self.assigned_at))
+    }
+}
+
+/// A spreadsheet, by the journal's own number for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct BookId(pub(super) i64);
+
+/// What there is to do for one spreadsheet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Rows in its queues.
+    pub pending: u64,
+    /// Chats on its board.
+    pub waiting: u64,
+    /// Counts up whenever its board is to look different. Starts anew with the process.
+    pub board_changes: u64,
+}
+
+/// Everything that is counted, as of one commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Of the whole journal.
+    pub tally: Tally,
+    pub(super) books: Vec<(BookId, Work)>,
+}
+
+impl Counters {
+    /// What there is to do for this spreadsheet.
+    pub fn work(&self, book: BookId) -> Work {
+        self.books.iter().find(|(id, _)| *id == book).map(|(_, work)| *work).unwrap_or_default()
+    }
+
+    /// Chats on all boards.
+    pub(super) fn waiting(&self) -> u64 {
+        self.books.iter().map(|(_, work)| work.waiting).sum()
+    }
+
+    /// How many spreadsheets have rows pending; `own` counts in any case.
+    pub(super) fn busy(&self, own: BookId) -> usize {
+        self.books.iter().filter(|(book, work)| *book == own || work.pending > 0).count()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn work_mut(&mut self, book: BookId) -> &mut Work {
+        let at = self.books.iter().position(|(id, _)| *id == book).unwrap_or_else(|| {
+            self.books.push((book, Work::default()));
+            self.books.len() - 1
+        });
+        &mut self.books[at].1
+    }
+
+    /// The same numbers of other boards' changes, without looking as if ours had not changed: for counters
+    /// that were read anew.
+    pub(super) fn after(mut self, before: &Self) -> Self {
+        for (book, work) in &mut self.books {
+            work.board_changes = before.work(*book).board_changes + 1;
+        }
+        self
+    }
+}

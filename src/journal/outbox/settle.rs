@@ -1,0 +1,92 @@
+//! Settling: what became of a batch, written down once.
+
+use crate::chat::time::UnixMs;
+use crate::journal::Error;
+use crate::journal::Journal;
+use crate::journal::outbox::batch::{Batch, Unsettled};
+use crate::journal::rerouting;
+use crate::journal::store::{Span, StoredAside, StoredBatch};
+use crate::journal::transaction::Transaction;
+
+impl Journal {
+    /// The batch's rows are in the sheet: they are deleted here and counted.
+    ///
+    /// # Errors
+    /// [`Unsettled`] gives the batch back; settle it again, the sheet has it.
+    pub async fn written(&self, batch: Batch) -> Result<(), Unsettled> {
+        self.settle(batch, |transaction, ended| {
+            let (log, handovers) = delete_members(transaction, ended)?;
+            transaction.tally().written += log;
+            transaction.tally().handovers_written += handovers;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The batch's rows were refused for their content: they are kept apart with the reason.
+    ///
+    /// # Errors
+    /// [`Unsettled`] gives the batch back.
+    pub async fn set_aside(
+        &self,
+        batch: Batch,
+        reason: String,
+        now: UnixMs,
+    ) -> Result<(), Unsettled> {
+        self.settle(batch, move |transaction, ended| {
+            for span in [ended.log, ended.handovers] {
+                for row in transaction.read()?.rows(span, usize::MAX)? {
+                    let (number, reason) = (row.number, reason.clone());
+                    let aside = StoredAside { row, reason, at: now };
+                    transaction.change().aside.insert(number, Some(aside));
+                }
+            }
+            let (log, handovers) = delete_members(transaction, ended)?;
+            transaction.tally().set_aside += log;
+            transaction.tally().handovers_set_aside += handovers;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The batch is proven not to have been and not to become written: its rows are pending again
+    /// and will travel under another marker.
+    ///
+    /// # Errors
+    /// [`Unsettled`] gives the batch back.
+    pub async fn release(&self, batch: Batch) -> Result<(), Unsettled> {
+        self.settle(batch, |_, _| Ok(())).await
+    }
+
+    /// Ends a batch, unless it has ended already, and does `then` with its members.
+    async fn settle<F>(&self, batch: Batch, mut then: F) -> Result<(), Unsettled>
+    where
+        F: FnMut(&mut Transaction<'_>, &StoredBatch) -> Result<(), Error> + Send + 'static,
+    {
+        let number = batch.number();
+        let work = move |transaction: &mut Transaction<'_>| {
+            let open =
+                transaction.read()?.batches()?.into_iter().find(|open| open.number == number);
+            let Some(ended) = open else { return Ok(()) };
+            transaction.store()?.end_batch(number)?;
+            then(transaction, &ended)?;
+            rerouting::batch_ended(transaction, &ended)
+        };
+        match self.writer().commit(work).await {
+            Ok(()) => Ok(()),
+            Err(source) => Err(Unsettled { batch, source }),
+        }
+    }
+}
+
+/// Deletes a batch's members; how many there were in the log and among the handovers.
+fn delete_members(
+    transaction: &mut Transaction<'_>,
+    ended: &StoredBatch,
+) -> Result<(u64, u64), Error> {
+    let mut delete = |span: Span| Ok::<_, Error>(transaction.store()?.delete_rows(span)?);
+    let (log, handovers) = (delete(ended.log)?, delete(ended.handovers)?);
+    let work = transaction.counters.work_mut(ended.book);
+    work.pending = work.pending.saturating_sub(log + handovers);
+    Ok((log, handovers))
+}

@@ -1,0 +1,129 @@
+//! Rerouting: rows and waits whose place is not configured any more (a wrong id was mended, a tab's title
+//! changed) go where they belong now, so that no acknowledged row is stranded.
+//!
+//! Members of a batch that is under way stay where they are until it is settled.
+
+use crate::chat::waiting::Wait;
+use crate::journal::Error;
+use crate::journal::counters::BookId;
+use crate::journal::routing::members;
+use crate::journal::store::{Queue, Span, StoredBatch};
+use crate::journal::transaction::Transaction;
+
+/// Rows and waits that are looked at in one go.
+const STEP: usize = 1_000;
+
+/// At the start: spreadsheets that are not configured any more have no batch under way and no board,
+/// and what waits for them is routed anew.
+pub(super) fn leave_unserved(transaction: &mut Transaction<'_>) -> Result<(), Error> {
+    if !transaction.shared.routing.may_route_anew() {
+        return Ok(());
+    }
+    let places = transaction.read()?.places()?;
+    let shared = transaction.shared;
+    let is_unserved = |book: BookId| !shared.routing.has_book(book);
+    let left: Vec<BookId> =
+        places.books.iter().map(|(book, _)| *book).filter(|book| is_unserved(*book)).collect();
+    if !left.is_empty() {
+        for batch in transaction.read()?.batches()? {
+            if left.contains(&batch.book) {
+                // Nobody will settle it: its rows are on their way again, to where they belong now.
+                transaction.store()?.end_batch(batch.number)?;
+            }
+        }
+        move_waits(transaction, &left)?;
+    }
+    route_anew(transaction)
+}
+
+/// After another process has added rows: those that nobody serves are routed anew.
+pub(super) fn take_in(transaction: &mut Transaction<'_>) -> Result<(), Error> {
+    if transaction.shared.routing.may_route_anew() { route_anew(transaction) } else { Ok(()) }
+}
+
+/// After a batch has ended: routes what could not be routed before.
+pub(super) fn batch_ended(
+    transaction: &mut Transaction<'_>,
+    ended: &StoredBatch,
+) -> Result<(), Error> {
+    let routing = &transaction.shared.routing;
+    let queues = [ended.log.queue, ended.handovers.queue];
+    let were_served = queues.iter().all(|queue| *queue == 0 || routing.is_served(*queue));
+    let had_unserved = routing.has_unserved();
+    if !routing.may_route_anew() || (!had_unserved && were_served) {
+        return Ok(());
+    }
+    route_anew(transaction)
+}
+
+/// Routes anew what waits in queues that nobody serves.
+fn route_anew(transaction: &mut Transaction<'_>) -> Result<(), Error> {
+    let routing = &transaction.shared.routing;
+    let queues = transaction.read()?.places()?.queues;
+    let members: Vec<Span> = members(&transaction.read()?.batches()?).collect();
+    let (mut moved, mut left) = (0, 0);
+    for queue in queues.iter().filter(|queue| !routing.is_served(queue.id)) {
+        let (gone, stay) = empty(transaction, queue, &members)?;
+        moved += gone;
+        left += stay;
+    }
+    routing.set_unserved(left > 0);
+    if moved > 0 {
+        log::warn!(moved; "rows waited for a place that is not configured any more: routed anew");
+    }
+    Ok(())
+}
+
+/// Routes the rows of a queue anew, but for members of a batch under way, and those that would slip
+/// into one: a batch never changes. How many moved, how many stay.
+fn empty(
+    transaction: &mut Transaction<'_>,
+    queue: &Queue,
+    members: &[Span],
+) -> Result<(u64, u64), Error> {
+    let routing = &transaction.shared.routing;
+    let (mut moved, mut left) = (0, 0);
+    let mut span = Span::all(queue.id);
+    loop {
+        let rows = transaction.read()?.rows(span, STEP)?;
+        let Some(last) = rows.last() else { return Ok((moved, left)) };
+        span.first = last.number + 1;
+        for row in rows {
+            let (to, book) = routing.destination_of(&row, queue);
+            let is_member = |queue| members.iter().any(|span| span.contains(queue, row.number));
+            if is_member(queue.id) || is_member(to) {
+                left += 1;
+                continue;
+            }
+            let work = transaction.counters.work_mut(queue.book);
+            work.pending = work.pending.saturating_sub(1);
+            transaction.counters.work_mut(book).pending += 1;
+            let changes = transaction.change();
+            changes.rows_gone.push((queue.id, row.number));
+            changes.rows.push((to, row));
+            moved += 1;
+        }
+    }
+}
+
+fn move_waits(transaction: &mut Transaction<'_>, left: &[BookId]) -> Result<(), Error> {
+    let routing = &transaction.shared.routing;
+    let mut after = 0;
+    loop {
+        let waits = transaction.read()?.waits(after, STEP)?;
+        let Some(last) = waits.last() else { return Ok(()) };
+        after = last.number;
+        for mut stored in waits.into_iter().filter(|wait| left.contains(&wait.book)) {
+            let wait: Option<Wait> = serde_json::from_slice(&stored.record).ok();
+            let waba_number = wait.map(|wait| wait.entry.waba_number).unwrap_or_default();
+            let (_, to) = routing.of(&waba_number);
+            if !stored.is_over {
+                let work = transaction.counters.work_mut(stored.book);
+                work.waiting = work.waiting.saturating_sub(1);
+                transaction.counters.work_mut(to).waiting += 1;
+            }
+            stored.book = to;
+            transaction.put_wait(stored);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The store: all that the journal asks of a database, and no more.
+//!
+//! Records by key, loaded for a whole group of events and written as a whole; and beside them the rows,
+//! the batches and the counters. What an event means, where a row goes and what a batch is are decided
+//! above, once, for every engine. An engine guarantees:
+//!
+//! - between [`Store::begin`] and [`Store::commit`] nobody else's commit comes in between, and what is read
+//!   is what was committed last and what this transaction wrote;
+//! - after [`Store::commit`] returned, all of it survives a power cut; after [`Store::roll_back`], or a
+//!   crash before, nothing of it is there;
+//! - it may keep indexes in memory, and never relies on being the only process.
+//!
+//! To add an engine: implement [`Read`] and [`Store`] in a folder of its own, and let the tests of the
+//! journal run over it (`journal::tests::open`).
+
+pub(super) mod sqlite;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::chat::digest::Digest;
+use crate::chat::memory::Told;
+use crate::chat::time::UnixMs;
+use crate::journal::counters::{BookId, Counters, Tally};
+use crate::journal::origin::Origin;
+
+/// Why a store did not do as asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Fault {
+    /// There is no room on the disk.
+    #[error(
+        "the disk is full: make the volume larger or free some of it; events are refused until there \
+         is room, and rows still go out"
+    )]
+    DiskFull,
+    /// Another program holds the database for writing.
+    #[error(
+        "another program is writing to the journal's database and does not let go: end that program"
+    )]
+    Locked,
+    /// What is read is not what was written.
+    #[error(
+        "the journal's database is damaged: what can be read goes on; put a backup in its place with \
+         `doubletick-sheets restore FILE`, and see `doubletick-sheets check`"
+    )]
+    Damaged(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// Anything else that the disk or the database refuses.
+    #[error("cannot use the journal's database")]
+    Failed(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+/// A queue, by the journal's own number for it.
+pub(super) type QueueId = i64;
+
+/// The spreadsheets and queues that are known, whether they are configured now or not.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places {
+    /// Each with Google's id.
+    pub(super) books: Vec<(BookId, String)>,
+    pub(super) queues: Vec<Queue>,
+}
+
+/// Where rows wait for one tab, in the order of their numbers.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    pub(super) id: QueueId,
+    pub(super) book: BookId,
+    /// The log's title as configured; `None` for the handovers.
+    pub(super) tab: Option<String>,
+}
+
+/// Numbers of one queue, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) queue: QueueId,
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+impl Span {
+    /// No number.
+    pub(super) const NONE: Self = Self { queue: 0, first: 1, last: 0 };
+
+    /// Every number of a queue.
+    pub(super) fn all(queue: QueueId) -> Self {
+        Self { queue, first: 0, last: u64::MAX >> 1 }
+    }
+
+    pub(super) fn contains(&self, queue: QueueId, number: u64) -> bool {
+        self.queue == queue && (self.first..=self.last).contains(&number)
+    }
+}
+
+/// A row that is still to be written.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    /// Of its event.
+    pub(super) number: u64,
+    pub(super) received_at: UnixMs,
+    /// JSON of [`crate::chat::entry::Entry`].
+    pub(super) payload: Vec<u8>,
+}
+
+/// How many rows stand in a span, and how many bytes they are stored in: a row that is given its name
+/// becomes longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+}
+
+/// A batch under way. At most one a book.
+#[derive(Clone, Debug)]
+pub(super) struct StoredBatch {
+    pub(super) number: u64,
+    pub(super) book: BookId,
+    pub(super) log: Span,
+    pub(super) handovers: Span,
+    pub(super) marker_id: i32,
+    /// Of the plan, the members and the board.
+    pub(super) digest: String,
+    /// Where its rows go, in the words of the one who sends them.
+    pub(super) plan: String,
+    /// JSON of [`crate::chat::board::Board`], where the board goes along.
+    pub(super) board: Option<String>,
+    pub(super) sealed_at: UnixMs,
+}
+
+/// A row apart from the others, with the reason.
+#[derive(Clone, Debug)]
+pub(super) struct StoredAside {
+    pub(super) row: Row,
+    pub(super) reason: String,
+    pub(super) at: UnixMs,
+}
+
+/// A body that nothing recognised.
+pub struct Unrecognised {
+    /// Which one.
+    pub id: u64,
+    /// When it was received.
+    pub received_at: UnixMs,
+    /// What the address announced it as.
+    pub announced: Option<String>,
+    /// The body, as JSON.
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Unrecognised {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Unrecognised({}, {} bytes)", self.id, self.body.len())
+    }
+}
+
+/// What is remembered under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// JSON.
+    Record(Vec<u8>),
+    /// It stands under that key.
+    SameAs(Digest),
+}
+
+/// What is remembered, and when it was last told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Remembered {
+    pub(super) what: Stored,
+    pub(super) seen_at: UnixMs,
+}
+
+/// A chat that waits, or did in the last day.
+#[derive(Clone, Debug)]
+pub(super) struct StoredWait {
+    /// Of the unassignment that began it.
+    pub(super) number: u64,
+    pub(super) book: BookId,
+    pub(super) chat: Digest,
+    /// Every key that its customer is known by.
+    pub(super) customer: Vec<Digest>,
+    pub(super) is_over: bool,
+    /// When it last began or ended.
+    pub(super) seen_at: UnixMs,
+    /// JSON of [`crate::chat::waiting::Wait`].
+    pub(super) record: Vec<u8>,
+}
+
+/// What a group of events is about to ask for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keys {
+    /// Chats, for the last event of each.
+    pub(super) last: Vec<Digest>,
+    /// What is remembered: of chats, customers and bodies.
+    pub(super) records: Vec<Digest>,
+    /// Chats that may wait.
+    pub(super) chats: Vec<Digest>,
+    /// Customers whose chats may wait.
+    pub(super) customers: Vec<Digest>,
+}
+
+impl Keys {
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { last, records, chats, customers } = self;
+        [last, records, chats, customers].iter().all(|keys| keys.is_empty())
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.last.extend(&other.last);
+        self.records.extend(&other.records);
+        self.chats.extend(&other.chats);
+        self.customers.extend(&other.customers);
+    }
+}
+
+/// What was found of it.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    pub(super) last: Vec<(Digest, Told)>,
+    /// Under the keys asked for, and under those that they point to.
+    pub(super) records: Vec<(Digest, Remembered)>,
+    /// Each once, whichever key found it.
+    pub(super) waits: Vec<StoredWait>,
+}
+
+/// What a transaction writes. The last state of a thing counts; the parts do not depend on one another.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) tally: Option<Tally>,
+    /// Rows pending and chats waiting of a book.
+    pub(super) work: Vec<(BookId, u64, u64)>,
+    /// Added to those that are known.
+    pub(super) places: Places,
+    pub(super) meta: Vec<(String, i64)>,
+    pub(super) rows: Vec<(QueueId, Row)>,
+    pub(super) rows_gone: Vec<(QueueId, u64)>,
+    /// The last event of a chat.
+    pub(super) last: Vec<(Digest, Told)>,
+    /// Last events from before need not be known any more.
+    pub(super) last_until: Option<UnixMs>,
+    /// `None` is gone.
+    pub(super) records: BTreeMap<Digest, Option<Remembered>>,
+    /// By number; `None` is gone.
+    pub(super) waits: BTreeMap<u64, Option<StoredWait>>,
+    /// By number; `None` is gone.
+    pub(super) aside: BTreeMap<u64, Option<StoredAside>>,
+    pub(super) unrecognised: Vec<Unrecognised>,
+    pub(super) unrecognised_gone: Vec<u64>,
+    /// A write leaves at the first of these; those outside the other two need not be known any more.
+    pub(super) sent: Option<(UnixMs, UnixMs, UnixMs)>,
+}
+
+/// What can be read at any time, also beside the writer.
+pub(super) trait Read: Send {
+    fn origin(&self) -> Result<Origin, Fault>;
+    fn counters(&self) -> Result<Counters, Fault>;
+    fn meta(&self, name: &str) -> Result<Option<i64>, Fault>;
+    fn places(&self) -> Result<Places, Fault>;
+    /// The first row of a queue: its number and when it was received.
+    fn head(&self, queue: QueueId) -> Result<Option<(u64, UnixMs)>, Fault>;
+    /// Rows of a span in order, at most so many.
+    fn rows(&self, span: Span, rows_max: usize) -> Result<Vec<Row>, Fault>;
+    fn extent(&self, span: Span) -> Result<Extent, Fault>;
+    /// All batches under way.
+    fn batches(&self) -> Result<Vec<StoredBatch>, Fault>;
+    /// Who waits of a book, the first to begin first, at most so many.
+    fn board(&self, book: BookId, lines_max: usize) -> Result<Vec<StoredWait>, Fault>;
+    /// Rows set aside after that number, in order, at most so many.
+    fn aside(&self, after: u64, rows_max: usize) -> Result<Vec<StoredAside>, Fault>;
+    /// All bodies that nothing recognised, in order; there are a thousand at most.
+    fn unrecognised(&self) -> Result<Vec<Unrecognised>, Fault>;
+    /// Waits after that number, ended or not, in order, at most so many.
+    fn waits(&self, after: u64, waits_max: usize) -> Result<Vec<StoredWait>, Fault>;
+    /// What is remembered under keys after that one, in their order, at most so many.
+    fn records(
+        &self,
+        after: Option<Digest>,
+        records_max: usize,
+    ) -> Result<Vec<(Digest, Remembered)>, Fault>;
+    /// When writes left, as far as noted, the first one first.
+    fn sent(&self) -> Result<Vec<UnixMs>, Fault>;
+    /// Looks through all of it for what is not what was written.
+    fn verify(&self) -> Result<(), Fault>;
+    /// Copies all of it, as of one moment, into a file that is there and empty.
+    fn copy_into(&self, file: &Path) -> Result<(), Fault>;
+}
+
+/// The one who writes. Every method but `begin`, `roll_back` and those of the upkeep is called inside a
+/// transaction.
+pub(super) trait Store: Send {
+    /// What is read inside the transaction.
+    fn read(&self) -> &dyn Read;
+    /// Begins a transaction. True where somebody else has committed since our last one, or ours failed:
+    /// what is known of the counters and places is old then.
+    fn begin(&mut self) -> Result<bool, Fault>;
+    /// All that stands under these keys, in one go.
+    fn load(&mut self, keys: &Keys) -> Result<Loaded, Fault>;
+    /// Writes all of it.
+    fn write(&mut self, changes: Changes) -> Result<(), Fault>;
+    /// Seals a batch; the caller has looked that its book has none.
+    fn add_batch(&mut self, batch: &StoredBatch) -> Result<(), Fault>;
+    /// Ends a batch; its rows stay where they are.
+    fn end_batch(&mut self, number: u64) -> Result<(), Fault>;
+    /// Deletes the rows of a span; how many.
+    fn delete_rows(&mut self, span: Span) -> Result<u64, Fault>;
+    /// Makes it last.
+    fn commit(&mut self) -> Result<(), Fault>;
+    /// Nothing of it has happened; `why` where the store itself refused.
+    fn roll_back(&mut self, why: Option<&Fault>);
+
+    /// Whether there is room for more events.
+    fn has_room(&self) -> bool;
+    /// What was deleted is to leave no traces, as soon as nobody is kept waiting for that.
+    fn purge(&mut self);
+    /// Does what nobody waits for, after all were answered. `is_drained`: no row is pending. Gives when to
+    /// come again though nobody asks for anything.
+    fn tidy_up(&mut self, is_drained: bool) -> Option<Duration>;
+}
