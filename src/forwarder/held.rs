@@ -241,8 +241,17 @@ impl Forwarder {
                 self.release_when_safe(held).await
             }
             Refused::Operator(advice) => {
-                self.held = Some(held);
-                Next::Wait(self.park(advice))
+                let wait = self.park(advice);
+                if held.doubt_left().is_some() {
+                    self.held = Some(held);
+                    return Next::Wait(wait);
+                }
+                // It may be days until that is mended: then the board is to be as it is then, and nobody on
+                // it who was forgotten meanwhile.
+                match self.end(held, Ending::Released).await {
+                    Next::Step => Next::Wait(wait),
+                    not_settled => not_settled,
+                }
             }
             // A board alone has no row to blame.
             Refused::Row(_) if held.batch.rows() == 0 => {
@@ -263,7 +272,7 @@ impl Forwarder {
             Refused::MarkerForeign => {
                 log::warn!("another deployment's marker has the id of ours; drawing others");
                 if let Err(error) = self.journal.redraw_marker_base().await {
-                    log::error!("the journal does not answer, trying again: {}", Causes(&*error));
+                    log::error!("the journal does not answer, trying again: {}", Causes(&error));
                     self.held = Some(held);
                     return Next::Wait(Duration::from_secs(1));
                 }

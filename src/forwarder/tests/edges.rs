@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fake_google::{FakeGoogle, Fault};
+use fake_google::{FakeGoogle, Fault, Refusal};
 use serde_json::json;
 
 use crate::chat::event::{ChatEvent, Happening};
@@ -121,4 +121,36 @@ async fn a_handover_of_someone_another_process_took_in_is_written_too() {
     steps_on(&mut bench).await;
     assert_eq!(bench.journal.tally().handovers_pending(), 0);
     assert_eq!(bench.google.row_count("Handovers"), 2);
+}
+
+/// Nothing in here lets go of a batch under way. Should it, the journal refuses a second one, and the first
+/// is taken up again.
+#[tokio::test]
+async fn a_batch_that_was_let_go_of_is_taken_up_again_and_written_once() {
+    let mut bench = Bench::new().await;
+    bench.accept("chat_0").await;
+    bench.accept("chat_1").await;
+    let draft = bench.journal.draft(bench.forwarder.options.book, 1, now()).await.unwrap();
+    drop(bench.journal.seal(draft, "lost words".into(), None, now()).await.unwrap().unwrap());
+    assert_eq!(bench.steps().await, Next::Wait(Duration::from_secs(1)));
+    bench.forwarder.held.as_mut().expect("it is taken up").doubt_is_over();
+    steps_on(&mut bench).await;
+    assert_eq!(bench.chats(), ["chat_0", "chat_1"]);
+    assert_eq!(bench.journal.tally().pending(), 0);
+}
+
+/// Who is forgotten while nothing can be written is on no board that is written later.
+#[tokio::test]
+async fn what_a_human_must_mend_first_is_sealed_anew_when_it_is_mended() {
+    let mut bench = Bench::new().await;
+    bench.google.fail_all(Refusal::NotShared403);
+    bench.accept("chat_0").await;
+    let Next::Wait(_) = bench.steps().await else { panic!("it is parked") };
+    assert!(bench.forwarder.held.is_none(), "nothing of it can have been applied");
+    bench.journal.forget("9198").await.unwrap();
+    bench.google.heal();
+    pass(MINUTE_MS);
+    steps_on(&mut bench).await;
+    assert_eq!(bench.chats(), ["chat_0"]);
+    assert!(bench.headline().contains("Nobody is waiting"), "{}", bench.headline());
 }
