@@ -108,6 +108,8 @@ pub struct Forwarder {
     lack: Option<String>,
     /// The zone of the times written, as far as it is known.
     zone_name: Option<String>,
+    /// When something was last written: then the spreadsheet was seen, too.
+    written_at: Option<Instant>,
     batches_unpruned: u32,
     pruned_at: Instant,
     /// Whether delivered rows may still linger on the disk.
@@ -168,6 +170,7 @@ impl Forwarder {
             does_without_until: None,
             lack: None,
             zone_name: None,
+            written_at: None,
             batches_unpruned: 0,
             pruned_at: Instant::now(),
             is_unpurged: true,
@@ -336,6 +339,7 @@ impl Forwarder {
                         self.warn_of(None);
                     }
                 }
+                self.written_at = Some(Instant::now());
                 self.batches_unpruned += 1;
                 self.is_unpurged = true;
                 self.suspect = self.suspect.filter(|suspect| suspect.last > last);

@@ -114,6 +114,7 @@ impl Forwarder {
         let every = LOOK_EVERY.max(READS_APART.saturating_mul(books));
         loop {
             let seen_at = self.layout.as_ref().and_then(|seen| seen.at);
+            let seen_at = seen_at.map(|at| at.max(self.written_at.unwrap_or(at)));
             let left = seen_at.map_or(Duration::ZERO, |at| every.saturating_sub(at.elapsed()));
             if left.is_zero() {
                 break;

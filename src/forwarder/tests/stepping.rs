@@ -89,6 +89,7 @@ async fn calls_at_rest(bench: &mut Bench, minutes: usize) -> Vec<usize> {
     for _ in 0..minutes {
         let before = calls(bench);
         bench.forwarder.layout.as_mut().unwrap().ages(Duration::from_secs(60));
+        bench.forwarder.written_at = None;
         pass(MINUTE_MS);
         bench.forwarder.idle().await;
         assert_eq!(bench.steps().await, Next::Idle);
