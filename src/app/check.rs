@@ -18,7 +18,7 @@ use crate::forwarder::{Options, tab_name, tabs_of};
 use crate::http::WEBHOOK_PATH;
 use crate::journal::Journal;
 use crate::operator::Finding;
-use crate::sheets::rows::{known_time_zone, time_zone};
+use crate::sheets::zone::{known_time_zone, time_zone};
 use crate::sheets::{Client, Shading, Survey, Trouble, Wanted, WantedTab, probe};
 use crate::status::Status;
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::app::{Config, alarm_hook, client, directory, limits, options, routes};
 use crate::http::secret::Secrets;
 use crate::journal::{BookId, Journal};
-use crate::sheets::rows::time_zone;
+use crate::sheets::zone::time_zone;
 use crate::status::Status;
 
 const SECRET: &str = "opens-the-door-0001";

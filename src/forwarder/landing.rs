@@ -2,9 +2,9 @@
 //! where a column was moved in the very moment of the write.
 
 use crate::forwarder::held::{Ending, Held};
-use crate::forwarder::tab::Seen;
+use crate::forwarder::seen::Seen;
 use crate::forwarder::{Forwarder, Next};
-use crate::sheets::{Landing, Layout, Plan, Repaired, Survey, Trouble};
+use crate::sheets::{Landing, Layout, Repaired, Survey, Trouble};
 
 /// How often rows are put right before they are left as they are: a full batch takes some ten writes, and
 /// each time something is moved again they begin anew.
@@ -12,7 +12,7 @@ const TRIES_MAX: u32 = 30;
 
 impl Forwarder {
     /// The batch is in the sheet; where it is not known to have landed well, it is looked at.
-    pub(super) async fn landed(&mut self, mut held: Held, plan: &Plan, landing: Landing) -> Next {
+    pub(super) async fn landed(&mut self, mut held: Held, landing: Landing) -> Next {
         if landing == Landing::InPlace {
             return self.end(held, Ending::Written).await;
         }
@@ -26,25 +26,24 @@ impl Forwarder {
             }
             Err(trouble) => return self.look_later(held, trouble),
         };
-        if landing == Landing::Unknown && plan.holds_in(&layout) {
+        if landing == Landing::Unknown && held.holds_in(&layout) {
             return self.end(held, Ending::Written).await;
         }
-        self.drawn.spoil();
+        self.board.spoil();
         if held.repairs == TRIES_MAX {
             log::error!(
-                rows = held.batch().rows();
+                rows = held.batch.rows();
                 "the columns are moved again and again: look whether the last rows are in theirs"
             );
             return self.end(held, Ending::Written).await;
         }
-        if let Err(wait) = self.turn().await {
-            self.held = Some(held);
-            return Next::Wait(wait);
+        if let Err(wait) = self.take_write_slot().await {
+            return self.keep(held, wait);
         }
-        match self.put_right(&held, plan, &layout).await {
+        match self.put_right(&held, &layout).await {
             Ok(Repaired { rewritten: 0, missing }) => {
                 if held.repairs > 0 {
-                    let rows = held.batch().rows();
+                    let rows = held.batch.rows();
                     log::warn!(rows, missing; "columns were moved during a write; put its rows right");
                 }
                 self.end(held, Ending::Written).await
@@ -62,18 +61,13 @@ impl Forwarder {
 
     fn look_later(&mut self, held: Held, trouble: Trouble) -> Next {
         self.held = Some(held);
-        self.layout.as_mut().map(Seen::is_to_be_surveyed);
+        self.seen.as_mut().map(Seen::is_to_be_surveyed);
         Next::Wait(self.troubled(trouble))
     }
 
-    async fn put_right(
-        &mut self,
-        held: &Held,
-        plan: &Plan,
-        layout: &Layout,
-    ) -> Result<Repaired, Trouble> {
+    async fn put_right(&mut self, held: &Held, layout: &Layout) -> Result<Repaired, Trouble> {
         let mut all = Repaired::default();
-        for (tab, entries) in held.rows_by_tab(plan, layout) {
+        for (tab, entries) in held.rows_by_tab(layout) {
             let repaired = self.sheets.repair(tab, &layout.time_zone, entries).await?;
             all.rewritten += repaired.rewritten;
             all.missing += repaired.missing;

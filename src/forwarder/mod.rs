@@ -10,10 +10,17 @@
 pub mod backoff;
 pub mod pace;
 pub mod pick;
+mod barred;
+mod board;
 mod held;
+mod idle;
 mod landing;
+mod looking;
+mod pruning;
 mod seal;
-mod tab;
+mod seen;
+mod sending;
+mod tabs;
 #[cfg(test)]
 mod tests;
 
@@ -22,15 +29,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-pub use crate::forwarder::tab::{tab_name, tabs_of};
+pub use crate::forwarder::tabs::{tab_name, tabs_of};
 
 use crate::causes::Causes;
 use crate::chat::time::UnixMs;
 use crate::forwarder::backoff::Failures;
+use crate::forwarder::barred::Barred;
+use crate::forwarder::board::Board;
 use crate::forwarder::held::{Ending, Held};
 use crate::forwarder::pace::{Pace, WINDOW_MS};
-use crate::forwarder::seal::BoardDrawn;
-use crate::forwarder::tab::Seen;
+use crate::forwarder::pruning::Pruning;
+use crate::forwarder::seen::Seen;
 use crate::journal::{BookId, Counters, Error, Journal};
 use crate::sheets::{Client, Later, Shading, Trouble};
 use crate::status::{SheetState, Status};
@@ -88,7 +97,8 @@ pub struct Forwarder {
     changes: watch::Receiver<Counters>,
     all_writes: SharedPace,
     own_writes: Pace,
-    layout: Option<Seen>,
+    /// The spreadsheet, as far as it is known.
+    seen: Option<Seen>,
     /// A log tab that rows are waiting for, beside those of the moment: last month's.
     late_title: Option<String>,
     held: Option<Held>,
@@ -98,20 +108,15 @@ pub struct Forwarder {
     row_bytes: usize,
     markers_full: bool,
     positions_untold: bool,
-    drawn: BoardDrawn,
-    handovers_barred_until: Option<Instant>,
-    /// The log cannot be written: until then no row is tried, and then it is tried alone.
-    log_barred_until: Option<Instant>,
-    /// The log goes on without the other tabs, which cannot be made.
-    does_without_until: Option<Instant>,
+    board: Board,
+    barred: Barred,
     /// What cannot be written or made, and what to do; until it was written again.
     lack: Option<String>,
     /// The zone of the times written, as far as it is known.
     zone_name: Option<String>,
     /// When something was last written: then the spreadsheet was seen, too.
     written_at: Option<Instant>,
-    batches_unpruned: u32,
-    pruned_at: Instant,
+    pruning: Pruning,
     /// Whether delivered rows may still linger on the disk.
     is_unpurged: bool,
 }
@@ -156,7 +161,7 @@ impl Forwarder {
             own_writes,
             all_writes,
             options,
-            layout: None,
+            seen: None,
             late_title: None,
             held,
             failures: Failures::default(),
@@ -164,15 +169,12 @@ impl Forwarder {
             row_bytes: seal::ROW_BYTES,
             markers_full: false,
             positions_untold: false,
-            drawn: BoardDrawn::default(),
-            handovers_barred_until: None,
-            log_barred_until: None,
-            does_without_until: None,
+            board: Board::default(),
+            barred: Barred::default(),
             lack: None,
             zone_name: None,
             written_at: None,
-            batches_unpruned: 0,
-            pruned_at: Instant::now(),
+            pruning: Pruning::new(Instant::now()),
             is_unpurged: true,
         })
     }
@@ -219,7 +221,7 @@ impl Forwarder {
     async fn step(&mut self) -> Next {
         let done = match self.held.take() {
             Some(held) => Ok(self.advance(held).await),
-            None if self.layout.is_none() => Ok(self.survey().await),
+            None if self.seen.is_none() => Ok(self.survey().await),
             None => self.seal().await,
         };
         match done {
@@ -242,7 +244,7 @@ impl Forwarder {
 
     fn succeeded(&mut self) {
         // That something else was written or read mends no log.
-        if self.log_barred_until.is_some() {
+        if self.barred.log_was_refused() {
             return;
         }
         self.failures = Failures::default();
@@ -279,15 +281,15 @@ impl Forwarder {
     fn park(&mut self, advice: String) -> Duration {
         let wait = self.failures.operators();
         // Whoever mends it may move columns too.
-        self.layout.as_mut().map(Seen::doubt);
+        self.seen.as_mut().map(Seen::doubt);
         if self.status.set_sheet(&self.options.name, SheetState::Parked(advice.clone())) {
             log::error!(sheet = self.options.name, pending_rows = self.journal.work(self.options.book).pending; "{advice}");
         }
         wait
     }
 
-    /// Takes a turn to write, or says how long until there is one.
-    async fn turn(&mut self) -> Result<(), Duration> {
+    /// Takes one of the minute's writes, or says how long until there is one.
+    async fn take_write_slot(&mut self) -> Result<(), Duration> {
         let now = (self.options.now)();
         // A full batch waits, or something that is not a batch: only the ceiling counts.
         let wait_ms = self.wait_ms(now, true);
@@ -317,8 +319,8 @@ impl Forwarder {
 
     /// Notes what the operator is to mend though rows are being written, or that nothing is.
     fn warn_of(&mut self, lack: Option<String>) {
-        let full = self.layout.as_ref().and_then(|seen| seal::fullness(seen.layout.cells));
-        let left_out = self.layout.iter().flat_map(|seen| seen.layout.left_out.clone());
+        let full = self.seen.as_ref().and_then(|seen| seal::fullness(seen.layout.cells));
+        let left_out = self.seen.iter().flat_map(|seen| seen.layout.left_out.clone());
         let all: Vec<String> = left_out.chain(lack.clone()).chain(full).collect();
         self.lack = lack;
         let warning = (!all.is_empty()).then(|| all.join("; "));
@@ -334,13 +336,13 @@ impl Forwarder {
         match ending {
             Ending::Written => {
                 if let Some(at) = drawn_at {
-                    self.drawn.is_written(at);
+                    self.board.is_written(at);
                     if self.lack.is_some() && !self.handovers_are_barred() {
                         self.warn_of(None);
                     }
                 }
                 self.written_at = Some(Instant::now());
-                self.batches_unpruned += 1;
+                self.pruning.count_batch();
                 self.is_unpurged = true;
                 self.suspect = self.suspect.filter(|suspect| suspect.last > last);
                 self.succeeded();

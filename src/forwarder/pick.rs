@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::chat::entry::Entry;
 use crate::chat::route::title_at;
-use crate::sheets::rows::bytes_of;
+use crate::sheets::cells::bytes_of;
 
 /// How much goes into a batch at most.
 #[derive(Clone, Copy, Debug)]

@@ -16,7 +16,9 @@ use crate::sheets::verdict::{Answer, RETRY_AFTER_MAX, Verdict};
 use crate::status::Status;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the answer to what only reads is waited for: values may be many, the rest is a few kilobytes.
+const READ_TIMEOUT: Duration = Duration::from_secs(8);
+const VALUES_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the answer to a write is waited for.
 ///
 /// Google may take up to 180 s (its own limit), so a shorter wait can leave an unknown outcome behind.
@@ -25,6 +27,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Largest answer read; ours are a few kilobytes, the Event ID column of a huge tab some megabytes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// The name of the call that reads cells.
+pub(super) const VALUES: &str = "values";
 
 /// Why a call has no answer.
 #[derive(Debug)]
@@ -165,7 +170,8 @@ impl Client {
         request: impl Fn() -> (Method, Url, Option<Vec<u8>>),
         name: &'static str,
     ) -> Result<Answer, NoAnswer> {
-        let call = Call { name, kind: Kind::Read, timeout: READ_TIMEOUT };
+        let timeout = if name == VALUES { VALUES_TIMEOUT } else { READ_TIMEOUT };
+        let call = Call { name, kind: Kind::Read, timeout };
         let (method, url, body) = request();
         let answer = self.call(call, method, url, body).await?;
         if answer.status != 401 {

@@ -9,7 +9,7 @@ use crate::sheets::column::Purpose;
 use crate::sheets::layout::Binding;
 use crate::sheets::outcome::{Delivery, Landing, Later, Refused, Trouble, later, refused, settled};
 use crate::sheets::plan::{Content, MARKER_KEY, Marker, Plan};
-use crate::sheets::rows;
+use crate::sheets::request;
 use crate::sheets::token::TokenTrouble;
 use crate::sheets::verdict::{Answer, Fault, Verdict};
 
@@ -41,7 +41,7 @@ impl Client {
         marker: &Marker,
         content: Content<'_>,
     ) -> Delivery {
-        let body = rows::body(plan, marker, content);
+        let body = request::body(plan, marker, content);
         let answer = match self.write_within(timeout, "append", body).await {
             Ok(answer) => answer,
             Err(NoAnswer::NotSent(TokenTrouble::Operator(advice))) => {
@@ -54,7 +54,8 @@ impl Client {
             Err(none @ NoAnswer::TimedOut) => return Delivery::TimedOut(none.later()),
         };
         let by = || {
-            let place = answer.refused_request().and_then(|at| rows::purpose_of(plan, content, at));
+            let place =
+                answer.refused_request().and_then(|at| request::purpose_of(plan, content, at));
             place.or(plan.only_purpose())
         };
         match answer.verdict(self.account()) {

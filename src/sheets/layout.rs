@@ -22,11 +22,6 @@ pub(super) fn tab_value(tab: &WantedTab) -> String {
     format!("{} {}", tab.purpose.words(), tab.title)
 }
 
-/// What a log tab's said before it had a Status column.
-fn old_tab_value(tab: &WantedTab) -> Option<String> {
-    (tab.purpose == Purpose::Log).then(|| format!("log.1 {}", tab.title))
-}
-
 /// What we look for in the spreadsheet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -244,8 +239,6 @@ pub enum Decision {
     Make,
     /// A tab that nobody bound: its labels must be read to go on.
     ReadHeader(TabAt),
-    /// A log tab of before it had a Status column: it gets one, to the right of all there is.
-    Upgrade(TabAt, Vec<(Column, u32)>),
 }
 
 /// A tab to be bound or changed.
@@ -276,12 +269,11 @@ pub struct Binder {
 
 /// Decides about one tab from the tabs and the metadata there are.
 pub fn decide(spreadsheet: &Spreadsheet, bindings: &[Binding], wanted: &WantedTab) -> Decision {
-    let (value, old_value) = (tab_value(wanted), old_tab_value(wanted));
+    let value = tab_value(wanted);
     let binding_of = |tab: &Tab| {
         bindings.iter().find(|binding| {
             binding.metadata_key == TAB_KEY
-                && (binding.metadata_value == value
-                    || Some(&binding.metadata_value) == old_value.as_ref())
+                && binding.metadata_value == value
                 && binding.location.sheet_id == tab.properties.sheet_id
         })
     };
@@ -300,9 +292,6 @@ pub fn decide(spreadsheet: &Spreadsheet, bindings: &[Binding], wanted: &WantedTa
     let columns = columns_of(tab.sheet_id, wanted.purpose, bindings);
     if columns.is_empty() {
         return Decision::ReadHeader(at(tab, Some(binding.metadata_id)));
-    }
-    if binding.metadata_value != value {
-        return Decision::Upgrade(at(tab, Some(binding.metadata_id)), columns);
     }
     Decision::Ready(TabLayout {
         purpose: wanted.purpose,
@@ -407,7 +396,7 @@ impl Binder {
 }
 
 /// The position after the last label.
-pub(super) fn end_of(header: &[String]) -> u32 {
+fn end_of(header: &[String]) -> u32 {
     let labelled = (1_u32..).zip(header).filter(|(_, label)| !label.trim().is_empty());
     labelled.map(|(end, _)| end).last().unwrap_or(0)
 }

@@ -96,18 +96,6 @@ pub(super) fn bind(wanted: &WantedTab, tab: &TabAt, binder: &Binder) -> Mend {
     finished(format!("bound the {} that was there", wanted.purpose.name()), &[wanted], requests)
 }
 
-/// Gives a log tab of before its Status column, at `index`.
-pub(super) fn upgrade(wanted: &WantedTab, tab: &TabAt, index: u32) -> Mend {
-    let mut requests = Vec::from_iter(widen(tab, index + 1));
-    requests.push(json!({ "updateDeveloperMetadata": {
-        "dataFilters": [{ "developerMetadataLookup": { "metadataId": tab.bound_by } }],
-        "developerMetadata": { "metadataValue": tab_value(wanted) },
-        "fields": "metadataValue",
-    } }));
-    requests.extend(new_column(wanted, tab.sheet_id, Column::Status, index));
-    finished("gave the log tab a Status column".to_owned(), &[wanted], requests)
-}
-
 fn widen(tab: &TabAt, columns_needed: u32) -> Option<Value> {
     let length = columns_needed.checked_sub(tab.column_count).filter(|length| *length > 0)?;
     Some(json!({ "appendDimension": {

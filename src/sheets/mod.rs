@@ -12,7 +12,8 @@
 pub mod column;
 pub mod layout;
 pub mod markers;
-pub mod rows;
+pub mod cells;
+pub mod zone;
 pub mod token;
 pub mod verdict;
 pub mod probe;
@@ -25,6 +26,7 @@ mod picture;
 mod plan;
 mod quota;
 mod repair;
+mod request;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -45,7 +47,7 @@ pub use crate::sheets::plan::{Content, Marker, Needs, Plan, Traces};
 pub use crate::sheets::repair::Repaired;
 
 use crate::chat::entry::Entry;
-use crate::sheets::client::NoAnswer;
+use crate::sheets::client::{NoAnswer, VALUES};
 use crate::sheets::column::Column;
 use crate::sheets::layout::{Binding, Spreadsheet};
 use crate::sheets::outcome::{answered, later, settled};
@@ -216,7 +218,7 @@ impl Client {
         }
         let suffix = format!("/values/'{}'!{range}", title.replace('\'', "''"));
         let query = [("majorDimension", dimension), ("valueRenderOption", "UNFORMATTED_VALUE")];
-        let found: Range = self.parsed(self.read("values", &suffix, &query).await)?;
+        let found: Range = self.parsed(self.read(VALUES, &suffix, &query).await)?;
         Ok(found.values)
     }
 

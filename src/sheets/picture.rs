@@ -2,7 +2,7 @@
 //! who waits. Written as a whole: what stood below is cleared, so that the same picture twice is one.
 //!
 //! Only our columns are written; whatever people keep beside or between them stays. What a column says
-//! of a wait it says as in the log ([`crate::sheets::rows`]); only here it is shortened.
+//! of a wait it says as in the log ([`crate::sheets::cells`]); only here it is shortened.
 
 use std::borrow::Cow;
 
@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use crate::chat::board::{Board, Line};
 use crate::chat::time::UnixMs;
+use crate::sheets::cells::{self, Cell, Entered, Row};
 use crate::sheets::column::{Column, Purpose};
 use crate::sheets::column_letters;
 use crate::sheets::plan::{Place, Plan};
-use crate::sheets::rows::{self, Cell, Entered, Row, time_zone};
+use crate::sheets::zone::time_zone;
 
 /// Bytes that a usual line takes on the wire; with the longest texts three times as many.
 pub const LINE_BYTES: usize = 1_200;
@@ -114,7 +115,7 @@ impl<'a> Picture<'a> {
     }
 
     fn cell(&self, column: Column, line: &'a Line, row: u32) -> Cell<'a> {
-        let mut cell = rows::cell(column, &line.entry, &self.zone);
+        let mut cell = cells::cell(column, &line.entry, &self.zone);
         match (column, &mut cell.user_entered_value) {
             (Column::Waiting, value) => {
                 *value = Some(Entered::Formula(self.waiting(line.entry.unassigned_at, row)));

@@ -56,29 +56,6 @@ pub struct Plan {
     pub(super) board_rows: u32,
 }
 
-/// A plan of before there were several tabs: a batch that was under way during the upgrade.
-#[derive(Deserialize)]
-struct OldPlan {
-    sheet_id: i32,
-    time_zone: String,
-    columns: Vec<(Column, u32)>,
-    has_marker: bool,
-}
-
-impl From<OldPlan> for Plan {
-    fn from(old: OldPlan) -> Self {
-        Self {
-            own_zone: old.time_zone.clone(),
-            time_zone: old.time_zone,
-            traces: Traces { marker: old.has_marker, positions: true },
-            log: Some(Place { sheet_id: old.sheet_id, columns: old.columns, prepared: Vec::new() }),
-            handovers: None,
-            board: None,
-            board_rows: 0,
-        }
-    }
-}
-
 /// A tab and where its columns are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {
@@ -126,9 +103,7 @@ impl Plan {
 
     /// Reads what [`Plan::to_text`] wrote; `None` if it is not a plan.
     pub fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str(text)
-            .ok()
-            .or_else(|| Some(serde_json::from_str::<OldPlan>(text).ok()?.into()))
+        serde_json::from_str(text).ok()
     }
 
     /// The plan in words that a journal can keep.

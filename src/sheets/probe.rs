@@ -9,7 +9,7 @@ use crate::sheets::deliver::Confirmation;
 use crate::sheets::mend::{columns, dress_board};
 use crate::sheets::outcome::{answered, settled};
 use crate::sheets::plan::MARKER_KEY;
-use crate::sheets::rows::where_they_are;
+use crate::sheets::request::where_they_are;
 use crate::sheets::verdict::{Answer, Verdict};
 use crate::sheets::{Shading, Trouble, delete_metadata};
 

@@ -1,7 +1,7 @@
 //! Rows that landed while a column was being moved: found by their event ids and put right.
 //!
 //! `appendCells` counts columns from the left, and nothing in Google's API makes it count otherwise or
-//! fail where they moved. So each write is told where the columns were at its moment ([`crate::sheets::rows`]),
+//! fail where they moved. So each write is told where the columns were at its moment ([`crate::sheets::request`]),
 //! and where that was not where the rows were sent to, this puts them right: cells of ours that stand in
 //! a wrong column go to the right one, and leave none behind. The row itself was new, so nothing of
 //! people's was overwritten.
@@ -15,12 +15,14 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use crate::chat::entry::Entry;
+use crate::sheets::cells::{Entered, cell};
 use crate::sheets::client::Client;
 use crate::sheets::column::Column;
 use crate::sheets::column_letters;
 use crate::sheets::layout::TabLayout;
 use crate::sheets::outcome::{Trouble, answered, settled};
-use crate::sheets::rows::{Entered, FIELDS, cell, time_zone};
+use crate::sheets::request::FIELDS;
+use crate::sheets::zone::time_zone;
 
 /// Rows that one call reads at most.
 const ROWS_A_CALL: usize = 500;

@@ -8,7 +8,7 @@ use crate::sheets::client::Client;
 use crate::sheets::column::Purpose;
 use crate::sheets::layout::{
     Binder, Binding, COLUMN_KEY, Decision, Layout, Spreadsheet, TAB_KEY, TabAt, TabLayout, Wanted,
-    WantedTab, bind, decide, end_of, others,
+    WantedTab, bind, decide, others,
 };
 use crate::sheets::mend::Shading;
 use crate::sheets::outcome::{Survey, Trouble};
@@ -70,11 +70,6 @@ impl Client {
                     continue;
                 }
                 Decision::ReadHeader(at) => self.read_header(tab, &at).await?,
-                Decision::Upgrade(at, columns) => {
-                    let after = columns.last().map_or(0, |(_, index)| index + 1);
-                    let index = self.free_column(&at, after).await?;
-                    Found::Mendable(mend::upgrade(tab, &at, index))
-                }
             };
             match found {
                 Found::Mendable(mend) => return Ok(Survey::Mend(mend)),
@@ -199,21 +194,5 @@ impl Client {
             rows = (CELLS_A_CALL / tab.column_count.max(1)).max(ROWS_FIRST);
         }
         Ok(true)
-    }
-
-    /// The first column from `after` on that has neither a label nor anything below it.
-    async fn free_column(&self, tab: &TabAt, after: u32) -> Result<u32, Trouble> {
-        let header = self.values(&tab.title, "1:1", "ROWS").await?.into_iter().next();
-        let mut index = end_of(&header.unwrap_or_default()).max(after);
-        while index < tab.column_count {
-            let letters = column_letters(index);
-            let column =
-                self.values(&tab.title, &format!("{letters}:{letters}"), "COLUMNS").await?;
-            if column.iter().flatten().all(String::is_empty) {
-                break;
-            }
-            index += 1;
-        }
-        Ok(index)
     }
 }

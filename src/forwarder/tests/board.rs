@@ -1,9 +1,12 @@
 //! The board goes along, never stands still for long, and never stops a row.
 
+use std::time::Instant;
+
 use fake_google::{Fault, Refusal};
 
 use crate::forwarder::Next;
 use crate::forwarder::tests::{BOARD, Bench, HANDOVERS, MINUTE_MS, TAB, now, pass};
+use crate::sheets::Purpose;
 
 #[tokio::test]
 async fn after_a_start_the_board_is_written_though_nothing_happens() {
@@ -109,7 +112,7 @@ async fn protected_handovers_do_not_stop_the_log_and_are_waited_for() {
     // A row is pending, so `Idle` would come back at once, again and again.
     assert!(matches!(next, Next::Wait(_)), "{next:?}");
     bench.google.staff().unprotect(HANDOVERS);
-    bench.forwarder.handovers_barred_until = None;
+    bench.forwarder.barred.lift(Purpose::Handovers);
     assert_eq!(bench.steps().await, Next::Idle);
     assert_eq!(bench.google.column(HANDOVERS, "Taken by"), ["Asha"]);
 }
@@ -169,7 +172,7 @@ async fn check_a_refused_log(says_which: bool) {
     assert_eq!(bench.chats(), ["chat_0"]);
     // The mend is found out by the next try, and nothing is left of it.
     bench.google.staff().unprotect(TAB);
-    bench.forwarder.log_barred_until = Some(std::time::Instant::now());
+    bench.forwarder.barred.bar(Purpose::Log, Instant::now());
     while bench.steps().await != Next::Idle {
         pass(1_000);
     }

@@ -61,7 +61,7 @@ async fn a_row_of_last_month_that_is_there_is_not_written_again_for_want_of_a_ma
 async fn the_tab_of_the_month_is_made_before_its_first_row_comes() {
     let mut bench = Bench::on(FakeGoogle::start(), "Log {month}").await;
     bench.steps().await;
-    bench.forwarder.layout.as_mut().unwrap().ages(Duration::from_secs(60));
+    bench.forwarder.seen.as_mut().unwrap().ages(Duration::from_secs(60));
     bench.forwarder.idle().await;
     bench.steps().await;
     assert!(
@@ -69,7 +69,7 @@ async fn the_tab_of_the_month_is_made_before_its_first_row_comes() {
         "{:?}",
         bench.google.tabs()
     );
-    assert!(bench.forwarder.layout.is_some());
+    assert!(bench.forwarder.seen.is_some());
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn a_board_that_is_refused_again_and_again_parks_nothing() {
     steps_on(&mut bench).await;
     for _ in 0..3 {
         // A minute later it is tried again.
-        bench.forwarder.does_without_until = Some(Instant::now());
+        bench.forwarder.barred.do_without(Instant::now());
         bench.look_again();
         bench.accept("chat").await;
         let next = bench.steps().await;

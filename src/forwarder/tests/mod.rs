@@ -60,7 +60,7 @@ impl Bench {
     async fn new() -> Self {
         let mut bench = Self::on(FakeGoogle::start(), TAB).await;
         bench.steps().await;
-        assert!(bench.forwarder.layout.is_some());
+        assert!(bench.forwarder.seen.is_some());
         bench
     }
 
@@ -140,6 +140,6 @@ impl Bench {
 
     /// What is read of the sheet next is read now.
     fn look_again(&mut self) {
-        self.forwarder.layout = None;
+        self.forwarder.seen = None;
     }
 }

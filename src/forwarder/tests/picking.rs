@@ -7,7 +7,7 @@ use crate::chat::entry::Entry;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::forwarder::pick::{Measure, Pick, Stop, pick};
-use crate::sheets::rows::bytes_of;
+use crate::sheets::cells::bytes_of;
 
 const MUCH: Measure =
     Measure { rows_max: 10, bytes_max: usize::MAX, bytes_more: 3, with_handovers: true };

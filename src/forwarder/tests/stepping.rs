@@ -1,17 +1,18 @@
 //! The loop, step by step beside the stand-in: the sheet may change while a batch waits.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fake_google::Fault;
 
 use crate::forwarder::tests::{Bench, MINUTE_MS, TAB, now, pass};
 use crate::forwarder::{BATCH_BYTES_MAX, Next};
+use crate::sheets::Purpose;
 
 #[tokio::test]
 async fn a_batch_is_not_planned_by_an_old_layout() {
     let mut bench = Bench::new().await;
     bench.google.staff().insert_column(TAB, 0, "Notes");
-    bench.forwarder.layout.as_mut().unwrap().ages(Duration::from_secs(3_600));
+    bench.forwarder.seen.as_mut().unwrap().ages(Duration::from_secs(3_600));
     bench.accept("chat_1").await;
     assert_eq!(bench.steps().await, Next::Idle);
     assert_eq!(bench.chats(), ["chat_1"]);
@@ -42,7 +43,7 @@ async fn a_row_that_waits_for_a_human_follows_the_columns() {
     bench.google.staff().protect(TAB);
     assert!(matches!(bench.steps().await, Next::Wait(_)));
     bench.google.staff().unprotect(TAB);
-    bench.forwarder.log_barred_until = Some(std::time::Instant::now());
+    bench.forwarder.barred.bar(Purpose::Log, Instant::now());
     bench.google.staff().insert_column(TAB, 0, "Notes");
     assert_eq!(bench.steps().await, Next::Idle);
     assert_eq!(bench.chats(), ["chat_1"]);
@@ -88,7 +89,7 @@ async fn calls_at_rest(bench: &mut Bench, minutes: usize) -> Vec<usize> {
     let mut of_minutes = Vec::new();
     for _ in 0..minutes {
         let before = calls(bench);
-        bench.forwarder.layout.as_mut().unwrap().ages(Duration::from_secs(60));
+        bench.forwarder.seen.as_mut().unwrap().ages(Duration::from_secs(60));
         bench.forwarder.written_at = None;
         pass(MINUTE_MS);
         bench.forwarder.idle().await;
@@ -117,7 +118,7 @@ async fn what_is_known_is_not_asked_again_after_a_lost_answer() {
     bench.accept("chat_1").await;
     bench.google.fail_next_write(Fault::LoseAnswer);
     assert!(matches!(bench.steps().await, Next::Wait(_)));
-    bench.forwarder.layout.as_mut().unwrap().ages(Duration::from_secs(120));
+    bench.forwarder.seen.as_mut().unwrap().ages(Duration::from_secs(120));
     assert_eq!(bench.steps().await, Next::Idle);
     assert_eq!(bench.chats(), ["chat_1"]);
     // Sent, sent again, the marker, and whether the columns are where they were.

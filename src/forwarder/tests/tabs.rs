@@ -115,7 +115,7 @@ async fn a_renamed_tab_is_followed() {
     let mut bench = Bench::new().await;
     bench.google.staff().rename_tab(TAB, "Waiting list");
     bench.google.staff().rename_tab(BOARD, "Now");
-    bench.forwarder.layout.as_mut().unwrap().ages(Duration::from_secs(60));
+    bench.forwarder.seen.as_mut().unwrap().ages(Duration::from_secs(60));
     bench.accept("chat_1").await;
     assert_eq!(bench.steps().await, Next::Idle);
     assert_eq!(bench.google.column("Waiting list", "Chat ID"), ["chat_1"]);

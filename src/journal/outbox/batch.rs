@@ -55,11 +55,6 @@ impl Batch {
         &self.plan
     }
 
-    #[cfg(test)]
-    pub(crate) fn forget_plan(&mut self) {
-        self.plan.clear();
-    }
-
     /// When it was sealed.
     pub fn sealed_at(&self) -> UnixMs {
         self.sealed_at

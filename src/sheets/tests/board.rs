@@ -10,7 +10,7 @@ use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::sheets::column::Column;
 use crate::sheets::layout::TabLayout;
-use crate::sheets::rows::body;
+use crate::sheets::request::body;
 use crate::sheets::tests::rows::{NO_TRACES, as_made, hostile, layout};
 use crate::sheets::tests::{
     ALL, BOARD, NOON, TRACES, all_wanted, board, client, entry, in_shape, marker,

@@ -348,17 +348,6 @@ fn tabs_of_one_title_but_another_purpose_are_not_mistaken_for_one_another() {
 }
 
 #[test]
-fn a_log_of_before_the_status_column_is_to_be_upgraded() {
-    let mut binding = tab_binding(777, 777);
-    binding["metadataValue"] = "log.1 Unassigned chats".into();
-    let bindings = json!([binding, column_binding(777, Column::EventId, 8)]);
-    let decision = decided(json!([tab(777, "Renamed")]), bindings, &wanted());
-    let Decision::Upgrade(at, columns) = decision else { panic!("{decision:?}") };
-    assert_eq!((at.sheet_id, at.bound_by), (777, Some(777)));
-    assert_eq!(columns, [(Column::EventId, 8)]);
-}
-
-#[test]
 fn a_status_column_that_people_deleted_stays_away() {
     let bindings = json!([tab_binding(777, 777), column_binding(777, Column::EventId, 8)]);
     let layout = ready(decided(json!([tab(777, TAB)]), bindings, &wanted()));

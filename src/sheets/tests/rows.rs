@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 use crate::chat::entry::{Entry, EventId, Handover};
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
+use crate::sheets::cells::bytes_of;
 use crate::sheets::column::{Column, Purpose, STATUSES};
 use crate::sheets::layout::{Grid, Layout, TabLayout};
-use crate::sheets::rows::{body, bytes_of, known_time_zone, time_zone};
+use crate::sheets::request::body;
 use crate::sheets::tests::{
     ALL, LOG_ONLY, NOON, TAB, TRACES, board, entry, handover, marker, rows_of,
 };
+use crate::sheets::zone::{known_time_zone, time_zone};
 use crate::sheets::{Content, Marker, Needs, Plan, Traces};
 
 pub(super) const NO_TRACES: Traces = Traces { marker: false, positions: false };
@@ -314,14 +316,6 @@ fn what_is_no_plan_is_not_taken_for_one() {
     for text in ["", "{}", "null", "[]", r#"{"sheet_id":1}"#] {
         assert_eq!(Plan::parse(text), None, "{text}");
     }
-}
-
-#[test]
-fn the_plan_of_a_batch_that_was_under_way_during_the_upgrade_is_read() {
-    let text = r#"{"sheet_id":7,"time_zone":"UTC","has_marker":false,"columns":[["event_id",3]]}"#;
-    let plan = Plan::parse(text).expect("it is a plan");
-    assert_eq!(plan.sheet_id(Purpose::Log), Some(7));
-    assert!(!plan.traces().marker && !plan.has_board() && !plan.has_handovers());
 }
 
 #[test]

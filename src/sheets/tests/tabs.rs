@@ -9,7 +9,7 @@ use crate::sheets::tests::{
     handover, in_shape, marker, rows_of, wanted, wanted_tab,
 };
 use crate::sheets::{
-    Client, Content, Delivery, Landing, Layout, Plan, Purpose, Refused, Survey, Trouble, Wanted,
+    Client, Content, Delivery, Landing, Plan, Purpose, Refused, Survey, Trouble, Wanted,
 };
 
 const HERE: Delivery = Delivery::Written(Landing::InPlace);
@@ -19,35 +19,6 @@ async fn apply(client: &Client, requests: Value) {
     let body = json!({ "requests": requests }).to_string().into_bytes();
     let answer = client.write("test", body).await.unwrap();
     assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
-}
-
-/// A tab as it was made before there was a Status column, with one row.
-async fn tab_of_before(google: &FakeGoogle, client: &Client) {
-    let columns: Vec<Column> =
-        Purpose::Log.columns().iter().copied().filter(|c| *c != Column::Status).collect();
-    let mut requests = vec![
-        json!({ "addSheet": { "properties": { "sheetId": 777, "title": TAB,
-            "gridProperties": { "rowCount": 1000, "columnCount": columns.len() } } } }),
-        json!({ "createDeveloperMetadata": { "developerMetadata": {
-            "metadataId": 777, "metadataKey": "dts.tab", "metadataValue": format!("log.1 {TAB}"),
-            "location": { "sheetId": 777 }, "visibility": "DOCUMENT" } } }),
-    ];
-    for (column, index) in columns.iter().zip(0..) {
-        requests.push(json!({ "createDeveloperMetadata": { "developerMetadata": {
-            "metadataId": 777 + column.id_offset(), "metadataKey": "dts.column",
-            "metadataValue": column.key(), "visibility": "DOCUMENT",
-            "location": { "dimensionRange": { "sheetId": 777, "dimension": "COLUMNS",
-                "startIndex": index, "endIndex": index + 1 } } } } }));
-    }
-    apply(client, Value::Array(requests)).await;
-    for (index, column) in columns.iter().enumerate() {
-        google.staff().set_cell(TAB, 0, index, column.label());
-        google.staff().set_cell(TAB, 1, index, "old");
-    }
-}
-
-fn log_columns(layout: &Layout) -> Vec<Column> {
-    layout.log(TAB).unwrap().columns.iter().map(|(column, _)| *column).collect()
 }
 
 #[tokio::test]
@@ -101,57 +72,6 @@ async fn a_batch_of_all_kinds_is_there_once_and_valid() {
     assert_eq!(google.column(HANDOVERS, "Waited (minutes)"), ["5"]);
     assert_eq!(google.rows(BOARD).len(), 4);
     assert_eq!(google.invalid_requests(), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_log_of_before_gets_its_status_column_to_the_right_of_everything() {
-    let google = FakeGoogle::start();
-    let client = client(&google).await;
-    tab_of_before(&google, &client).await;
-    // Two columns of people's: one of them has no label.
-    google.staff().insert_column(TAB, 9, "Doctor");
-    google.staff().insert_column(TAB, 10, "");
-    google.staff().set_cell(TAB, 1, 10, "unlabelled");
-    let before = google.rows(TAB);
-    let layout = in_shape(&client, &wanted()).await;
-    let after = google.rows(TAB);
-    assert_eq!(after[1], before[1], "nothing moved, nothing written over");
-    assert_eq!(after[0][..10], before[0][..10]);
-    assert_eq!(after[0].get(11).map(String::as_str), Some("Status"), "{:?}", after[0]);
-    assert_eq!(layout.log(TAB).unwrap().columns.last(), Some(&(Column::Status, 11)));
-    let plan = Plan::new(&layout, LOG_ONLY, TRACES).unwrap();
-    assert_eq!(client.deliver(&plan, &marker(), rows_of(&[entry(1)])).await, HERE);
-    assert_eq!(google.column(TAB, "Status"), ["", "Waiting"]);
-    assert_eq!(google.column(TAB, "Event ID"), ["old", "abc234-1"]);
-    assert_eq!(google.invalid_requests(), Vec::<String>::new());
-}
-
-/// Upgraded once: a Status column that is deleted afterwards is not wanted.
-#[tokio::test]
-async fn a_status_column_that_people_delete_stays_away() {
-    let google = FakeGoogle::start();
-    let client = client(&google).await;
-    tab_of_before(&google, &client).await;
-    let layout = in_shape(&client, &wanted()).await;
-    let (_, index) = *layout.log(TAB).unwrap().columns.last().unwrap();
-    google.staff().delete_column(TAB, index as usize);
-    let layout = in_shape(&client, &wanted()).await;
-    assert!(!log_columns(&layout).contains(&Column::Status));
-}
-
-#[tokio::test]
-async fn an_upgrade_whose_answer_was_lost_happens_once() {
-    let google = FakeGoogle::start();
-    let client = client(&google).await;
-    tab_of_before(&google, &client).await;
-    let Ok(Survey::Mend(mend)) = client.survey(&wanted(), SHADING).await else { panic!("old") };
-    google.fail_next_write(fake_google::Fault::LoseAnswer);
-    assert!(matches!(client.mend(mend).await, Err(Trouble::Passing(_))));
-    let layout = in_shape(&client, &wanted()).await;
-    let statuses = log_columns(&layout).iter().filter(|c| **c == Column::Status).count();
-    assert_eq!(statuses, 1);
-    let labels = google.rows(TAB)[0].iter().filter(|label| *label == "Status").count();
-    assert_eq!(labels, 1);
 }
 
 #[tokio::test]
