@@ -1,8 +1,8 @@
 //! doubletick-sheets: every unassigned DoubleTick chat becomes exactly one row in a Google Sheet.
 //!
-//! Events come in over a webhook, from a sender that may try only once; rows go out to a Google
-//! Sheet, which takes 60 writes a minute and may apply a write without telling. In between stands a
-//! journal on disk: what was answered with 200 is in it, and it leaves it only for the sheet.
+//! Events come in over a webhook, from a sender that may try only once. Rows go out to a Google
+//! Sheet, which takes 60 writes a minute and may apply a write without telling. Between the two is a
+//! journal on disk: what was answered with 200 is in it, until its row is known to be in the sheet.
 //!
 //! # The way of one event
 //!
@@ -20,7 +20,8 @@
 //! # Modules, in reading order
 //!
 //! - [`chat`]: the domain. A body becomes an event; what we know and an event become a row. Pure.
-//! - [`journal`]: the only owner of the database. Keeps events, seals batches, settles them.
+//! - [`journal`]: the only owner of the database. Keeps events, seals batches, settles them. All SQL
+//!   stands in its `store::sqlite`, below a trait; that trait's file says how an engine is added.
 //! - [`sheets`]: speaks Google. One send of one batch, and what became of it.
 //! - [`forwarder`]: the loop between the two: claim, send, settle, wait.
 //! - [`directory`]: asks DoubleTick for the names that no event told.
@@ -28,7 +29,8 @@
 //! - [`config`]: the settings, validated all at once. Read by [`app`] alone.
 //! - [`app`]: wires the parts, starts and stops them in order; the command line.
 //! - [`alarm`]: when a human is to be told, and when it is over. Pure.
-//! - [`operator`]: what the person in charge is shown and asks for: where page and app meet.
+//! - [`operator`]: what the page shows to the person in charge, and what that person asks for. It
+//!   connects the page with the app.
 //! - [`status`]: what the service says of itself. [`causes`]: an error in one line. `outbound`: what
 //!   every call to others has in common.
 //!

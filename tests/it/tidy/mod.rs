@@ -182,6 +182,16 @@ fn no_tables_of_letters_are_built_in() {
     assert!(!read("Cargo.lock").contains("name = \"icu_"), "see Cargo.toml on idna_adapter");
 }
 
+/// Whoever reads on from the README finds what it names.
+#[test]
+fn every_path_of_the_readme_is_there() {
+    let readme = read("README.md");
+    let named = readme.split('`').skip(1).step_by(2);
+    let paths = named.filter(|named| ["src/", "tests/"].iter().any(|top| named.starts_with(top)));
+    let missing: Vec<&str> = paths.filter(|path| !root().join(path).exists()).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+}
+
 /// Whoever follows the README types what stands there.
 #[test]
 fn every_command_of_the_readme_is_one() {
