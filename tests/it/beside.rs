@@ -74,17 +74,9 @@ fn content(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     named.filter(|(name, _)| name == FILE).collect()
 }
 
-#[tokio::test]
-async fn a_journal_of_a_newer_version_is_refused_by_every_command_and_left_as_it_is() {
-    let clinic = Clinic::new();
-    clinic.google.outage(true);
-    let mut service = clinic.open();
-    service.take(&unassigned("chat_1")).await;
-    service.leaves_rows_behind();
-    assert!(service.stop("TERM").success());
-    let journal = Connection::open(clinic.dir.path().join(FILE)).unwrap();
-    journal.pragma_update(None, "user_version", 99).unwrap();
-    journal.close().unwrap();
+/// Runs every command, each of which must say this, and change nothing.
+#[track_caller]
+fn every_command_refuses(clinic: &Clinic, words: &str) {
     let before = content(clinic.dir.path());
     for args in [
         &[][..],
@@ -95,12 +87,49 @@ async fn a_journal_of_a_newer_version_is_refused_by_every_command_and_left_as_it
         &["set-aside", "retry"],
         &["set-aside", "export"],
         &["backup", "copy.sqlite3"],
+        &["backup", "-"],
     ] {
         let ended = clinic.run_in_its_directory(args);
         assert_eq!(ended.status.code(), Some(1), "{args:?}");
         let said = ended.stdout + &ended.stderr;
-        assert!(said.contains("newer doubletick-sheets (schema 99"), "{args:?}: {said}");
+        assert!(said.contains(words), "{args:?}: {said}");
         assert_eq!(content(clinic.dir.path()), before, "{args:?}");
         assert!(!clinic.dir.path().join("copy.sqlite3").exists());
     }
+}
+
+/// A clinic with one row pending, stopped.
+async fn stopped() -> Clinic {
+    let clinic = Clinic::new();
+    clinic.google.outage(true);
+    let mut service = clinic.open();
+    service.take(&unassigned("chat_1")).await;
+    service.leaves_rows_behind();
+    assert!(service.stop("TERM").success());
+    clinic
+}
+
+/// Changes the journal as another version would have made it.
+fn alter(clinic: &Clinic, sql: &str) {
+    let journal = Connection::open(clinic.dir.path().join(FILE)).unwrap();
+    journal.execute_batch(sql).unwrap();
+    journal.close().unwrap();
+}
+
+#[tokio::test]
+async fn a_journal_of_a_newer_version_is_refused_by_every_command_and_left_as_it_is() {
+    let clinic = stopped().await;
+    alter(&clinic, "PRAGMA user_version = 99");
+    every_command_refuses(&clinic, "newer doubletick-sheets (schema 99");
+}
+
+/// The versions before the first release had no mark, and nobody runs them.
+#[tokio::test]
+async fn a_database_of_an_unreleased_version_or_of_others_is_refused_and_left_as_it_is() {
+    let clinic = stopped().await;
+    alter(&clinic, "PRAGMA application_id = 0; PRAGMA user_version = 3");
+    every_command_refuses(&clinic, "not a journal of this program");
+    let clinic = Clinic::new();
+    alter(&clinic, "CREATE TABLE shopping (what); INSERT INTO shopping VALUES ('bread')");
+    every_command_refuses(&clinic, "not a journal of this program");
 }

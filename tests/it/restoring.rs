@@ -158,6 +158,8 @@ fn unfit(elsewhere: &Path, copy: &Path, dir: &Path) -> Vec<(PathBuf, &'static st
         .unwrap()
         .execute_batch("CREATE TABLE meta (a); CREATE TABLE b (c)")
         .unwrap();
+    let unreleased = made("unreleased", &whole);
+    Connection::open(&unreleased).unwrap().pragma_update(None, "application_id", 0).unwrap();
     let link = elsewhere.join("link");
     std::os::unix::fs::symlink(dir.join(FILE), &link).unwrap();
     vec![
@@ -166,6 +168,7 @@ fn unfit(elsewhere: &Path, copy: &Path, dir: &Path) -> Vec<(PathBuf, &'static st
         (made("empty", b""), "no journal"),
         (made("text", b"not a database at all, but long enough to be looked at"), "no journal"),
         (other, "no journal"),
+        (unreleased, "no journal"),
         (made("cut", &whole[..whole.len() / 2]), "not whole"),
         (made("damaged", &damaged), "damaged"),
         (newer, "newer doubletick-sheets (schema 99"),
