@@ -58,8 +58,10 @@
 //! 9. The board shows who waits at the moment of its time: it is sealed with the rows of a batch from
 //!    the same commit, and written with them or not at all. Held by `board` and its plain model.
 //! 10. Everything kept or waited for has a limit: bodies, fields, rows, batches, and every call to Google.
+//! 11. One bad record, one bad reader and one bad neighbour stop nobody else: a record that cannot be read is
+//!     set aside and said, and whoever reads the database delays no answer. Held by `neighbours`.
 //!
-//! And by absence: nothing but `journal` opens the database; nothing but `app` reads the clock or
+//! And by absence: nothing but `journal::store` holds SQL or knows which database it is; nothing but `app` reads the clock or
 //! the settings; `http` never talks to Google; no row is ever added by a position or title that people may change.
 
 pub mod chat;

@@ -190,14 +190,18 @@ impl<'a> Transaction<'a> {
 
     /// The wait of a chat, ended or not.
     pub(super) fn wait_of(&mut self, chat: &Digest) -> Result<Option<StoredWait>, Fault> {
-        self.load(&Keys { chats: vec![*chat], ..Keys::default() })?;
+        if !self.known.by_chat.contains_key(chat) {
+            self.load(&Keys { chats: vec![*chat], ..Keys::default() })?;
+        }
         let number = self.known.by_chat.get(chat).copied().flatten();
         Ok(number.and_then(|number| self.known.waits.get(&number)).cloned())
     }
 
     /// All waits of a customer, ended or not, the first to begin first.
     pub(super) fn waits_of(&mut self, customer: &[Digest]) -> Result<Vec<StoredWait>, Fault> {
-        self.load(&Keys { customers: customer.to_vec(), ..Keys::default() })?;
+        if customer.iter().any(|key| !self.known.by_customer.contains_key(key)) {
+            self.load(&Keys { customers: customer.to_vec(), ..Keys::default() })?;
+        }
         let found = customer.iter().filter_map(|key| self.known.by_customer.get(key)).flatten();
         let numbers: BTreeSet<u64> = found.copied().collect();
         Ok(numbers.iter().filter_map(|number| self.known.waits.get(number)).cloned().collect())

@@ -194,7 +194,7 @@ impl Store for Sqlite {
         if let Some(until) = changes.last_until {
             self.recent.forget(&self.connection, until)?;
         }
-        self.waits.note(&changes.waits);
+        self.waits.note(&self.connection, &changes.waits)?;
         write::all(&self.connection, changes)
     }
 

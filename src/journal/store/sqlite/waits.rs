@@ -18,8 +18,6 @@ use crate::journal::store::{Fault, Keys, StoredWait};
 pub(super) struct WaitIndex {
     by_chat: ByHalf<u64>,
     by_customer: BTreeSet<(u64, u64)>,
-    /// The halves of each wait, to take it out by.
-    halves: BTreeMap<u64, (u64, Vec<u64>)>,
 }
 
 impl WaitIndex {
@@ -36,31 +34,36 @@ impl WaitIndex {
     }
 
     fn insert(&mut self, number: u64, chat: &Digest, customer: &[Digest]) {
-        let halves: Vec<u64> = customer.iter().map(Digest::half).collect();
         self.by_chat.insert(chat.half(), number);
-        self.by_customer.extend(halves.iter().map(|half| (*half, number)));
-        self.halves.insert(number, (chat.half(), halves));
+        self.by_customer.extend(customer.iter().map(|key| (key.half(), number)));
     }
 
-    fn remove(&mut self, number: u64) {
-        let Some((chat, customer)) = self.halves.remove(&number) else { return };
-        if self.by_chat.get(&chat) == Some(&number) {
-            self.by_chat.remove(&chat);
+    fn remove(&mut self, wait: &StoredWait) {
+        if self.by_chat.get(&wait.chat.half()) == Some(&wait.number) {
+            self.by_chat.remove(&wait.chat.half());
         }
-        for half in customer {
-            self.by_customer.remove(&(half, number));
+        for key in &wait.customer {
+            self.by_customer.remove(&(key.half(), wait.number));
         }
     }
 
-    /// Takes over what is about to be written.
-    pub(super) fn note(&mut self, waits: &BTreeMap<u64, Option<StoredWait>>) {
+    /// Takes over what is about to be written, while the table is as it was.
+    pub(super) fn note(
+        &mut self,
+        connection: &Connection,
+        waits: &BTreeMap<u64, Option<StoredWait>>,
+    ) -> Result<(), Fault> {
         for (number, wait) in waits {
             match wait {
-                Some(_) if self.halves.contains_key(number) => {}
                 Some(wait) => self.insert(*number, &wait.chat, &wait.customer),
-                None => self.remove(*number),
+                None => {
+                    if let Some(gone) = read::wait(connection, *number)? {
+                        self.remove(&gone);
+                    }
+                }
             }
         }
+        Ok(())
     }
 
     /// Adds the waits of these chats and customers.
