@@ -5,18 +5,11 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::config::env::RawEnv;
+use crate::config::key_text;
 use crate::config::{Problems, is_web_address};
-
-/// Only what shows that this is the right kind of file; the rest is checked when it is used.
-#[derive(Deserialize)]
-struct KeyShape {
-    client_email: Option<String>,
-    private_key: Option<String>,
-    token_uri: Option<String>,
-}
 
 pub(super) fn google_key(raw: &RawEnv, problems: &mut Problems) -> SecretString {
     let (name, text) = match (&raw.google_credentials_json, &raw.google_application_credentials) {
@@ -46,23 +39,44 @@ pub(super) fn google_key(raw: &RawEnv, problems: &mut Problems) -> SecretString 
         );
         return SecretString::default();
     }
-    let Ok(shape) = serde_json::from_str::<KeyShape>(&text) else {
+    let Some(fields) = key_text::fields(&text) else {
         problems.add(name, "is not JSON: use the key file as Google made it");
         return SecretString::default();
     };
-    for (field, value) in [
-        ("client_email", &shape.client_email),
-        ("private_key", &shape.private_key),
-        ("token_uri", &shape.token_uri),
-    ] {
-        if value.as_ref().is_none_or(|value| value.trim().is_empty()) {
-            problems.add(name, &format!("lacks {field}: use a service account's key file"));
+    if let Some(fault) = other_kind(&fields) {
+        problems.add(name, fault);
+        return SecretString::default();
+    }
+    let field = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+    for name_of in ["client_email", "private_key", "token_uri"] {
+        if field(name_of).trim().is_empty() {
+            problems.add(name, &format!("lacks {name_of}: use a service account's key file"));
         }
     }
-    if shape.token_uri.as_deref().is_some_and(|uri| !uri.is_empty() && !is_web_address(uri)) {
+    if !field("token_uri").is_empty() && !is_web_address(field("token_uri")) {
         problems.add(name, "has a token_uri that is no http or https address");
     }
-    SecretString::from(text)
+    SecretString::from(Value::Object(fields).to_string())
+}
+
+/// What else this is that Google gives out, and what to do.
+fn other_kind(fields: &Map<String, Value>) -> Option<&'static str> {
+    let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
+    match kind {
+        "authorized_user" => Some(
+            "is a person's own login, as gcloud keeps it, and ends when they log out: make a service \
+             account and use its key file",
+        ),
+        "external_account" => Some(
+            "is a configuration for workload identity, which this version cannot use: use a service \
+             account's key file",
+        ),
+        _ if fields.contains_key("installed") || fields.contains_key("web") => Some(
+            "is an OAuth client, which asks a person to log in: make a service account and use its key \
+             file",
+        ),
+        _ => None,
+    }
 }
 
 /// What is in the key file, or what is wrong with its path.

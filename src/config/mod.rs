@@ -5,6 +5,7 @@
 
 mod env;
 mod google;
+mod key_text;
 mod routes;
 #[cfg(test)]
 mod tests;

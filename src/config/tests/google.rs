@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use secrecy::ExposeSecret;
-
-use crate::config::tests::{ID, KEY, check_refused, problem, read, valid};
+use crate::config::tests::{ID, KEY, check_refused, is_the_key, problem, read, valid};
 
 #[test]
 fn the_spreadsheet_is_given_by_id_or_by_the_address_in_the_browser() {
@@ -73,7 +71,7 @@ fn a_key_file_lacking_a_field_is_refused_by_the_fields_name() {
     }
     let client = r#"{"installed":{"client_id":"x","client_secret":"y"}}"#;
     let problems = read(&[("GOOGLE_CREDENTIALS_JSON", client)]).unwrap_err();
-    assert_eq!(problems.sentences().len(), 3, "an OAuth client is no service account: {problems}");
+    assert!(problems.sentences()[0].contains("is an OAuth client"), "{problems}");
 }
 
 #[test]
@@ -97,7 +95,7 @@ fn the_key_is_read_from_its_file() {
             ("GOOGLE_APPLICATION_CREDENTIALS", path.to_str().unwrap()),
         ])
     };
-    assert_eq!(from_file(&file).unwrap().google_key.expose_secret(), KEY);
+    assert!(is_the_key(&from_file(&file).unwrap()));
 
     let absent = from_file(&dir.path().join("absent")).unwrap_err();
     assert!(absent.sentences()[0].starts_with("GOOGLE_APPLICATION_CREDENTIALS names a file"));
