@@ -20,7 +20,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ impl App {
             sheets,
         };
         let socket = SocketAddr::new(config.host, config.port);
-        let listener = TcpListener::bind(socket).with_context(|| {
+        let listener = http::listen(socket).with_context(|| {
             format!("cannot listen on {socket}; set PORT to a free one and HOST to an own address")
         })?;
         let address = listener.local_addr()?;

@@ -24,7 +24,7 @@ use serde_json::json;
 use crate::chat::time::UnixMs;
 use crate::http::page::PageState;
 use crate::http::secret::Secrets;
-pub use crate::http::server::serve;
+pub use crate::http::server::{listen, serve};
 use crate::http::webhook::UnrecognisedWarning;
 use crate::journal::Journal;
 use crate::operator::Operator;

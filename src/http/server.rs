@@ -1,6 +1,6 @@
 //! The server: `actix-web` over connections that are watched, and as many as there is room for.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 
 use actix_http::{HttpService, Protocol};
@@ -9,7 +9,7 @@ use actix_web::App;
 use actix_web::dev::{AppConfig, Payload, Server, ServiceResponse};
 use actix_web::http::ConnectionType;
 use actix_web::web::Data;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::http::connection::{Connection, Connections, KEEP_ALIVE, Watched};
 use crate::http::{HEAD_TIME_MAX, STOP_BUDGET_S, Shared, routes};
@@ -21,6 +21,24 @@ const CONNECTIONS_MAX: usize = 1_000;
 const CONNECTIONS_MIN: usize = 16;
 /// Connections that are accepted while others are still giving way, of each worker.
 const GIVING_WAY_MAX: usize = 16;
+
+/// Connections that the system holds for us until they are accepted. Beyond it a client's first bytes
+/// are lost, and come again only a fifth of a second later; 128 are usual.
+const BACKLOG: u32 = 1_024;
+
+/// Listens on an address.
+///
+/// # Errors
+/// When it is taken, or none of this machine's.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
 
 /// Serves the routes on a socket until the server is told to stop.
 ///
