@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use doubletick_sheets::app::{command, logging};
+use doubletick_sheets::app::{commands, logging};
 use doubletick_sheets::causes::Causes;
 use mimalloc::MiMalloc;
 
@@ -13,7 +13,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     logging::init();
-    command::run(std::env::args_os().skip(1)).await.unwrap_or_else(|error| {
+    commands::run(std::env::args_os().skip(1)).await.unwrap_or_else(|error| {
         logging::complain(&Causes(&*error));
         ExitCode::FAILURE
     })

@@ -7,8 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::check::Tried;
-use crate::app::{Sheet, check, clock};
+use crate::app::checks::{self, Tried};
+use crate::app::clock;
+use crate::app::parts::Sheet;
 use crate::journal::Journal;
 use crate::operator::{FRESH_MS, Finding, Operator};
 use crate::status::{SheetState, Status};
@@ -37,7 +38,7 @@ impl Checker {
 
     async fn look(&self) -> Vec<Finding> {
         let mut list = Vec::new();
-        let mut report = check::Report::to(|finding: Finding| {
+        let mut report = checks::Report::to(|finding: Finding| {
             self.operator.record(finding.clone());
             list.push(finding);
         });
@@ -50,10 +51,10 @@ impl Checker {
                 }
                 _ => report.holds("spreadsheet", &sheet.options.name),
             }
-            let wanted = check::wanted(Some(&self.journal), &sheet.options).await;
+            let wanted = checks::wanted(Some(&self.journal), &sheet.options).await;
             let (shading, name) = (sheet.options.board.shading, &sheet.options.name);
             let tried = if self.writes() { Tried::Nothing } else { Tried::Metadata };
-            let is_fine = check::check_google(&sheet.client, &wanted, shading, tried, &mut report);
+            let is_fine = checks::check_google(&sheet.client, &wanted, shading, tried, &mut report);
             // What the checks are not about, the service has met itself.
             if is_fine.await
                 && let Some(SheetState::Parked(advice)) = self.status.state(name)
@@ -62,8 +63,9 @@ impl Checker {
             }
         }
         if !self.sheets.is_empty() {
-            check::check_events(Some(&self.journal), &mut report);
+            checks::check_events(Some(&self.journal), &mut report);
         }
+        drop(report);
         list
     }
 

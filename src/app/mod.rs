@@ -7,54 +7,41 @@
 //! under way; the journal closes. Killing the process instead loses nothing, it only takes the next
 //! start a moment to find out what became of that write.
 
-pub mod check;
 pub mod clock;
-pub mod command;
+pub mod commands;
 pub mod logging;
 pub mod shutdown;
-pub mod upkeep;
-pub mod set_aside;
 mod checker;
+mod checks;
 mod alarm_hook;
+mod parts;
 mod watch;
 #[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use anyhow::Context;
-use reqwest::Url;
-use secrecy::SecretString;
 use tokio::task::JoinSet;
 
 use crate::alarm::Alarm;
-use crate::app::alarm_hook::AlarmHook;
 use crate::app::checker::Checker;
+use crate::app::parts::{
+    DEFAULT_SHEET, about, alarm_hook, directory, forwarders, limits, routes, sheets,
+};
 use crate::app::watch::Watch;
-use crate::causes::Causes;
-use crate::chat::memory::Rules;
-use crate::chat::route::{Destination, Routes, UNKNOWN};
-use crate::config::{Config, HANDOVERS};
+use crate::config::Config;
 use crate::directory::Directory;
-use crate::forwarder::pace::Pace;
-use crate::forwarder::{BoardOptions, Forwarder, Options};
+use crate::forwarder::Forwarder;
 use crate::http::secret::Secrets;
 use crate::http::{self, Shared};
-use crate::journal::{BookId, Journal, Limits};
-use crate::operator::{About, Operator, Spreadsheet};
-use crate::outbound;
-use crate::sheets::token::Token;
-use crate::sheets::{Client, Shading};
+use crate::journal::Journal;
+use crate::operator::Operator;
 use crate::status::{SheetState, Status};
 
-const DAY_MS: i64 = 86_400_000;
-/// What the spreadsheet of the settings is called; the others are numbered.
-const DEFAULT_SHEET: &str = "default";
-/// What a client says that cannot be built.
-const NO_TLS: &str = "cannot set up TLS; install the system's CA certificates (ca-certificates)";
 /// How often what is older than the retention is swept out.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -202,83 +189,6 @@ async fn forward(forwarders: Vec<Forwarder>, stop: &tokio::sync::watch::Receiver
     }
 }
 
-/// A spreadsheet that rows go to, and how.
-#[derive(Debug)]
-pub(super) struct Sheet {
-    pub(super) client: Arc<Client>,
-    pub(super) options: Options,
-}
-
-/// The spreadsheets that are configured, the default first.
-async fn sheets(
-    config: &Config,
-    journal: &Journal,
-    status: &Arc<Status>,
-) -> anyhow::Result<Vec<Sheet>> {
-    let mut sheets: Vec<Sheet> = Vec::new();
-    for (number, (spreadsheet_id, book)) in (1..).zip(journal.books()) {
-        let client = match sheets.first() {
-            Some(first) => first.client.beside(&spreadsheet_id),
-            None => client(config, &spreadsheet_id, Arc::clone(status)).await?,
-        };
-        let options = options(config, sheet_name(number), &spreadsheet_id, book);
-        sheets.push(Sheet { client: Arc::new(client), options });
-    }
-    Ok(sheets)
-}
-
-/// One forwarder for each spreadsheet; all of them share the quota.
-async fn forwarders(
-    sheets: &[Sheet],
-    journal: &Journal,
-    status: &Arc<Status>,
-) -> anyhow::Result<Vec<Forwarder>> {
-    let Some(first) = sheets.first() else { return Ok(Vec::new()) };
-    let writes = Pace::new(first.options.writes_per_minute_max, journal.sent().await?);
-    let writes = Arc::new(Mutex::new(writes));
-    let mut forwarders = Vec::new();
-    for Sheet { client, options } in sheets {
-        let (client, status) = (Arc::clone(client), Arc::clone(status));
-        let (journal, writes) = (journal.clone(), Arc::clone(&writes));
-        forwarders.push(Forwarder::new(journal, client, status, writes, options.clone()).await?);
-    }
-    Ok(forwarders)
-}
-
-fn options(config: &Config, name: String, spreadsheet_id: &str, book: BookId) -> Options {
-    let routes = routes(config);
-    let here = routes.destinations().into_iter().filter(|to| to.spreadsheet == spreadsheet_id);
-    Options {
-        name,
-        book,
-        log_titles: here.map(|to| to.title.clone()).collect(),
-        handovers_title: HANDOVERS.to_owned(),
-        board: BoardOptions {
-            title: config.board_name.clone(),
-            hours_max: config.board_hours,
-            shading: Shading {
-                warn_minutes: config.board_warn_minutes,
-                alert_minutes: config.board_alert_minutes,
-            },
-        },
-        time_zone: config.time_zone.clone(),
-        writes_per_minute_max: config.writes_per_minute_max,
-        now: clock::now,
-    }
-}
-
-fn routes(config: &Config) -> Routes {
-    let to = |spreadsheet: &str, title: &str| Destination {
-        spreadsheet: if spreadsheet.is_empty() { UNKNOWN } else { spreadsheet }.to_owned(),
-        title: title.to_owned(),
-    };
-    let by_number = config
-        .routes
-        .iter()
-        .map(|route| (route.waba_digits.clone(), to(&route.spreadsheet_id, &route.title)));
-    Routes::new(to(&config.spreadsheet_id, &config.sheet_name), by_number.collect())
-}
-
 /// Looks names up as long as the service runs; without a key there is nothing to do.
 async fn look_names_up(directory: Option<Directory>, journal: &Journal) {
     match directory {
@@ -295,68 +205,4 @@ async fn sweep(journal: &Journal) {
         }
         tokio::time::sleep(SWEEP_EVERY).await;
     }
-}
-
-fn about(config: &Config, journal: &Journal, sheets: &[Sheet]) -> About {
-    let named = (1..).zip(journal.books()).map(|(number, (id, _))| {
-        let name = sheet_name(number);
-        Spreadsheet { name, id }
-    });
-    About {
-        account: sheets.first().map(|sheet| sheet.client.account().to_owned()),
-        spreadsheets: named.filter(|sheet| sheet.id != UNKNOWN).collect(),
-        webhook_secret: config.webhook_secrets.first().cloned().unwrap_or_default(),
-    }
-}
-
-/// What a spreadsheet is called: not its id, which opens it where it is shared by link.
-fn sheet_name(number: usize) -> String {
-    match number {
-        1 => DEFAULT_SHEET.to_owned(),
-        number => format!("spreadsheet {number}"),
-    }
-}
-
-fn limits(config: &Config) -> Limits {
-    Limits {
-        pending_rows_max: config.pending_rows_max,
-        rules: Rules {
-            resend_window_ms: i64::from(config.dedupe_window_s) * 1_000,
-            retention_ms: i64::from(config.retention_days) * DAY_MS,
-        },
-    }
-}
-
-/// Who looks names up. Events are taken without as well, so what is wrong is only said.
-fn directory(config: &Config, journal: &Journal, status: &Arc<Status>) -> Option<Directory> {
-    let key = config.doubletick_api_key.as_ref()?;
-    let api = Url::parse(&config.doubletick_api_url).ok()?;
-    let made = Directory::new(&api, key, journal.clone(), Arc::clone(status), clock::now);
-    made.inspect_err(|fault| log::error!("no names can be looked up: {}", Causes(fault))).ok()
-}
-
-/// Who posts the alarm; the same holds here.
-fn alarm_hook(url: &SecretString) -> Option<AlarmHook> {
-    let made = AlarmHook::new(url);
-    if made.is_none() {
-        log::error!("no alarm can be posted to ALARM_WEBHOOK_URL: {NO_TLS}");
-    }
-    made
-}
-
-/// A client of a spreadsheet; asks Google nothing yet.
-async fn client(
-    config: &Config,
-    spreadsheet_id: &str,
-    status: Arc<Status>,
-) -> anyhow::Result<Client> {
-    anyhow::ensure!(config.google_faults.is_empty(), config.google_faults.join("; "));
-    outbound::install_crypto();
-    let token = Token::new(&config.google_key).await.map_err(|fault| {
-        anyhow::anyhow!(
-            "the key in GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_CREDENTIALS_JSON {fault}"
-        )
-    })?;
-    let api = Url::parse(&config.sheets_api_url).context("SHEETS_API_URL cannot be used")?;
-    Client::new(&api, spreadsheet_id, token, status).context(NO_TLS)
 }

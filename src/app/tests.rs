@@ -4,7 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 
-use crate::app::{Config, alarm_hook, client, directory, limits, options, routes};
+use crate::app::parts::{alarm_hook, client, directory, limits, options, routes};
+use crate::config::Config;
 use crate::http::secret::Secrets;
 use crate::journal::{BookId, Journal};
 use crate::sheets::zone::time_zone;

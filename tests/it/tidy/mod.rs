@@ -204,7 +204,7 @@ fn every_command_of_the_readme_is_one() {
             continue;
         }
         let words = typed.split_whitespace().take_while(|word| *word != ">").map(Into::into);
-        let parsed = doubletick_sheets::app::command::Command::parse(words);
+        let parsed = doubletick_sheets::app::commands::Command::parse(words);
         assert!(parsed.is_ok(), "doubletick-sheets {typed}");
         tried += 1;
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use crate::app::upkeep::open_beside;
+use crate::app::commands::journal::open_beside;
 use crate::config::Config;
 use crate::journal::export::{Export, Format};
 use crate::journal::{Journal, SetAsidePages};
@@ -21,10 +21,7 @@ pub enum Action {
 }
 
 /// Does as wished.
-///
-/// # Errors
-/// When the journal cannot be used, or there is no such row.
-pub async fn run(config: &Config, action: Action) -> anyhow::Result<()> {
+pub(super) async fn run(config: &Config, action: Action) -> anyhow::Result<()> {
     let journal = open_beside(config)?;
     match action {
         Action::List => list(&journal).await,

@@ -1,11 +1,15 @@
 //! The command line: what was asked for, and the exit code it ends with.
 
+mod check;
+mod journal;
+mod set_aside;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::app::set_aside::Action;
-use crate::app::{App, check, logging, set_aside, shutdown, upkeep};
+use crate::app::commands::set_aside::Action;
+use crate::app::{App, logging, shutdown};
 use crate::config::Config;
 use crate::journal::Journal;
 use crate::journal::export::Format;
@@ -172,18 +176,18 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exi
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         }),
-        Command::Replay => with_config(async |config| upkeep::replay(&config).await).await,
+        Command::Replay => with_config(async |config| journal::replay(&config).await).await,
         Command::Forget { phone } => {
-            with_config(async |config| upkeep::forget(&config, &phone).await).await
+            with_config(async |config| journal::forget(&config, &phone).await).await
         }
         Command::SetAside(action) => {
             with_config(async |config| set_aside::run(&config, action).await).await
         }
         Command::Backup { file } => {
-            with_config(async |config| upkeep::backup(&config, &file).await).await
+            with_config(async |config| journal::backup(&config, &file).await).await
         }
         Command::Restore { file, discard_pending } => {
-            with_config(async |config| upkeep::restore(&config, &file, discard_pending)).await
+            with_config(async |config| journal::restore(&config, &file, discard_pending)).await
         }
         Command::Help => said(HELP),
         Command::Version => said(concat!(env!("CARGO_PKG_VERSION"), "\n")),

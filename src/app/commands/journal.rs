@@ -7,17 +7,14 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::app::{limits, routes};
+use crate::app::parts::{limits, routes};
 use crate::chat::recognise::{Recognised, recognise};
 use crate::chat::text::phone_digits;
 use crate::config::Config;
 use crate::journal::{Journal, Refusal, Standing};
 
 /// Feeds the bodies that nothing recognised to this version's recogniser.
-///
-/// # Errors
-/// When the journal cannot be used; what was replayed so far stays so, and nothing is fed twice.
-pub async fn replay(config: &Config) -> anyhow::Result<()> {
+pub(super) async fn replay(config: &Config) -> anyhow::Result<()> {
     let journal = open_beside(config)?;
     let (mut taken, mut resent, mut ignored, mut unrecognised) = (0, 0, 0, 0);
     for kept in journal.unrecognised().await? {
@@ -50,10 +47,7 @@ pub async fn replay(config: &Config) -> anyhow::Result<()> {
 }
 
 /// Deletes what the journal knows of one patient.
-///
-/// # Errors
-/// When that is no phone number, or the journal cannot be used.
-pub async fn forget(config: &Config, phone: &str) -> anyhow::Result<()> {
+pub(super) async fn forget(config: &Config, phone: &str) -> anyhow::Result<()> {
     let digits = phone_digits(phone);
     anyhow::ensure!(digits.len() >= 5, "that is no phone number: give it with its country code");
     let journal = open_beside(config)?;
@@ -79,10 +73,7 @@ pub async fn forget(config: &Config, phone: &str) -> anyhow::Result<()> {
 }
 
 /// Copies the journal into a new file, or to standard output.
-///
-/// # Errors
-/// When the journal cannot be used or the file not be made; no half of a copy is left.
-pub async fn backup(config: &Config, file: &Path) -> anyhow::Result<()> {
+pub(super) async fn backup(config: &Config, file: &Path) -> anyhow::Result<()> {
     let journal = open_beside(config)?;
     if file == Path::new("-") {
         return print_copy(&journal).await;
@@ -109,10 +100,7 @@ async fn print_copy(journal: &Journal) -> anyhow::Result<()> {
 }
 
 /// Puts a copy in the place of the journal, while no service runs.
-///
-/// # Errors
-/// When that must not be or cannot be done; the journal is as it was then.
-pub fn restore(config: &Config, file: &Path, discard_pending: bool) -> anyhow::Result<()> {
+pub(super) fn restore(config: &Config, file: &Path, discard_pending: bool) -> anyhow::Result<()> {
     let restored = Journal::restore(&config.data_dir, file, discard_pending)?;
     say(&format!(
         "restored: {} rows are pending, {} set aside; now start the service. Pending rows that were written \
@@ -123,7 +111,7 @@ pub fn restore(config: &Config, file: &Path, discard_pending: bool) -> anyhow::R
 
 /// The journal that is there, beside the service if it is running. One is never made here: a wrong `DATA_DIR`
 /// would look like a journal with nothing in it.
-pub(super) fn open_beside(config: &Config) -> anyhow::Result<Journal> {
+pub(in crate::app) fn open_beside(config: &Config) -> anyhow::Result<Journal> {
     let dir = &config.data_dir;
     anyhow::ensure!(
         Journal::is_in(dir),

@@ -1,0 +1,122 @@
+//! `check`: tries everything a deployment needs and prints one line each; `--live` also tries, on a scratch
+//! tab, what the design relies on and Google does not document.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+
+use crate::app::checks::{Report, Tried, check_events, check_google, wanted};
+use crate::app::parts::{client, limits, options, routes};
+use crate::causes::Causes;
+use crate::config::Config;
+use crate::http::WEBHOOK_PATH;
+use crate::journal::Journal;
+use crate::operator::Finding;
+use crate::sheets::{Client, probe};
+use crate::status::Status;
+
+/// Prints the checks; true when all hold.
+pub(super) async fn run(live: bool) -> bool {
+    let mut report = Report::to(print);
+    let config = match Config::from_env().and_then(Config::complete) {
+        Ok(config) => config,
+        Err(problems) => {
+            for problem in problems.sentences() {
+                report.fails("settings", problem);
+            }
+            return false;
+        }
+    };
+    report.holds("settings", "complete");
+    let journal = check_journal(&config, &mut report).await;
+    let routes = routes(&config);
+    for (number, spreadsheet_id) in (1..).zip(routes.spreadsheets()) {
+        if number > 1 {
+            report.holds("spreadsheet", &format!("number {number}, of ROUTES"));
+        }
+        let books = journal.as_ref().map(Journal::books).unwrap_or_default();
+        let book = books.into_iter().find(|(id, _)| id == spreadsheet_id).map(|(_, book)| book);
+        let options = options(&config, String::new(), spreadsheet_id, book.unwrap_or_default());
+        let sheets = match client(&config, spreadsheet_id, Arc::new(Status::default())).await {
+            Ok(sheets) => sheets,
+            Err(error) => {
+                report.fails("key file", &format!("{error:#}"));
+                return false;
+            }
+        };
+        if number == 1 {
+            report.holds("key file", &format!("of {}", sheets.account()));
+        }
+        let wanted = wanted(journal.as_ref(), &options).await;
+        let shading = options.board.shading;
+        if check_google(&sheets, &wanted, shading, Tried::Cells, &mut report).await && live {
+            check_live(journal.as_ref(), &sheets, &mut report).await;
+        }
+    }
+    check_events(journal.as_ref(), &mut report);
+    check_address(&config, &mut report);
+    report.all_hold
+}
+
+fn print(finding: Finding) {
+    let mark = if finding.holds { "ok" } else { "FAIL" };
+    // A closed pipe is no reason to fail a check.
+    _ = writeln!(std::io::stdout(), "{mark:<5} {:<22} {}", finding.what, finding.sentence);
+}
+
+/// The journal, beside the service if that is running.
+async fn check_journal(config: &Config, report: &mut Report<'_>) -> Option<Journal> {
+    let dir = config.data_dir.display();
+    match Journal::open_beside(&config.data_dir, limits(config), routes(config)) {
+        Ok(journal) => {
+            let pending = journal.tally().pending();
+            let by_whom = if journal.is_beside() { ", in use by the running service" } else { "" };
+            report.holds("journal directory", &format!("{dir}, {pending} rows pending{by_whom}"));
+            if let Err(error) = journal.verify().await {
+                report.fails("journal", &format!("{} (in {dir})", Causes(&error)));
+            }
+            Some(journal)
+        }
+        Err(error) => {
+            report.fails("journal directory", &Causes(&error).to_string());
+            None
+        }
+    }
+}
+
+async fn check_live(journal: Option<&Journal>, sheets: &Client, report: &mut Report<'_>) {
+    let findings = match probe::run(sheets).await {
+        Ok(findings) => findings,
+        Err(trouble) => {
+            report.troubled("live", "", &trouble);
+            return;
+        }
+    };
+    for finding in findings {
+        match finding.holds {
+            true => report.holds(finding.name, finding.sentence),
+            false => {
+                report
+                    .fails(finding.name, &format!("NOT: {}; {}", finding.sentence, finding.else_));
+            }
+        }
+        let Some(journal) = journal else { continue };
+        if let Err(error) = journal.note_fact(finding.name, finding.holds).await {
+            report.fails(finding.name, &format!("cannot be recorded: {}", Causes(&error)));
+        }
+    }
+}
+
+/// The address to paste, without the secret: the terminal may be shared or logged.
+fn check_address(config: &Config, report: &mut Report<'_>) {
+    let length = config.webhook_secrets.first().map_or(0, |s| s.expose_secret().chars().count());
+    report.holds(
+        "webhook address",
+        &format!(
+            "https://<your host>{WEBHOOK_PATH}/<WEBHOOK_SECRET> (locally port {}; the secret has \
+             {length} characters)",
+            config.port
+        ),
+    );
+}
