@@ -151,9 +151,9 @@ async fn check_tabs(
                 report.troubled("tabs", &tab, &trouble);
             }
         }
-        Ok(Survey::Mend(mend)) => {
+        Ok(Survey::Setup(setup)) => {
             let titles: Vec<String> =
-                mend.tabs.iter().map(|tab| format!("`{}`", tab.title)).collect();
+                setup.tabs.iter().map(|tab| format!("`{}`", tab.title)).collect();
             let titles = titles.join(", ");
             report.holds("tabs", &format!("{titles} will be set up at the first start"));
             report.holds("columns", "will be bound at the first start");

@@ -13,7 +13,7 @@ const PAUSE_MS: i64 = 5_000;
 const AGE_MAX_BUSY_MS: i64 = 20_000;
 /// What is known of the board that stands in the sheet.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Board {
+pub(super) struct WrittenBoard {
     /// When it was last written; `None` since the start.
     at: Option<UnixMs>,
     /// The changes that it shows.
@@ -24,7 +24,7 @@ pub(super) struct Board {
     is_spoilt: bool,
 }
 
-impl Board {
+impl WrittenBoard {
     /// The batch that it went along with, as it was at this time, is written.
     pub(super) fn is_written(&mut self, at: UnixMs) {
         let is_spoilt = std::mem::take(&mut self.is_spoilt);

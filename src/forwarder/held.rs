@@ -62,18 +62,7 @@ pub(super) enum Step {
 impl Held {
     /// Fresh from the journal: never sent.
     pub(super) fn sealed(batch: Batch, plan: Plan) -> Self {
-        Self {
-            batch,
-            plan: Some(plan),
-            in_doubt_since: None,
-            was_sent: false,
-            is_undecided: false,
-            timeouts: 0,
-            was_unauthorised: false,
-            has_landed: None,
-            repairs: 0,
-            ending: None,
-        }
+        Self::new(batch, Some(plan))
     }
 
     /// Left by a process that is gone: it may have been sent until just now.
@@ -82,17 +71,22 @@ impl Held {
         if plan.is_none() {
             log::warn!(batch = batch.number(); "sealed in words this version does not know");
         }
+        let in_doubt_since = Some(Instant::now());
+        Self { in_doubt_since, was_sent: true, ..Self::new(batch, plan) }
+    }
+
+    fn new(batch: Batch, plan: Option<Plan>) -> Self {
         Self {
+            batch,
             plan,
-            in_doubt_since: Some(Instant::now()),
-            was_sent: true,
+            in_doubt_since: None,
+            was_sent: false,
             is_undecided: false,
             timeouts: 0,
             was_unauthorised: false,
             has_landed: None,
             repairs: 0,
             ending: None,
-            batch,
         }
     }
 

@@ -42,7 +42,7 @@ impl Forwarder {
         match found {
             None => {}
             Some(Ok(Survey::Ready(_))) => self.succeeded(),
-            Some(Ok(Survey::Mend(_))) => self.seen = None,
+            Some(Ok(Survey::Setup(_))) => self.seen = None,
             Some(Err(trouble)) => {
                 let wait = self.troubled(trouble);
                 tokio::select! {

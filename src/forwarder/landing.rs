@@ -20,7 +20,7 @@ impl Forwarder {
         let layout = match self.look().await {
             Ok(Survey::Ready(layout)) => layout,
             // A tab is gone. If it is this batch's, its rows went with it, which the next look shows.
-            Ok(Survey::Mend(_)) => {
+            Ok(Survey::Setup(_)) => {
                 self.held = Some(held);
                 return self.survey().await;
             }
@@ -71,7 +71,7 @@ impl Forwarder {
             let repaired = self.sheets.repair(tab, &layout.time_zone, entries).await?;
             all.rewritten += repaired.rewritten;
             all.missing += repaired.missing;
-            // One turn is one write.
+            // One write a slot.
             if all.rewritten > 0 {
                 break;
             }

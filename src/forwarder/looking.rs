@@ -91,16 +91,16 @@ impl Forwarder {
                 self.succeeded();
                 Next::Step
             }
-            Ok(Survey::Mend(mend)) => match self.take_write_slot().await {
+            Ok(Survey::Setup(setup)) => match self.take_write_slot().await {
                 Err(wait) => Next::Wait(wait),
                 Ok(()) => {
-                    let (what, tabs) = (mend.what.clone(), mend.tabs.clone());
-                    match self.sheets.mend(mend).await {
+                    let (what, tabs) = (setup.what.clone(), setup.tabs.clone());
+                    match self.sheets.set_up(setup).await {
                         Ok(()) => {
                             log::info!(sheet = self.options.name; "{what}");
                             Next::Step
                         }
-                        Err(trouble) => self.mend_failed(&tabs, trouble).await,
+                        Err(trouble) => self.setup_failed(&tabs, trouble).await,
                     }
                 }
             },
@@ -110,7 +110,7 @@ impl Forwarder {
 
     /// An id of ours in use means either that an earlier send was applied, which the next look
     /// tells, or that it is someone else's; then another id serves.
-    async fn mend_failed(&mut self, tabs: &[WantedTab], trouble: Trouble) -> Next {
+    async fn setup_failed(&mut self, tabs: &[WantedTab], trouble: Trouble) -> Next {
         let is_passing = matches!(trouble, Trouble::Passing(_));
         // Asked once more before it is believed; after that it is tried again every minute.
         let is_lasting = self.failures.any() || self.barred.did_without();

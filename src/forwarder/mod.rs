@@ -35,7 +35,7 @@ use crate::causes::Causes;
 use crate::chat::time::UnixMs;
 use crate::forwarder::backoff::Failures;
 use crate::forwarder::barred::Barred;
-use crate::forwarder::board::Board;
+use crate::forwarder::board::WrittenBoard;
 use crate::forwarder::held::{Ending, Held};
 use crate::forwarder::pace::{Pace, WINDOW_MS};
 use crate::forwarder::pruning::Pruning;
@@ -108,7 +108,7 @@ pub struct Forwarder {
     row_bytes: usize,
     markers_full: bool,
     positions_untold: bool,
-    board: Board,
+    board: WrittenBoard,
     barred: Barred,
     /// What cannot be written or made, and what to do; until it was written again.
     lack: Option<String>,
@@ -169,7 +169,7 @@ impl Forwarder {
             row_bytes: seal::ROW_BYTES,
             markers_full: false,
             positions_untold: false,
-            board: Board::default(),
+            board: WrittenBoard::default(),
             barred: Barred::default(),
             lack: None,
             zone_name: None,

@@ -22,7 +22,7 @@ impl Forwarder {
             Step::LookAndSend => match self.look_unless_seen().await {
                 Ok(Survey::Ready(layout)) if held.holds_in(&layout) => self.send(held).await,
                 Ok(Survey::Ready(_)) => self.end(held, Ending::Released).await,
-                Ok(Survey::Mend(_)) => self.tab_is_gone(held).await,
+                Ok(Survey::Setup(_)) => self.tab_is_gone(held).await,
                 Err(trouble) => self.keep_troubled(held, trouble),
             },
         }
@@ -226,7 +226,7 @@ impl Forwarder {
         let layout = match self.look_anew().await {
             Ok(Survey::Ready(layout)) => layout,
             // Another tab may be gone, and the rows be there: only a whole survey tells.
-            Ok(Survey::Mend(_)) => {
+            Ok(Survey::Setup(_)) => {
                 self.held = Some(held);
                 return self.survey().await;
             }

@@ -9,10 +9,10 @@ use reqwest::{Method, Url};
 use secrecy::ExposeSecret;
 
 use crate::outbound;
-use crate::sheets::layout::Spreadsheet;
 use crate::sheets::quota::{Kind, Quota};
 use crate::sheets::token::{Token, TokenTrouble};
 use crate::sheets::verdict::{Answer, RETRY_AFTER_MAX, Verdict};
+use crate::sheets::wire::Spreadsheet;
 use crate::status::Status;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -150,8 +150,7 @@ impl Client {
         suffix: &str,
         query: &[(&str, &str)],
     ) -> Result<Answer, NoAnswer> {
-        let url = self.url(suffix, query);
-        self.read_with(|| (Method::GET, url.clone(), None), name).await
+        self.read_with(name, Method::GET, self.url(suffix, query), None).await
     }
 
     /// A POST that only looks something up.
@@ -161,24 +160,24 @@ impl Client {
         suffix: &str,
         body: &serde_json::Value,
     ) -> Result<Answer, NoAnswer> {
-        let (url, body) = (self.url(suffix, &[]), body.to_string().into_bytes());
-        self.read_with(|| (Method::POST, url.clone(), Some(body.clone())), name).await
+        let body = Some(body.to_string().into_bytes());
+        self.read_with(name, Method::POST, self.url(suffix, &[]), body).await
     }
 
     async fn read_with(
         &self,
-        request: impl Fn() -> (Method, Url, Option<Vec<u8>>),
         name: &'static str,
+        method: Method,
+        url: Url,
+        body: Option<Vec<u8>>,
     ) -> Result<Answer, NoAnswer> {
         let timeout = if name == VALUES { VALUES_TIMEOUT } else { READ_TIMEOUT };
         let call = Call { name, kind: Kind::Read, timeout };
-        let (method, url, body) = request();
-        let answer = self.call(call, method, url, body).await?;
-        if answer.status != 401 {
-            return Ok(answer);
+        let answer = self.call(call, method.clone(), url.clone(), body.clone()).await?;
+        match answer.status {
+            401 => self.call(call, method, url, body).await,
+            _ => Ok(answer),
         }
-        let (method, url, body) = request();
-        self.call(call, method, url, body).await
     }
 
     /// One `batchUpdate`, sent once.

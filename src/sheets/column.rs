@@ -132,44 +132,40 @@ pub const TIME_PATTERN: &str = "yyyy-mm-dd hh:mm:ss";
 /// What the Status column offers; a new row has the first.
 pub const STATUSES: [&str; 4] = ["Waiting", "Called back", "Reassigned", "Done"];
 
-impl Column {
-    const ALL: [Self; 15] = [
-        Self::UnassignedAt,
-        Self::CustomerName,
-        Self::CustomerPhone,
-        Self::PreviousAgent,
-        Self::AgentPhone,
-        Self::WabaNumber,
-        Self::Chat,
-        Self::ChatId,
-        Self::EventId,
-        Self::Status,
-        Self::Waiting,
-        Self::Drops,
-        Self::TakenBy,
-        Self::TakenAt,
-        Self::Waited,
-    ];
+/// What cells of a column hold.
+#[derive(Clone, Copy)]
+enum Holds {
+    Text,
+    Time,
+    Duration,
+    Number,
+}
 
+/// What is said of each column once and for all, in the order of the enum: what its metadata says, which
+/// never changes; what the header says when we make it, which people may rename; the width of a new one in
+/// pixels; what its cells hold.
+const COLUMNS: [(Column, &str, &str, u32, Holds); 15] = [
+    (Column::UnassignedAt, "unassigned_at", "Unassigned at", 160, Holds::Time),
+    (Column::CustomerName, "customer_name", "Customer name", 160, Holds::Text),
+    (Column::CustomerPhone, "customer_phone", "Customer phone", 135, Holds::Text),
+    (Column::PreviousAgent, "previous_agent", "Previous agent", 160, Holds::Text),
+    (Column::AgentPhone, "agent_phone", "Agent phone", 135, Holds::Text),
+    (Column::WabaNumber, "waba_number", "WABA number", 135, Holds::Text),
+    (Column::Chat, "chat", "Chat", 90, Holds::Text),
+    (Column::ChatId, "chat_id", "Chat ID", 150, Holds::Text),
+    (Column::EventId, "event_id", "Event ID", 150, Holds::Text),
+    (Column::Status, "status", "Status", 120, Holds::Text),
+    (Column::Waiting, "waiting", "Waiting", 90, Holds::Duration),
+    (Column::Drops, "drops", "Dropped in 24 h", 120, Holds::Number),
+    (Column::TakenBy, "taken_by", "Taken by", 160, Holds::Text),
+    (Column::TakenAt, "taken_at", "Taken at", 160, Holds::Time),
+    (Column::Waited, "waited", "Waited (minutes)", 135, Holds::Number),
+];
+
+impl Column {
     /// What the header says when we make it. People may rename it.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::UnassignedAt => "Unassigned at",
-            Self::CustomerName => "Customer name",
-            Self::CustomerPhone => "Customer phone",
-            Self::PreviousAgent => "Previous agent",
-            Self::AgentPhone => "Agent phone",
-            Self::WabaNumber => "WABA number",
-            Self::Chat => "Chat",
-            Self::ChatId => "Chat ID",
-            Self::EventId => "Event ID",
-            Self::Status => "Status",
-            Self::Waiting => "Waiting",
-            Self::Drops => "Dropped in 24 h",
-            Self::TakenBy => "Taken by",
-            Self::TakenAt => "Taken at",
-            Self::Waited => "Waited (minutes)",
-        }
+        COLUMNS[self as usize].2
     }
 
     /// Whether nobody else's list is likely to have a column of that label.
@@ -182,28 +178,12 @@ impl Column {
 
     /// What the column's metadata says: never changes, whatever people do to the header.
     pub fn key(self) -> &'static str {
-        match self {
-            Self::UnassignedAt => "unassigned_at",
-            Self::CustomerName => "customer_name",
-            Self::CustomerPhone => "customer_phone",
-            Self::PreviousAgent => "previous_agent",
-            Self::AgentPhone => "agent_phone",
-            Self::WabaNumber => "waba_number",
-            Self::Chat => "chat",
-            Self::ChatId => "chat_id",
-            Self::EventId => "event_id",
-            Self::Status => "status",
-            Self::Waiting => "waiting",
-            Self::Drops => "drops",
-            Self::TakenBy => "taken_by",
-            Self::TakenAt => "taken_at",
-            Self::Waited => "waited",
-        }
+        COLUMNS[self as usize].1
     }
 
     /// The column whose metadata says this.
     pub fn of_key(key: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|column| column.key() == key)
+        COLUMNS.iter().find(|column| column.1 == key).map(|column| column.0)
     }
 
     /// The column of such a tab that a header cell of this text stands for, whatever its capitals.
@@ -220,27 +200,17 @@ impl Column {
 
     /// The number format of the column's cells: whatever is not a number is text, whatever it contains.
     pub fn number_format(self) -> NumberFormat {
-        let of = |kind, pattern| NumberFormat { kind, pattern: Some(pattern) };
-        match self {
-            Self::UnassignedAt | Self::TakenAt => of("DATE_TIME", TIME_PATTERN),
-            Self::Waiting => of("TIME", "[h]:mm"),
-            Self::Drops | Self::Waited => of("NUMBER", "0"),
-            _ => NumberFormat { kind: "TEXT", pattern: None },
-        }
+        let (kind, pattern) = match COLUMNS[self as usize].4 {
+            Holds::Text => ("TEXT", None),
+            Holds::Time => ("DATE_TIME", Some(TIME_PATTERN)),
+            Holds::Duration => ("TIME", Some("[h]:mm")),
+            Holds::Number => ("NUMBER", Some("0")),
+        };
+        NumberFormat { kind, pattern }
     }
 
     /// Width of a new column, in pixels.
     pub fn width_px(self) -> u32 {
-        match self {
-            Self::UnassignedAt
-            | Self::TakenAt
-            | Self::CustomerName
-            | Self::PreviousAgent
-            | Self::TakenBy => 160,
-            Self::CustomerPhone | Self::AgentPhone | Self::WabaNumber | Self::Waited => 135,
-            Self::Drops | Self::Status => 120,
-            Self::Chat | Self::Waiting => 90,
-            Self::ChatId | Self::EventId => 150,
-        }
+        COLUMNS[self as usize].3
     }
 }

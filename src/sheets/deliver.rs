@@ -6,12 +6,12 @@ use serde::Deserialize;
 
 use crate::sheets::client::{Client, NoAnswer, WRITE_TIMEOUT};
 use crate::sheets::column::Purpose;
-use crate::sheets::layout::Binding;
 use crate::sheets::outcome::{Delivery, Landing, Later, Refused, Trouble, later, refused, settled};
 use crate::sheets::plan::{Content, MARKER_KEY, Marker, Plan};
 use crate::sheets::request;
 use crate::sheets::token::TokenTrouble;
 use crate::sheets::verdict::{Answer, Fault, Verdict};
+use crate::sheets::wire::Binding;
 
 enum MarkerState {
     Ours,

@@ -5,15 +5,16 @@
 //! that nobody bound yet. [`decide`] is pure; what it asks for is one atomic request whose ids are
 //! all chosen by us, so that an answer lost on the way cannot make two of anything.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::sheets::column::{Column, Purpose};
+pub use crate::sheets::wire::Grid;
+use crate::sheets::wire::{Binding, Spreadsheet, Tab, TabProperties};
 
 /// Metadata key that binds the tab.
-pub const TAB_KEY: &str = "dts.tab";
+pub(super) const TAB_KEY: &str = "dts.tab";
 /// Metadata key that binds a column; its value is [`Column::key`].
-pub const COLUMN_KEY: &str = "dts.column";
+pub(super) const COLUMN_KEY: &str = "dts.column";
 
 /// What a tab's metadata says: its purpose, the version of its columns, and the title under which it
 /// was made or found. So a renamed tab stays the one that is configured, and services configured for
@@ -136,103 +137,9 @@ impl TabLayout {
     }
 }
 
-/// The spreadsheet as the API describes it, as far as we read it.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Spreadsheet {
-    /// Title and zone.
-    pub properties: SpreadsheetProperties,
-    /// Its tabs.
-    pub sheets: Vec<Tab>,
-}
-
-impl Spreadsheet {
-    /// Cells that there are in all tabs, used or not: what Google's limit counts.
-    pub fn cells(&self) -> u64 {
-        let grids = self.sheets.iter().map(|tab| tab.properties.grid_properties);
-        grids.map(|grid| u64::from(grid.row_count) * u64::from(grid.column_count)).sum()
-    }
-}
-
-/// Of the whole spreadsheet.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct SpreadsheetProperties {
-    /// For people.
-    pub title: String,
-    /// IANA name.
-    pub time_zone: String,
-}
-
-/// One tab.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Tab {
-    /// What it is.
-    pub properties: TabProperties,
-}
-
-/// Of one tab. Zeros and empty strings are absent on the wire.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct TabProperties {
-    /// Unchanging.
-    pub sheet_id: i32,
-    /// For people, and theirs to change.
-    pub title: String,
-    /// `GRID` for a tab with cells; absent means so too.
-    pub sheet_type: String,
-    /// Its size.
-    pub grid_properties: Grid,
-}
-
-/// The size of a tab.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Grid {
-    /// Rows there are, used or not.
-    pub row_count: u32,
-    /// Columns there are, used or not.
-    pub column_count: u32,
-}
-
-/// One piece of metadata that binds something of ours.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Binding {
-    /// Its id.
-    pub metadata_id: i32,
-    /// [`TAB_KEY`], [`COLUMN_KEY`] or a marker's.
-    pub metadata_key: String,
-    /// What it says.
-    pub metadata_value: String,
-    /// What it sits on.
-    pub location: Location,
-}
-
-/// Where metadata sits.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Location {
-    /// The tab, for a tab's.
-    pub sheet_id: i32,
-    /// The column, for a column's.
-    pub dimension_range: Option<DimensionRange>,
-}
-
-/// One column of one tab.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct DimensionRange {
-    /// The tab.
-    pub sheet_id: i32,
-    /// Position from 0.
-    pub start_index: u32,
-}
-
 /// What follows from what was found of one tab.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub(super) enum Decision {
     /// All is there.
     Ready(TabLayout),
     /// No tab of ours and none of the title: make one.
@@ -243,32 +150,32 @@ pub enum Decision {
 
 /// A tab to be bound or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TabAt {
-    /// Its id.
-    pub sheet_id: i32,
-    /// Its title.
-    pub title: String,
-    /// Rows there are.
-    pub row_count: u32,
-    /// Columns there are.
-    pub column_count: u32,
+pub(super) struct TabAt {
+    pub(super) sheet_id: i32,
+    pub(super) title: String,
+    pub(super) row_count: u32,
+    pub(super) column_count: u32,
     /// The id of the metadata that binds it already, where only columns are missing.
-    pub bound_by: Option<i32>,
+    pub(super) bound_by: Option<i32>,
     /// Whether it has cells at all; a chart on a tab of its own has none.
-    pub has_cells: bool,
+    pub(super) has_cells: bool,
 }
 
 /// How an unbound tab's columns are bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binder {
+pub(super) struct Binder {
     /// Columns whose label stands in the header already, with their positions.
-    pub found: Vec<(Column, u32)>,
+    pub(super) found: Vec<(Column, u32)>,
     /// Columns whose label is to be written, with their positions.
-    pub added: Vec<(Column, u32)>,
+    pub(super) added: Vec<(Column, u32)>,
 }
 
 /// Decides about one tab from the tabs and the metadata there are.
-pub fn decide(spreadsheet: &Spreadsheet, bindings: &[Binding], wanted: &WantedTab) -> Decision {
+pub(super) fn decide(
+    spreadsheet: &Spreadsheet,
+    bindings: &[Binding],
+    wanted: &WantedTab,
+) -> Decision {
     let value = tab_value(wanted);
     let binding_of = |tab: &Tab| {
         bindings.iter().find(|binding| {
@@ -367,7 +274,7 @@ pub(super) fn columns_of(
 /// An empty header takes all our columns from the left. One that bears labels of ours keeps them
 /// where they are and gets the missing ones after its last label. One that bears less than two, or none
 /// that only this service has, is foreign: many lists have a status or a customer's name.
-pub fn bind(purpose: Purpose, header: &[String]) -> Option<Binder> {
+pub(super) fn bind(purpose: Purpose, header: &[String]) -> Option<Binder> {
     let mut found: Vec<(Column, u32)> = Vec::new();
     for (index, label) in (0_u32..).zip(header) {
         if let Some(column) = Column::of_label(purpose, label)

@@ -18,14 +18,14 @@ pub const AGE_MIN_S: i64 = 600;
 pub const COUNT_MAX: usize = 500;
 
 /// A marker as found in the sheet: its id, and when its batch was sealed in seconds since 1970.
-pub type Found = (i32, i64);
+pub type SealedMarker = (i32, i64);
 
 /// The ids that may be deleted now. `ours` are the ids that this journal has given; for another
 /// deployment's only the day counts.
-pub fn prunable(mut found: Vec<Found>, ours: &Range<i32>, now_s: i64) -> Vec<i32> {
+pub fn prunable(mut found: Vec<SealedMarker>, ours: &Range<i32>, now_s: i64) -> Vec<i32> {
     found.sort_by_key(|(_, sealed_at)| std::cmp::Reverse(*sealed_at));
     let crowded = found.len() > COUNT_MAX;
-    let old = |(id, sealed_at): &Found| {
+    let old = |(id, sealed_at): &SealedMarker| {
         let age = now_s.saturating_sub(*sealed_at);
         age > AGE_KEPT_S || (crowded && ours.contains(id) && age > AGE_MIN_S)
     };

@@ -20,7 +20,7 @@ pub mod probe;
 
 mod client;
 mod deliver;
-mod mend;
+mod setup;
 mod outcome;
 mod picture;
 mod plan;
@@ -28,6 +28,7 @@ mod quota;
 mod repair;
 mod request;
 mod survey;
+mod wire;
 #[cfg(test)]
 mod tests;
 
@@ -40,23 +41,23 @@ use serde_json::{Value, json};
 pub use crate::sheets::client::{Client, WRITE_TIMEOUT};
 pub use crate::sheets::column::Purpose;
 pub use crate::sheets::layout::{Layout, TabLayout, Wanted, WantedTab};
-pub use crate::sheets::mend::{Mend, Shading};
 pub use crate::sheets::outcome::{Delivery, Landing, Later, Refused, Survey, Trouble};
 pub use crate::sheets::picture::LINE_BYTES;
 pub use crate::sheets::plan::{Content, Marker, Needs, Plan, Traces};
 pub use crate::sheets::repair::Repaired;
+pub use crate::sheets::setup::{Setup, Shading};
 
 use crate::chat::entry::Entry;
 use crate::sheets::client::{NoAnswer, VALUES};
 use crate::sheets::column::Column;
-use crate::sheets::layout::{Binding, Spreadsheet};
 use crate::sheets::outcome::{answered, later, settled};
 use crate::sheets::plan::MARKER_KEY;
 use crate::sheets::verdict::{Answer, Fault, Verdict};
+use crate::sheets::wire::{Binding, Spreadsheet};
 
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
-struct Found {
+struct SearchAnswer {
     matched_developer_metadata: Vec<Matched>,
 }
 
@@ -77,12 +78,12 @@ impl Client {
         Ok(found.properties.title)
     }
 
-    /// Sends one mend. Looking again afterwards tells what became of it.
+    /// Sets tabs up. Looking again afterwards tells what became of it.
     ///
     /// # Errors
     /// [`Trouble`]; where the answer was lost it is passing, and looking again tells.
-    pub async fn mend(&self, mend: Mend) -> Result<(), Trouble> {
-        let answer = answered(self.write("provision", mend.body).await)?;
+    pub async fn set_up(&self, setup: Setup) -> Result<(), Trouble> {
+        let answer = answered(self.write("provision", setup.body).await)?;
         settled(self.account(), answer).map(drop)
     }
 
@@ -184,7 +185,7 @@ impl Client {
             .collect();
         let body = json!({ "dataFilters": filters });
         let answer = self.look_up("metadata", "/developerMetadata:search", &body).await;
-        let found: Found = self.parsed(answer)?;
+        let found: SearchAnswer = self.parsed(answer)?;
         Ok(found.matched_developer_metadata.into_iter().map(|m| m.developer_metadata).collect())
     }
 

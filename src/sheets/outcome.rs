@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::sheets::client::NoAnswer;
 use crate::sheets::column::Purpose;
 use crate::sheets::layout::Layout;
-use crate::sheets::mend::Mend;
+use crate::sheets::setup::Setup;
 use crate::sheets::token::TokenTrouble;
 use crate::sheets::verdict::{Answer, Fault, Verdict};
 
@@ -73,7 +73,7 @@ pub enum Refused {
     Operator(String),
 }
 
-/// Why a look at the spreadsheet or a mend of it did not succeed.
+/// Why a look at the spreadsheet or setting tabs up did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// It passes by itself.
@@ -90,7 +90,7 @@ pub enum Survey {
     /// Our tabs are there.
     Ready(Layout),
     /// One of them is to be made or bound first.
-    Mend(Mend),
+    Setup(Setup),
 }
 
 const QUOTA: &str = "the quota of the minute is used up";

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::chat::board::Board;
 use crate::chat::entry::Entry;
 use crate::sheets::column::{Column, Purpose};
-use crate::sheets::layout::{Binding, Layout, TabLayout, columns_of};
+use crate::sheets::layout::{Layout, TabLayout, columns_of};
+use crate::sheets::wire::Binding;
 
 /// Metadata key of a batch's marker.
 pub(super) const MARKER_KEY: &str = "dts.batch";

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::sheets::client::Client;
 use crate::sheets::column::Column;
 use crate::sheets::deliver::Confirmation;
-use crate::sheets::mend::{columns, dress_board};
 use crate::sheets::outcome::{answered, settled};
 use crate::sheets::plan::MARKER_KEY;
 use crate::sheets::request::where_they_are;
+use crate::sheets::setup::{columns, dress_board};
 use crate::sheets::verdict::{Answer, Verdict};
 use crate::sheets::{Shading, Trouble, delete_metadata};
 

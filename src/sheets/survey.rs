@@ -1,4 +1,4 @@
-//! Looking at the spreadsheet: where our tabs are, and what to mend first where they are not.
+//! Looking at the spreadsheet: where our tabs are, and what to set up first where they are not.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,13 @@ use serde_json::Value;
 use crate::sheets::client::Client;
 use crate::sheets::column::Purpose;
 use crate::sheets::layout::{
-    Binder, Binding, COLUMN_KEY, Decision, Layout, Spreadsheet, TAB_KEY, TabAt, TabLayout, Wanted,
-    WantedTab, bind, decide, others,
+    Binder, COLUMN_KEY, Decision, Layout, TAB_KEY, TabAt, TabLayout, Wanted, WantedTab, bind,
+    decide, others,
 };
-use crate::sheets::mend::Shading;
 use crate::sheets::outcome::{Survey, Trouble};
-use crate::sheets::{column_letters, mend};
+use crate::sheets::setup::Shading;
+use crate::sheets::wire::{Binding, Spreadsheet};
+use crate::sheets::{column_letters, setup};
 
 /// How long the first half of a survey is good for, where the other half fails and is tried again.
 const KEPT: Duration = Duration::from_secs(30);
@@ -22,8 +23,8 @@ const ROWS_FIRST: u32 = 100;
 const CELLS_A_CALL: u32 = 100_000;
 
 /// What a tab that is not ours yet turns out to be.
-enum Found {
-    Mendable(mend::Mend),
+enum Unbound {
+    Ours(setup::Setup),
     /// It holds something else; the sentence says what to do.
     Foreign(String),
 }
@@ -72,11 +73,11 @@ impl Client {
                 Decision::ReadHeader(at) => self.read_header(tab, &at).await?,
             };
             match found {
-                Found::Mendable(mend) => return Ok(Survey::Mend(mend)),
-                Found::Foreign(advice) if tab.purpose == Purpose::Log => {
+                Unbound::Ours(setup) => return Ok(Survey::Setup(setup)),
+                Unbound::Foreign(advice) if tab.purpose == Purpose::Log => {
                     return Err(Trouble::Operator(advice));
                 }
-                Found::Foreign(advice) => layout.left_out.push(advice),
+                Unbound::Foreign(advice) => layout.left_out.push(advice),
             }
         }
         layout.others = others(&spreadsheet, &layout.bindings, &layout.tabs);
@@ -84,8 +85,8 @@ impl Client {
         let logs: Vec<&WantedTab> =
             lacking.iter().copied().filter(|tab| tab.purpose == Purpose::Log).collect();
         Ok(match (logs.is_empty(), lacking.is_empty()) {
-            (false, _) => Survey::Mend(mend::make(&logs, shading)),
-            (true, false) => Survey::Mend(mend::make(&lacking, shading)),
+            (false, _) => Survey::Setup(setup::make(&logs, shading)),
+            (true, false) => Survey::Setup(setup::make(&lacking, shading)),
             (true, true) => Survey::Ready(layout),
         })
     }
@@ -114,13 +115,13 @@ impl Client {
     }
 
     /// A tab that nobody bound, or one of ours that lost all its columns.
-    async fn read_header(&self, wanted: &WantedTab, tab: &TabAt) -> Result<Found, Trouble> {
+    async fn read_header(&self, wanted: &WantedTab, tab: &TabAt) -> Result<Unbound, Trouble> {
         let setting = match wanted.purpose {
             Purpose::Log => ", or set SHEET_NAME to another title",
             Purpose::Board => ", or set BOARD_NAME to another title",
             Purpose::Handovers => "",
         };
-        let foreign = Found::Foreign(format!(
+        let foreign = Unbound::Foreign(format!(
             "the tab `{}` holds something else: rename it{setting}",
             tab.title
         ));
@@ -143,7 +144,7 @@ impl Client {
                 _ => !binder.found.is_empty() || self.is_empty(tab).await?,
             };
         Ok(match is_taken {
-            true => Found::Mendable(mend::bind(wanted, tab, &binder)),
+            true => Unbound::Ours(setup::bind(wanted, tab, &binder)),
             false => foreign,
         })
     }

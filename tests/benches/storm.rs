@@ -54,6 +54,10 @@ fn through(name: &str, storm: Storm) {
     let google = FakeGoogle::start();
     let service = Running::start(Kind::Service, &google);
     service.wait_until_ready();
+    // Two writes make the tabs, and a third the first board.
+    while google.writes() < 3 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     google.storm(storm.clone());
     let acknowledged = unassign_all(&service.url, EVENTS, 8);
     let last = acknowledged.into_iter().max().unwrap();

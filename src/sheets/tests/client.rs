@@ -280,16 +280,16 @@ async fn a_deleted_event_id_column_is_for_the_operator_where_it_must_tell() {
 async fn a_new_tab_is_made_once_and_found_again() {
     let google = FakeGoogle::start();
     let client = client(&google).await;
-    let Ok(Survey::Mend(first)) = client.survey(&wanted(), SHADING).await else {
+    let Ok(Survey::Setup(first)) = client.survey(&wanted(), SHADING).await else {
         panic!("nothing there")
     };
-    let Ok(Survey::Mend(second)) = client.survey(&wanted(), SHADING).await else {
+    let Ok(Survey::Setup(second)) = client.survey(&wanted(), SHADING).await else {
         panic!("nothing there")
     };
     google.fail_next_write(Fault::LoseAnswer);
-    let lost = client.mend(first).await;
+    let lost = client.set_up(first).await;
     assert!(matches!(lost, Err(Trouble::Passing(_))), "{lost:?}");
-    assert_eq!(client.mend(second).await, Err(Trouble::Taken));
+    assert_eq!(client.set_up(second).await, Err(Trouble::Taken));
     let layout = provisioned(&client).await;
     assert_eq!((log(&layout).sheet_id, log(&layout).columns.len()), (777, 10));
     assert_eq!(google.tabs(), ["Sheet1", TAB]);

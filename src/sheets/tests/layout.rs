@@ -6,10 +6,11 @@ use crate::sheets::column::Column;
 use crate::sheets::column::Purpose;
 use crate::sheets::column_letters;
 use crate::sheets::layout::{
-    Binder, Binding, Decision, Spreadsheet, TabAt, TabLayout, WantedTab, bind as bind_tab, decide,
+    Binder, Decision, TabAt, TabLayout, WantedTab, bind as bind_tab, decide,
 };
-use crate::sheets::mend;
+use crate::sheets::setup;
 use crate::sheets::tests::{BOARD, HANDOVERS, TAB, wanted_tab};
+use crate::sheets::wire::{Binding, Spreadsheet};
 
 /// The log that is looked for.
 fn wanted() -> WantedTab {
@@ -261,7 +262,7 @@ fn bound(column_count: u32, is_bound: bool, labels: &[&str]) -> Vec<Value> {
         has_cells: true,
     };
     let binder = bind(&header(labels)).expect("the header is ours or empty");
-    let body: Value = serde_json::from_slice(&mend::bind(&wanted(), &tab, &binder).body).unwrap();
+    let body: Value = serde_json::from_slice(&setup::bind(&wanted(), &tab, &binder).body).unwrap();
     body["requests"].as_array().cloned().unwrap_or_default()
 }
 
@@ -363,7 +364,7 @@ fn each_tab_says_what_it_is_for() {
         (wanted_tab(Purpose::Board, BOARD, 2_777), "board.1 Unattended now"),
     ] {
         let shading = crate::sheets::tests::SHADING;
-        let body: Value = serde_json::from_slice(&mend::make(&[&wanted], shading).body).unwrap();
+        let body: Value = serde_json::from_slice(&setup::make(&[&wanted], shading).body).unwrap();
         let pointer = "/requests/1/createDeveloperMetadata/developerMetadata/metadataValue";
         assert_eq!(body.pointer(pointer), Some(&json!(words)));
         // Only as large as need be: a workbook has room for ten million cells.

@@ -2,18 +2,18 @@
 
 use std::ops::Range;
 
-use crate::sheets::markers::{AGE_KEPT_S, AGE_MIN_S, COUNT_MAX, Found, KEPT_MIN, prunable};
+use crate::sheets::markers::{AGE_KEPT_S, AGE_MIN_S, COUNT_MAX, KEPT_MIN, SealedMarker, prunable};
 
 const NOW_S: i64 = 1_795_329_000;
 const OURS: Range<i32> = 1_000_000..1_100_000;
 
 /// So many markers of ours, all of that age; the ids count up from the first of ours.
-fn ours(count: usize, age_s: i64) -> Vec<Found> {
+fn ours(count: usize, age_s: i64) -> Vec<SealedMarker> {
     (OURS.start..).take(count).map(|id| (id, NOW_S - age_s)).collect()
 }
 
 #[track_caller]
-fn check(found: Vec<Found>, expected: usize) {
+fn check(found: Vec<SealedMarker>, expected: usize) {
     let gone = prunable(found.clone(), &OURS, NOW_S);
     assert_eq!(gone.len(), expected);
     assert!(gone.iter().all(|id| found.iter().any(|(known, _)| known == id)));
@@ -42,8 +42,9 @@ fn without_room_only_the_last_minutes_are_sacred() {
 
 #[test]
 fn another_deployments_markers_stay_for_a_day_however_little_room_there_is() {
-    let foreign =
-        |age_s| -> Vec<Found> { (1..).take(2 * COUNT_MAX).map(|id| (id, NOW_S - age_s)).collect() };
+    let foreign = |age_s| -> Vec<SealedMarker> {
+        (1..).take(2 * COUNT_MAX).map(|id| (id, NOW_S - age_s)).collect()
+    };
     check(foreign(AGE_KEPT_S), 0);
     check(foreign(AGE_KEPT_S + 1), 2 * COUNT_MAX - KEPT_MIN);
 }

@@ -124,7 +124,7 @@ async fn in_shape(client: &Client, wanted: &Wanted) -> Layout {
     for _ in 0..5 {
         match client.survey(wanted, SHADING).await.expect("the spreadsheet is in order") {
             Survey::Ready(layout) => return layout,
-            Survey::Mend(mend) => client.mend(mend).await.expect("it can be mended"),
+            Survey::Setup(setup) => client.set_up(setup).await.expect("it can be mended"),
         }
     }
     panic!("mended again and again, and still not in shape")

@@ -183,7 +183,7 @@ async fn a_title_taken_in_other_capitals_is_taken() {
         assert!(tries < 5, "the log waits for the board for ever");
         match client.survey(&all_wanted(), SHADING).await.unwrap() {
             Survey::Ready(layout) => break layout,
-            Survey::Mend(mend) => drop(client.mend(mend).await),
+            Survey::Setup(setup) => drop(client.set_up(setup).await),
         }
     };
     assert!(layout.log(TAB).is_some());

@@ -26,7 +26,7 @@ pub struct Shading {
 
 /// One atomic request that brings a tab into shape.
 #[derive(Clone, Debug)]
-pub struct Mend {
+pub struct Setup {
     /// What it does, for the log.
     pub what: String,
     /// Which of the wanted tabs it is about.
@@ -35,7 +35,7 @@ pub struct Mend {
 }
 
 /// Makes these tabs with all their columns and nothing beside them, all or none.
-pub(super) fn make(wanted: &[&WantedTab], shading: Shading) -> Mend {
+pub(super) fn make(wanted: &[&WantedTab], shading: Shading) -> Setup {
     let requests = wanted.iter().flat_map(|tab| new_tab(tab, shading)).collect();
     let names: Vec<&str> = wanted.iter().map(|tab| tab.purpose.name()).collect();
     finished(format!("made the {}", names.join(", the ")), wanted, requests)
@@ -71,7 +71,7 @@ fn new_tab(wanted: &WantedTab, shading: Shading) -> Vec<Value> {
 }
 
 /// Binds a tab that is there, and adds the columns that it lacks to the right of what it has.
-pub(super) fn bind(wanted: &WantedTab, tab: &TabAt, binder: &Binder) -> Mend {
+pub(super) fn bind(wanted: &WantedTab, tab: &TabAt, binder: &Binder) -> Setup {
     let id = tab.sheet_id;
     let mut requests = Vec::new();
     let columns_needed = binder.added.iter().map(|(_, index)| index + 1).max().unwrap_or(0);
@@ -198,7 +198,7 @@ pub(super) fn columns(sheet_id: i32, index: u32) -> Value {
     })
 }
 
-fn finished(what: String, wanted: &[&WantedTab], requests: Vec<Value>) -> Mend {
+fn finished(what: String, wanted: &[&WantedTab], requests: Vec<Value>) -> Setup {
     let body = json!({ "requests": requests }).to_string().into_bytes();
-    Mend { what, tabs: wanted.iter().copied().cloned().collect(), body }
+    Setup { what, tabs: wanted.iter().copied().cloned().collect(), body }
 }
