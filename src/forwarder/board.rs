@@ -11,6 +11,7 @@ const AGE_MAX_MS: i64 = 4 * 60_000 - 15_000;
 const PAUSE_MS: i64 = 5_000;
 /// How old the board may become while one full batch follows the other.
 const AGE_MAX_BUSY_MS: i64 = 20_000;
+
 /// What is known of the board that stands in the sheet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct WrittenBoard {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::causes::Causes;
 use crate::forwarder::backoff::Failures;
 use crate::forwarder::barred::PAUSE;
+use crate::forwarder::seal::fullness;
 use crate::forwarder::seen::{LOOK_AGE_MAX, Seen};
 use crate::forwarder::{Forwarder, Next, tab_name, tabs_of};
 use crate::sheets::zone::{known_time_zone, time_zone};
@@ -38,16 +39,13 @@ impl Forwarder {
         let wanted = self.wanted().await?;
         if let Some(seen) = &self.seen
             && seen.was_surveyed_within(survey_age_max)
+            && !lacks_something(&seen.layout)
             && seen.wanted == wanted
             && self.sheets.is_as_before(&seen.layout).await?
         {
             let (layout, surveyed_at) = (seen.layout.clone(), seen.surveyed_at);
-            self.noted(Seen {
-                layout: layout.clone(),
-                wanted,
-                at: Some(Instant::now()),
-                surveyed_at,
-            });
+            let at = Some(Instant::now());
+            self.noted(Seen { layout: layout.clone(), wanted, at, surveyed_at });
             return Ok(Survey::Ready(layout));
         }
         let survey = self.sheets.survey(&wanted, self.options.board.shading).await?;
@@ -163,4 +161,9 @@ impl Forwarder {
             );
         }
     }
+}
+
+/// Whether there is something that people are asked to change, and no metadata will tell when they have.
+fn lacks_something(layout: &Layout) -> bool {
+    !layout.left_out.is_empty() || fullness(layout.cells).is_some()
 }

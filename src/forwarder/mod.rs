@@ -5,7 +5,20 @@
 //! time, and none leaves before the pace allows it and the journal has noted it.
 //!
 //! Never gives up a batch: what may have been applied is sent again as it was, until the sheet tells.
-//! Reads no HTTP, writes no SQL, decides waiting in [`backoff`] and [`pace`].
+//! Reads no HTTP and writes no SQL.
+//!
+//! ```text
+//! Forwarder (this file)  the loop, what it says of itself, and who may write now
+//!   ├─ looking  seen     where our tabs are, and how far that may be relied on
+//!   ├─ seal     pick     what goes into the next batch
+//!   ├─ sending  held     the batch in hand: what to do with it next, and what each outcome makes of it
+//!   ├─ landing           whether its rows stand in the right columns
+//!   ├─ idle     board    nothing to write: a look now and then, the board's time kept fresh
+//!   └─ pruning  barred   old markers; tabs that are left alone for a while
+//! ```
+//!
+//! The names on the right are small types without a clock or a call, and so are [`backoff`] and [`pace`],
+//! which decide every wait.
 
 pub mod backoff;
 pub mod pace;
@@ -269,6 +282,10 @@ impl Forwarder {
         let wait = self.failures.passing(silent_for, later.after, fastrand::f64());
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         let sentence = format!("{}; trying again by itself", later.why);
+        // What passes by itself does not hide what a human must mend.
+        if self.barred.log_was_refused() {
+            return wait;
+        }
         if self.status.set_sheet(&self.options.name, SheetState::Retrying(sentence)) {
             log::warn!(
                 sheet = self.options.name, failures = self.failures.count(), wait_ms;

@@ -133,3 +133,22 @@ async fn a_deleted_column_is_not_written_any_more_and_does_not_come_back() {
     assert_eq!(bench.chats(), ["chat_1"]);
     assert!(!bench.google.rows(TAB)[0].contains(&"Status".to_owned()));
 }
+
+/// That somebody gave their tab another name is told by no metadata of ours.
+#[tokio::test]
+async fn a_title_that_is_free_again_is_taken_at_the_next_look() {
+    let google = FakeGoogle::start();
+    google.staff().add_tab(BOARD, &[&["Our list"], &["Invoice", "Amount"], &["1", "2"]]);
+    let mut bench = Bench::on(google, TAB).await;
+    bench.accept("chat_1").await;
+    steps_on(&mut bench).await;
+    let advice = bench.forwarder.status.warning("default").unwrap();
+    assert!(advice.contains("BOARD_NAME"), "{advice}");
+    bench.google.staff().rename_tab(BOARD, "Invoices");
+    bench.forwarder.seen.as_mut().unwrap().ages(Duration::from_secs(60));
+    bench.forwarder.written_at = None;
+    bench.forwarder.idle().await;
+    steps_on(&mut bench).await;
+    assert!(bench.headline().starts_with("1 patient waiting"), "{}", bench.headline());
+    assert_eq!(bench.forwarder.status.warning("default"), None);
+}
