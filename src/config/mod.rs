@@ -12,6 +12,7 @@ mod tests;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -33,64 +34,46 @@ const SHEET_NAME: &str = "Unassigned chats";
 const BOARD_NAME: &str = "Unattended now";
 /// Google's limit of a tab's title, in characters.
 const TITLE_CHARS_MAX: usize = 100;
-const NO_WEB_ADDRESS: &str =
-    "must be an http or https address; write a host of other letters in its xn-- form";
 /// Longest web address; a hook's has some hundred characters.
 const ADDRESS_BYTES_MAX: usize = 4_096;
 /// The demo's secret once stood in the repository, so everybody knows it.
 const DEMO_SECRET: &str = "demo-secret-0123456789";
-/// Google allows a service account 60 writes a minute.
-const WRITES_PER_MINUTE_MAX: u32 = 60;
 
-/// Everything a deployment may set, valid.
+/// Everything a deployment may set, valid. What each means stands in the README's table.
 #[derive(Debug)]
 pub struct Config {
-    /// Id of the spreadsheet.
-    pub spreadsheet_id: String,
+    pub(crate) spreadsheet_id: String,
     /// The service account's key, as JSON.
-    pub google_key: SecretString,
+    pub(crate) google_key: SecretString,
     /// What is wrong with the two above; empty when they can be used. Events are taken all the same.
-    pub google_faults: Vec<String>,
-    /// What opens the webhook: one, or two while one replaces the other.
-    pub webhook_secrets: Vec<SecretString>,
-    /// Title of the log tab; `{month}` in it stands for a tab each month.
-    pub sheet_name: String,
-    /// Title of the tab of who waits now.
-    pub board_name: String,
-    /// When a line leaves the board where no assignment is ever heard of, in hours.
-    pub board_hours: u32,
-    /// From how many minutes of waiting on a line is amber.
-    pub board_warn_minutes: u32,
-    /// From how many minutes of waiting on a line is red.
-    pub board_alert_minutes: u32,
+    pub(crate) google_faults: Vec<String>,
+    /// One, or two while one replaces the other.
+    pub(crate) webhook_secrets: Vec<SecretString>,
+    /// `{month}` in it stands for a tab each month.
+    pub(crate) sheet_name: String,
+    pub(crate) board_name: String,
+    pub(crate) board_hours: u32,
+    pub(crate) board_warn_minutes: u32,
+    pub(crate) board_alert_minutes: u32,
     /// Where the rows of some of the clinic's numbers go; all others go to the spreadsheet above.
-    pub routes: Vec<Route>,
-    /// Where to listen; port 0 takes any free one.
-    pub host: IpAddr,
-    /// Where to listen.
-    pub port: u16,
-    /// Holds the journal.
-    pub data_dir: PathBuf,
-    /// IANA name; `None` is the spreadsheet's own.
-    pub time_zone: Option<String>,
-    /// Ceiling over any 60 s.
-    pub writes_per_minute_max: u32,
-    /// Beyond so many pending rows events are refused.
-    pub pending_rows_max: u64,
-    /// How long an identical body counts as a resend, in seconds; 0 is never.
-    pub dedupe_window_s: u32,
-    /// How long what we know of a quiet chat is kept.
-    pub retention_days: u32,
-    /// How long a row may wait before the alarm goes on.
-    pub alarm_minutes: u32,
-    /// Where it is told; whoever knows the address may write there.
-    pub alarm_webhook_url: Option<SecretString>,
-    /// Base address of the Sheets API.
-    pub sheets_api_url: String,
-    /// DoubleTick's key, to look up names with.
-    pub doubletick_api_key: Option<SecretString>,
-    /// Base address of DoubleTick's API.
-    pub doubletick_api_url: String,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) host: IpAddr,
+    /// 0 takes any free one.
+    pub(crate) port: u16,
+    pub(crate) data_dir: PathBuf,
+    /// `None` is the spreadsheet's own.
+    pub(crate) time_zone: Option<String>,
+    pub(crate) writes_per_minute_max: u32,
+    pub(crate) pending_rows_max: u64,
+    /// 0 is never.
+    pub(crate) dedupe_window_s: u32,
+    pub(crate) retention_days: u32,
+    pub(crate) alarm_minutes: u32,
+    /// A secret: anybody who knows the address can write there.
+    pub(crate) alarm_webhook_url: Option<SecretString>,
+    pub(crate) sheets_api_url: String,
+    pub(crate) doubletick_api_key: Option<SecretString>,
+    pub(crate) doubletick_api_url: String,
 }
 
 /// How log lines are written.
@@ -176,124 +159,132 @@ impl Config {
     }
 
     fn validated(raw: RawEnv) -> Result<Self, Problems> {
-        let mut problems = Problems(Vec::new());
-        let mut google = Problems(Vec::new());
+        let (mut problems, mut google) = (Problems(Vec::new()), Problems(Vec::new()));
         let google_key = google_key(&raw, &mut google);
-        let webhook_secrets = webhook_secrets(raw.webhook_secret.as_deref(), &mut problems);
         let spreadsheet_id = spreadsheet_id(raw.spreadsheet_id.as_deref(), &mut google);
-        let time_zone = raw.timezone.map(|zone| zone.trim().to_owned());
-        if time_zone.as_ref().is_some_and(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
-            problems.add("TIMEZONE", "must be an IANA name such as Asia/Kolkata");
+        if LogFormat::read(raw.log_format.as_deref()).is_none() {
+            problems.add("LOG_FORMAT", "must be text or json");
         }
-        let sheet_name = title("SHEET_NAME", raw.sheet_name, SHEET_NAME, &mut problems);
-        let board_name = title("BOARD_NAME", raw.board_name, BOARD_NAME, &mut problems);
-        let routes =
-            routes::read(raw.routes.as_deref(), &spreadsheet_id, &sheet_name, &mut problems);
-        routes::refuse_clashes(&routes, &spreadsheet_id, &sheet_name, &board_name, &mut problems);
-        let sheets_api_url =
-            web_address("SHEETS_API_URL", raw.sheets_api_url, SHEETS_API, &mut problems);
-        let doubletick_api_url = web_address(
-            "DOUBLETICK_API_URL",
-            raw.doubletick_api_url,
-            DOUBLETICK_API,
-            &mut problems,
-        );
-        let alarm_webhook_url = raw.alarm_webhook_url.map(|url| url.trim().to_owned());
-        if alarm_webhook_url.as_ref().is_some_and(|url| !is_web_address(url)) {
-            problems.add("ALARM_WEBHOOK_URL", NO_WEB_ADDRESS);
+        let webhook_secrets = webhook_secrets(raw.webhook_secret.as_deref(), &mut problems);
+        let mut read = Reader(&mut problems);
+        // A number's setting is called as its field is, in capitals.
+        macro_rules! number {
+            ($name:ident, $default:expr, $range:expr) => {
+                read.number(stringify!($name), raw.$name, $default, $range)
+            };
         }
-        let doubletick_api_key = raw.doubletick_api_key.map(|key| key.trim().to_owned());
-        if doubletick_api_key.as_ref().is_some_and(|key| HeaderValue::from_str(key).is_err()) {
-            problems.add(
+        let config = Self {
+            google_key,
+            webhook_secrets,
+            sheet_name: read.title("SHEET_NAME", raw.sheet_name, SHEET_NAME),
+            board_name: read.title("BOARD_NAME", raw.board_name, BOARD_NAME),
+            board_hours: number!(board_hours, 24, 1..=720),
+            board_warn_minutes: number!(board_warn_minutes, 15, 1..=10_000),
+            board_alert_minutes: number!(board_alert_minutes, 60, 1..=10_000),
+            host: read.host(raw.host),
+            port: number!(port, 8080, 0..=u16::MAX),
+            data_dir: PathBuf::from(raw.data_dir.unwrap_or_else(|| "./data".to_owned())),
+            time_zone: read.time_zone(raw.timezone),
+            writes_per_minute_max: number!(max_writes_per_minute, 50, 1..=60),
+            pending_rows_max: number!(max_pending_rows, 1_000_000, 1..=1_000_000_000),
+            dedupe_window_s: number!(dedupe_window_seconds, 120, 0..=86_400),
+            retention_days: number!(retention_days, 30, 1..=3_650),
+            alarm_minutes: number!(alarm_minutes, 10, 1..=10_080),
+            alarm_webhook_url: raw
+                .alarm_webhook_url
+                .map(|url| SecretString::from(read.address("ALARM_WEBHOOK_URL", Some(url), ""))),
+            sheets_api_url: read.address("SHEETS_API_URL", raw.sheets_api_url, SHEETS_API),
+            doubletick_api_key: raw.doubletick_api_key.map(|key| read.header(&key)),
+            doubletick_api_url: read.address(
+                "DOUBLETICK_API_URL",
+                raw.doubletick_api_url,
+                DOUBLETICK_API,
+            ),
+            routes: Vec::new(),
+            spreadsheet_id,
+            google_faults: Vec::new(),
+        };
+        let routes = routes::read(raw.routes.as_deref(), &config, &mut problems);
+        if problems.0.is_empty() {
+            return Ok(Self { routes, google_faults: google.0, ..config });
+        }
+        problems.0.append(&mut google.0);
+        Err(problems)
+    }
+}
+
+/// Reads one setting each, and notes what is wrong.
+struct Reader<'a>(&'a mut Problems);
+
+impl Reader<'_> {
+    fn number<T>(
+        &mut self,
+        name: &str,
+        text: Option<String>,
+        default: T,
+        range: RangeInclusive<T>,
+    ) -> T
+    where
+        T: FromStr + PartialOrd + fmt::Display,
+    {
+        let Some(text) = text else { return default };
+        text.trim().parse().ok().filter(|number| range.contains(number)).unwrap_or_else(|| {
+            let (min, max) = range.into_inner();
+            self.0
+                .add(&name.to_uppercase(), &format!("must be a whole number from {min} to {max}"));
+            default
+        })
+    }
+
+    /// A tab's title. In place of a month stand seven characters, as its name has.
+    fn title(&mut self, name: &str, text: Option<String>, default: &str) -> String {
+        let title = trimmed(text, default);
+        if title.chars().count() > TITLE_CHARS_MAX {
+            self.0.add(name, "must be at most 100 characters, as Google limits a title");
+        }
+        title
+    }
+
+    fn address(&mut self, name: &str, text: Option<String>, default: &str) -> String {
+        let address = trimmed(text, default);
+        if !is_web_address(&address) {
+            self.0.add(
+                name,
+                "must be an http or https address; write a host of other letters in its xn-- form",
+            );
+        }
+        address
+    }
+
+    /// DoubleTick's key, which travels in a header.
+    fn header(&mut self, key: &str) -> SecretString {
+        if HeaderValue::from_str(key.trim()).is_err() {
+            self.0.add(
                 "DOUBLETICK_API_KEY",
                 "has characters that no key has: copy it again from DoubleTick",
             );
         }
-        if LogFormat::read(raw.log_format.as_deref()).is_none() {
-            problems.add("LOG_FORMAT", "must be text or json");
+        SecretString::from(key.trim())
+    }
+
+    fn time_zone(&mut self, text: Option<String>) -> Option<String> {
+        let zone = text.map(|zone| zone.trim().to_owned());
+        if zone.as_ref().is_some_and(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
+            self.0.add("TIMEZONE", "must be an IANA name such as Asia/Kolkata");
         }
-        let mut numbers = Numbers(&mut problems);
-        let port = numbers.read("PORT", raw.port, 8080, 0, u16::MAX);
-        let writes_per_minute_max = numbers.read(
-            "MAX_WRITES_PER_MINUTE",
-            raw.max_writes_per_minute,
-            50,
-            1,
-            WRITES_PER_MINUTE_MAX,
-        );
-        let pending_rows_max =
-            numbers.read("MAX_PENDING_ROWS", raw.max_pending_rows, 1_000_000, 1, 1_000_000_000);
-        let dedupe_window_s =
-            numbers.read("DEDUPE_WINDOW_SECONDS", raw.dedupe_window_seconds, 120, 0, 86_400);
-        let retention_days = numbers.read("RETENTION_DAYS", raw.retention_days, 30, 1, 3_650);
-        let board_hours = numbers.read("BOARD_HOURS", raw.board_hours, 24, 1, 720);
-        let board_warn_minutes =
-            numbers.read("BOARD_WARN_MINUTES", raw.board_warn_minutes, 15, 1, 10_000);
-        let board_alert_minutes =
-            numbers.read("BOARD_ALERT_MINUTES", raw.board_alert_minutes, 60, 1, 10_000);
-        let alarm_minutes = numbers.read("ALARM_MINUTES", raw.alarm_minutes, 10, 1, 10_080);
-        let host = raw.host.unwrap_or_else(|| "0.0.0.0".to_owned());
-        let host = host.trim().parse().unwrap_or_else(|_| {
-            problems.add("HOST", "must be an IP address such as 0.0.0.0 or 127.0.0.1");
+        zone
+    }
+
+    fn host(&mut self, text: Option<String>) -> IpAddr {
+        trimmed(text, "0.0.0.0").parse().unwrap_or_else(|_| {
+            self.0.add("HOST", "must be an IP address such as 0.0.0.0 or 127.0.0.1");
             IpAddr::from([0, 0, 0, 0])
-        });
-        if !problems.0.is_empty() {
-            problems.0.append(&mut google.0);
-            return Err(problems);
-        }
-        Ok(Self {
-            spreadsheet_id,
-            google_key,
-            google_faults: google.0,
-            webhook_secrets,
-            sheet_name,
-            board_name,
-            board_hours,
-            board_warn_minutes,
-            board_alert_minutes,
-            routes,
-            host,
-            port,
-            data_dir: PathBuf::from(raw.data_dir.unwrap_or_else(|| "./data".to_owned())),
-            time_zone,
-            writes_per_minute_max,
-            pending_rows_max,
-            dedupe_window_s,
-            retention_days,
-            alarm_minutes,
-            alarm_webhook_url: alarm_webhook_url.map(SecretString::from),
-            sheets_api_url,
-            doubletick_api_key: doubletick_api_key.map(SecretString::from),
-            doubletick_api_url,
         })
     }
 }
 
-/// A tab's title. In place of a month stand seven characters, as its name has.
-fn title(name: &str, text: Option<String>, default: &str, problems: &mut Problems) -> String {
-    let title = text.map_or_else(|| default.to_owned(), |text| text.trim().to_owned());
-    if title.chars().count() > TITLE_CHARS_MAX {
-        problems.add(name, "must be at most 100 characters, as Google limits a title");
-    }
-    title
-}
-
-struct Numbers<'a>(&'a mut Problems);
-
-impl Numbers<'_> {
-    fn read<T>(&mut self, name: &str, text: Option<String>, default: T, min: T, max: T) -> T
-    where
-        T: FromStr + PartialOrd + fmt::Display + Copy,
-    {
-        let Some(text) = text else { return default };
-        match text.trim().parse() {
-            Ok(number) if number >= min && number <= max => number,
-            _ => {
-                self.0.add(name, &format!("must be a whole number from {min} to {max}"));
-                default
-            }
-        }
-    }
+fn trimmed(text: Option<String>, default: &str) -> String {
+    text.map_or_else(|| default.to_owned(), |text| text.trim().to_owned())
 }
 
 fn webhook_secrets(text: Option<&str>, problems: &mut Problems) -> Vec<SecretString> {
@@ -331,14 +322,6 @@ fn is_guessable(secret: &str) -> bool {
     let mut letters = secret.chars();
     let first = letters.next();
     secret == DEMO_SECRET || letters.all(|letter| Some(letter) == first)
-}
-
-fn web_address(name: &str, text: Option<String>, default: &str, problems: &mut Problems) -> String {
-    let address = text.map_or_else(|| default.to_owned(), |text| text.trim().to_owned());
-    if !is_web_address(&address) {
-        problems.add(name, NO_WEB_ADDRESS);
-    }
-    address
 }
 
 /// Whether every part of ours can use it. The parser of addresses takes hosts that the parser of

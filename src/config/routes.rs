@@ -4,8 +4,9 @@
 //! Left of the slash the id or nothing for the spreadsheet of `SPREADSHEET_ID`; without a slash and tab
 //! the title of `SHEET_NAME`.
 
+use crate::chat::text::phone_digits;
 use crate::config::google::id_of;
-use crate::config::{Problems, TITLE_CHARS_MAX};
+use crate::config::{Config, Problems, TITLE_CHARS_MAX};
 
 /// Title of the tab of the handovers, in every spreadsheet.
 pub const HANDOVERS: &str = "Handovers";
@@ -21,16 +22,12 @@ pub struct Route {
     pub title: String,
 }
 
-pub(super) fn read(
-    text: Option<&str>,
-    default_id: &str,
-    default_title: &str,
-    problems: &mut Problems,
-) -> Vec<Route> {
+/// Reads the routes of a configuration that is otherwise complete.
+pub(super) fn read(text: Option<&str>, config: &Config, problems: &mut Problems) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     let parts = text.unwrap_or_default().split([',', ';', '\n']).map(str::trim);
     for (number, part) in (1..).zip(parts.filter(|part| !part.is_empty())) {
-        let Some(route) = route(part, default_id, default_title) else {
+        let Some(route) = route(part, &config.spreadsheet_id, &config.sheet_name) else {
             problems.add(
                 "ROUTES",
                 &format!(
@@ -44,13 +41,14 @@ pub(super) fn read(
         }
         routes.push(route);
     }
+    refuse_clashes(&routes, config, problems);
     routes
 }
 
 fn route(part: &str, default_id: &str, default_title: &str) -> Option<Route> {
     let (number, place) = part.split_once('=')?;
     let is_number = |c: char| c.is_ascii_digit() || "+-() ".contains(c);
-    let waba_digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    let waba_digits = phone_digits(number).to_string();
     if waba_digits.is_empty() || !number.trim().chars().all(is_number) {
         return None;
     }
@@ -69,13 +67,9 @@ fn route(part: &str, default_id: &str, default_title: &str) -> Option<Route> {
 }
 
 /// In one spreadsheet no two tabs of ours can have one title, and to Google capitals make no other.
-pub(super) fn refuse_clashes(
-    routes: &[Route],
-    default_id: &str,
-    sheet_name: &str,
-    board_name: &str,
-    problems: &mut Problems,
-) {
+fn refuse_clashes(routes: &[Route], config: &Config, problems: &mut Problems) {
+    let (default_id, sheet_name, board_name) =
+        (&*config.spreadsheet_id, &*config.sheet_name, &*config.board_name);
     let is_same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
     let is_taken = |title: &str| is_same(title, board_name) || is_same(title, HANDOVERS);
     if is_taken(sheet_name) {

@@ -20,6 +20,7 @@ fn check(routes: &str, expected: &[(&str, &str, &str)]) {
 #[test]
 fn a_number_goes_to_a_spreadsheet_and_a_tab() {
     check(&format!("+919000000001={OTHER}/North"), &[("919000000001", OTHER, "North")]);
+    check(&format!("00919000000001={OTHER}/North"), &[("919000000001", OTHER, "North")]);
     check(&format!(" +91 90000-00001 = {OTHER} / North "), &[("919000000001", OTHER, "North")]);
 }
 

@@ -105,7 +105,7 @@ fn the_files_of_the_deployment_agree_with_each_other_and_with_the_code() {
     // The port: what we listen on, what is exposed, what is called, what is scraped.
     let port = fly("env", "PORT");
     let config = read("src/config/mod.rs");
-    assert!(config.contains(&format!("\"PORT\", raw.port, {port},")), "another port by default");
+    assert!(config.contains(&format!("number!(port, {port},")), "another port by default");
     assert_eq!(docker("EXPOSE"), port);
     assert_eq!(fly("http_service", "internal_port"), port);
     assert_eq!(fly("metrics", "port"), port);
