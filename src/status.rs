@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How the sheet is, in one word and one sentence.
+/// The state of a sheet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SheetState {
     /// Not reached yet since the start.

@@ -32,7 +32,7 @@ pub(super) struct AlarmHook {
 
 impl std::fmt::Debug for AlarmHook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Whoever knows the address may write there.
+        // The address is a secret: anybody who knows it can write there.
         f.write_str("AlarmHook(<secret>)")
     }
 }

@@ -83,7 +83,7 @@ pub fn init() {
     }
 }
 
-/// Says why the program ends. Also where `RUST_LOG` wants to hear nothing: whoever started it does.
+/// Says why the program ends, also where `RUST_LOG` turns the log off.
 pub fn complain(sentence: &dyn std::fmt::Display) {
     if log::log_enabled!(log::Level::Error) {
         log::error!("{sentence}");

@@ -90,7 +90,7 @@ impl Watch {
 
     fn say(&mut self, word: Notice, pending_rows: u64) {
         let told = match word {
-            // Whoever parked the sheet has said so at that moment.
+            // The forwarder has said so already.
             Notice::On(Reason::Parked, sentence) => Some(sentence),
             Notice::On(Reason::Overdue | Reason::Journal, sentence) => {
                 log::error!(pending_rows; "{sentence}");

@@ -36,9 +36,8 @@ const NAMELESS_MAX: usize = 10_000;
 /// Largest answer read.
 const ANSWER_BYTES_MAX: usize = 256 * 1_024;
 
-/// Asks DoubleTick.
 #[derive(Debug)]
-pub struct Directory {
+pub(crate) struct Directory {
     asker: Arc<Asker>,
     journal: Journal,
     now: fn() -> UnixMs,
@@ -58,23 +57,16 @@ impl std::fmt::Debug for Asker {
     }
 }
 
-/// Why there is no directory.
 #[derive(Debug, thiserror::Error)]
-pub enum SetUpFault {
-    /// The key has characters that no header can carry.
+pub(crate) enum SetUpFault {
     #[error("the key has characters that an HTTP header cannot carry")]
     Key,
-    /// TLS cannot be set up.
     #[error("cannot set up TLS")]
     Tls(#[source] reqwest::Error),
 }
 
 impl Directory {
-    /// A directory at this address, asked with this key.
-    ///
-    /// # Errors
-    /// [`SetUpFault`].
-    pub fn new(
+    pub(crate) fn new(
         api: &Url,
         key: &SecretString,
         journal: Journal,
@@ -95,7 +87,7 @@ impl Directory {
     }
 
     /// Answers everyone who lacks a name. Ends only with the journal.
-    pub async fn run(mut self, mut unnamed: mpsc::Receiver<Unnamed>) {
+    pub(crate) async fn run(mut self, mut unnamed: mpsc::Receiver<Unnamed>) {
         let mut under_way = JoinSet::new();
         loop {
             tokio::select! {

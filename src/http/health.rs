@@ -11,7 +11,7 @@ pub(super) async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
-/// 200 when events can be accepted. A broken sheet is told, and no reason to refuse events.
+/// 200 while events can be accepted. A broken sheet is told here, and is no reason to refuse events.
 pub(super) async fn readyz(shared: Data<Shared>) -> HttpResponse {
     let sheet = shared.status.sheet();
     let tally = shared.journal.tally();
@@ -55,7 +55,7 @@ pub(super) async fn readyz(shared: Data<Shared>) -> HttpResponse {
     }
 }
 
-/// Why no event can be taken, a sentence.
+/// Why no event can be taken, in a sentence.
 fn trouble(shared: &Shared, is_answering: bool) -> Option<String> {
     let silent = || (!is_answering).then(|| "the journal does not answer: see the log".to_owned());
     shared.journal.condition().map(|condition| condition.to_string()).or_else(silent)

@@ -37,32 +37,27 @@ pub const STOP_BUDGET_S: u64 = 5;
 /// How long a client may take over its request head.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Why a request is refused that nearly had the webhook's address.
+/// The reason under which a request is counted that nearly had the webhook's address.
 const WRONG_ADDRESS: &str = "wrong_address";
-/// So many parts of an address are held against the secret.
+/// How many parts of an address are compared with the secret.
 const ADDRESS_PARTS_MAX: usize = 8;
-/// What to do about those.
+/// What is said about them.
 const MISDIRECTED: &str = "somebody sends to an address that is nearly the webhook's and is none of ours, \
      so those events are lost: paste the address that the page at / shows into DoubleTick";
 
 /// What the routes share.
 #[derive(Debug)]
 pub struct Shared {
-    /// Where events are kept.
-    pub journal: Journal,
-    /// What the service says of itself.
-    pub status: Arc<Status>,
-    /// Who may come in.
-    pub secrets: Secrets,
-    /// The clock.
-    pub now: fn() -> UnixMs,
+    journal: Journal,
+    status: Arc<Status>,
+    secrets: Secrets,
+    now: fn() -> UnixMs,
     page: PageState,
     unrecognised: UnrecognisedWarning,
 }
 
 impl Shared {
-    /// What the routes need to work on this journal.
-    pub fn new(
+    pub(crate) fn new(
         journal: Journal,
         status: Arc<Status>,
         secrets: Secrets,
@@ -87,7 +82,7 @@ fn routes(service: &mut ServiceConfig) {
         .default_service(web::to(not_found));
 }
 
-/// Something to look at: GET, and HEAD for those who only want to know that it is there.
+/// Something to look at, with GET; HEAD tells only that it is there.
 fn readable<F, Args>(path: &str, handler: F) -> Resource
 where
     F: Handler<Args>,
@@ -105,7 +100,8 @@ where
         .default_service(web::to(other))
 }
 
-/// Anything else. What was meant for the webhook is said, or its events would be lost unheard.
+/// Any other address. One that was meant to be the webhook's is counted and warned of, because its events
+/// are lost.
 async fn not_found(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
     let path = request.path();
     let is_ours = path.to_ascii_lowercase().contains("doubletick")

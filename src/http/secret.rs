@@ -1,7 +1,7 @@
 //! Who may come in: the secret in the address or the `Authorization` header.
 //!
-//! DoubleTick drops the header that it lets one configure, so the address must do. Compared in
-//! constant time, before a byte of the body is read.
+//! DoubleTick lets its users configure that header and does not send it, so the address has to serve.
+//! Secrets are compared in constant time, before the body is read.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
 
-/// The secrets that open the door; usually one, two while one replaces the other.
+/// The secrets that are accepted: usually one, and two while one replaces the other.
 pub struct Secrets(Vec<[u8; 32]>);
 
 /// Proof that a request presented a secret.
@@ -26,12 +26,12 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Any of these opens the shared.
+    /// Accepts any of these.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
         Self(secrets.into_iter().map(|secret| fingerprint(secret.expose_secret())).collect())
     }
 
-    /// Verifies the secret in the address, or without one the bearer's.
+    /// Verifies the secret in the address, or the one in the header where the address has none.
     pub(super) fn verify(&self, request: &HttpRequest) -> Option<Verified> {
         let behind = request.match_info().unprocessed();
         let presented = match behind.strip_prefix('/').unwrap_or(behind) {
@@ -52,12 +52,12 @@ impl Secrets {
         self.hold_any(&[fingerprint(presented)])
     }
 
-    /// What changes whenever the secrets do, and does not tell them.
+    /// Hashes of the secrets, which change with them and do not reveal them.
     pub(super) fn fingerprints(&self) -> &[[u8; 32]] {
         &self.0
     }
 
-    /// All are compared, so that time does not tell which one was near.
+    /// Compares all of them, so that the time it takes does not tell which one was close.
     fn hold_any(&self, readings: &[[u8; 32]]) -> bool {
         let pairs = self.0.iter().flat_map(|known| readings.iter().map(move |read| (known, read)));
         let any = pairs.fold(Choice::from(0), |any, (known, read)| any | known.ct_eq(read));
@@ -71,7 +71,7 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
 }
 
-/// Of one length, whatever the secret's.
+/// A hash, so that secrets of any length are compared in the same time.
 fn fingerprint(secret: &str) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());

@@ -1,4 +1,4 @@
-//! The server: `actix-web` over connections that are watched, and as many as there is room for.
+//! The server: `actix-web` over watched connections, and never more of them than the machine can hold.
 
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -14,16 +14,15 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::http::connection::{Connection, Connections, KEEP_ALIVE, Watched};
 use crate::http::{HEAD_TIME_MAX, STOP_BUDGET_S, Shared, routes};
 
-/// Most connections at once, where the machine has descriptors without end; each may take some
-/// 150 KB of memory.
+/// Most connections at once, however many descriptors there are. Each may take some 150 KB of memory.
 const CONNECTIONS_MAX: usize = 1_000;
 /// Fewest, however few descriptors there are.
 const CONNECTIONS_MIN: usize = 16;
-/// Connections that are accepted while others are still giving way, of each worker.
+/// How many more connections a worker accepts while others are still being closed for them.
 const GIVING_WAY_MAX: usize = 16;
 
-/// Connections that the system holds for us until they are accepted. Beyond it a client's first bytes
-/// are lost, and come again only a fifth of a second later; 128 are usual.
+/// How many connections the system holds until we accept them. When there are more, a client's first bytes
+/// are lost and sent again a fifth of a second later. The usual 128 are too few for a burst.
 const BACKLOG: u32 = 1_024;
 
 /// Listens on an address.
@@ -89,7 +88,8 @@ pub fn serve(listener: TcpListener, shared: Shared) -> std::io::Result<Server> {
     Ok(server.run())
 }
 
-/// Awaits the answer to a request. Whatever of its body was not read by then nobody needs.
+/// Awaits the answer to a request. A body that was not read by then will never be, so the connection is
+/// closed.
 async fn answered<B>(
     connection: Option<Rc<Connection>>,
     answer: impl Future<Output = Result<ServiceResponse<B>, actix_web::Error>>,

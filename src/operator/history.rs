@@ -4,22 +4,20 @@ use std::collections::VecDeque;
 
 use crate::chat::time::UnixMs;
 
-/// How many minutes are kept.
-pub const MINUTES: usize = 60;
+pub(crate) const MINUTES: usize = 60;
 const MINUTE_MS: i64 = 60_000;
 
-/// What happened within one minute.
+/// Calls to Google within one minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Minute {
-    /// Calls to Google.
-    pub calls: u64,
-    /// Those of them that did not go well.
-    pub errors: u64,
+pub(crate) struct Minute {
+    pub(crate) calls: u64,
+    /// Those of the calls that failed.
+    pub(crate) errors: u64,
 }
 
-/// What happened since the start, as far as it is an hour old at most.
+/// What happened in the last hour, as far as the service has run for so long.
 #[derive(Debug, Default)]
-pub struct History {
+pub(crate) struct History {
     /// The minutes in which something happened, each with its number since 1970.
     minutes: VecDeque<(i64, Minute)>,
     total: Minute,
@@ -28,9 +26,9 @@ pub struct History {
 }
 
 impl History {
-    /// Takes a sample of the totals since the start: what came on top since the last one happened in
-    /// the minute of `now`.
-    pub fn sample(&mut self, now: UnixMs, total: Minute, written: u64) {
+    /// Takes the totals since the start. What was added since the last sample is counted in the minute
+    /// of `now`.
+    pub(crate) fn sample(&mut self, now: UnixMs, total: Minute, written: u64) {
         let minute = now.0.div_euclid(MINUTE_MS);
         let more = Minute {
             calls: total.calls.saturating_sub(self.total.calls),
@@ -55,7 +53,7 @@ impl History {
     }
 
     /// The hour up to `now`, the present minute last.
-    pub fn hour(&self, now: UnixMs) -> [Minute; MINUTES] {
+    pub(crate) fn hour(&self, now: UnixMs) -> [Minute; MINUTES] {
         let last = now.0.div_euclid(MINUTE_MS);
         let mut hour = [Minute::default(); MINUTES];
         for (minute, happened) in &self.minutes {
@@ -68,7 +66,7 @@ impl History {
     }
 
     /// When rows were last written; `None` when none were since the start.
-    pub fn last_write_at(&self) -> Option<UnixMs> {
+    pub(crate) fn last_write_at(&self) -> Option<UnixMs> {
         self.last_write_at
     }
 }

@@ -17,12 +17,12 @@ use crate::http::page::sign_in::session::Session;
 use crate::http::page::streamed::{CutOff, Source, Streamed};
 use crate::http::page::view::View;
 
-/// How often is looked whether anything has changed.
+/// How often we look whether anything has changed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Something is said at least so often, so that a proxy keeps the connection and a browser that has
-/// gone is noticed.
+/// Something is sent at least after so many looks, so that a proxy keeps the connection and we notice a
+/// browser that is gone.
 const SPEAK_EVERY: u32 = 15;
-/// How often the set-up is tried again while someone looks, once everything holds: in looks.
+/// After how many looks a check is asked for again, once everything holds.
 const TRY_EVERY: u32 = 60;
 /// Most pages kept up to date at once.
 const SEATS: usize = 16;
@@ -31,7 +31,6 @@ const SEATS: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Seats(Arc<AtomicUsize>);
 
-/// One of them.
 struct Seat(Arc<AtomicUsize>);
 
 impl Seats {

@@ -1,8 +1,8 @@
 //! The operator's page at `/`: setting up, how it is, and what can be done about it.
 //!
-//! Guarantees: nothing but the sign-in form without a session; no secret in any address; no form is
-//! taken that this page did not make; no patient's data on it, but in what is exported on purpose.
-//! Everything comes from here, also where JavaScript is off; with it, the page is kept up to date.
+//! Guarantees: without a session there is nothing but the sign-in form; no address holds a secret; only
+//! forms that this page made are accepted; patients' data is only in what is exported on purpose. It
+//! loads nothing from elsewhere and works without JavaScript, which only keeps it up to date.
 
 mod live;
 mod render;
@@ -32,13 +32,13 @@ use crate::http::page::view::View;
 use crate::http::{Shared, readable};
 use crate::operator::Operator;
 
-/// Nothing from elsewhere, nothing inline, and no one may put the page into a frame.
+/// Nothing is loaded from elsewhere, nothing stands inline, and no site may put the page into a frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// Largest form read; the longest field is a secret.
 const FORM_BYTES_MAX: usize = 4 * 1_024;
 const FORM_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long a page waits for what is looked up for it; the rest is shown when it comes.
+/// How long the page waits for a check. What comes later is shown later.
 const LOOK_TIME_MAX: Duration = Duration::from_millis(1_500);
 
 /// What the page's handlers share.
@@ -63,7 +63,7 @@ impl PageState {
     }
 }
 
-/// A panic elsewhere leaves what is held as it was.
+/// What is held is valid also after a panic elsewhere.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -108,7 +108,7 @@ where
     web::resource(path).route(web::post().to(handler)).default_service(web::to(other))
 }
 
-/// GET /: the page, or the way in.
+/// GET /: the page, or the sign-in form.
 async fn home(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
     let Some(session) = shared.page.sessions.of(&request, (shared.now)()) else {
         return sign_in::form(StatusCode::OK, sign_in::told(&request));
@@ -120,7 +120,7 @@ async fn home(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
     show(StatusCode::OK, &render::whole(&view, operator.about(), &shared, &session, &request, said))
 }
 
-/// POST /check: looks at everything again.
+/// POST /check: asks for a check.
 async fn check(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> HttpResponse {
     if let Err(refusal) = sent(&request, payload, &shared).await {
         return refusal;
@@ -129,7 +129,7 @@ async fn check(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> 
     see("/#set-up")
 }
 
-/// What a page is told by the address that it came from; nothing else can be put on it.
+/// What the page says because of its address. Only these sentences can be put on it that way.
 fn said(request: &HttpRequest) -> Option<&'static str> {
     match request.query_string() {
         "said=retried" => Some("Those rows are on their way again."),
@@ -183,14 +183,14 @@ fn field(body: &[u8], name: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
-/// A page. Kept by nobody: it shows how things are now.
+/// A page that must not be cached: it shows how things are now.
 fn show(status: StatusCode, html: &str) -> HttpResponse {
     let mut response = guarded(status);
     response.insert_header((CACHE_CONTROL, "no-store")).content_type(ContentType::html());
     response.body(html.to_owned())
 }
 
-/// On to another page, with GET.
+/// Sends the browser to another page, with GET.
 fn see(path: &str) -> HttpResponse {
     guarded(StatusCode::SEE_OTHER).insert_header((LOCATION, path)).finish()
 }

@@ -1,4 +1,4 @@
-//! Bodies that are made part by part while they are sent, and never whole in memory.
+//! Answers that are made part by part while they are sent, and are never whole in memory.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,12 +6,10 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
 
-/// Who makes the parts of one body.
+/// Makes the parts of one answer.
 pub(super) trait Source: Sized + 'static {
-    /// The next part and who makes the one after it; `None` after the last.
-    ///
-    /// # Errors
-    /// [`CutOff`] cuts the answer off, so that nobody takes half of it for the whole.
+    /// The next part and the source of those after it; `None` after the last.
+    /// [`CutOff`] breaks the connection, so that nobody takes half of an answer for the whole.
     async fn next(self) -> Result<Option<(Bytes, Self)>, CutOff>;
 }
 
@@ -22,7 +20,6 @@ pub(super) struct CutOff;
 
 type Next<T> = Pin<Box<dyn Future<Output = Result<Option<(Bytes, T)>, CutOff>>>>;
 
-/// A body of parts.
 pub(super) struct Streamed<T>(Option<Next<T>>);
 
 impl<T: Source> Streamed<T> {

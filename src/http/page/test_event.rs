@@ -1,4 +1,4 @@
-//! The test event: one row that says that it is a test, taken the way of any other.
+//! The test event: one row that says that it is a test, and goes the way of any other.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::journal::Whereabouts;
 
 /// What stands in the row where a patient's name would.
 const NAME: &str = "TEST ROW, please delete";
-/// How long the answer waits for the row to arrive; the page tells later, too.
+/// How long the answer waits for the row to arrive. The page tells it later, too.
 const ARRIVAL_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// The last one that was sent.
@@ -62,7 +62,7 @@ pub(super) async fn send(
     see("/#test")
 }
 
-/// Looks where the last one is; true once that does not change any more.
+/// Finds out where the last one is; true once that will not change any more.
 pub(super) async fn look(shared: &Shared) -> bool {
     let last = locked(&shared.page.test_event).clone();
     let Some(last) = last.filter(|last| last.ended.is_none()) else { return true };

@@ -8,10 +8,9 @@ use crate::journal::{SetAside, Tally};
 use crate::operator::{Findings, MINUTES, Minute};
 use crate::status::SheetState;
 
-/// Most rows set aside that the page lists; the export has all.
+/// How many rows set aside the page lists; the export has all of them.
 pub(super) const LISTED_MAX: usize = 20;
 
-/// One moment.
 pub(super) struct View {
     pub(super) now: UnixMs,
     pub(super) tally: Tally,
@@ -24,12 +23,11 @@ pub(super) struct View {
     pub(super) is_answering: bool,
     /// Why no event can be taken.
     pub(super) condition: Option<String>,
-    /// The state of the sheet that is worst off, and of each by its name.
+    /// The worst state of any sheet, and each sheet's by its name.
     pub(super) sheet: SheetState,
     pub(super) sheets: Vec<(String, SheetState)>,
-    /// What will have to be mended in them.
+    /// What has to be mended, though rows are written.
     pub(super) warnings: Vec<String>,
-    /// Why the alarm is on.
     pub(super) alarm: Option<String>,
     pub(super) findings: Findings,
     pub(super) hour: [Minute; MINUTES],

@@ -1,6 +1,6 @@
-//! Bytes to JSON: whatever dress the sender chose, within bounds of size and time.
+//! From a body to JSON: JSON itself and both kinds of form, within limits of size and time.
 //!
-//! Of a body that is refused nothing is kept, and the connection that it came on is closed.
+//! Nothing of a refused body is kept, and its connection is closed.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -17,10 +17,10 @@ use crate::http::secret::Verified;
 
 /// Largest body read.
 pub(in crate::http) const BODY_BYTES_MAX: usize = 64 * 1024;
-/// Longest a sender may take over its body; DoubleTick's are a few hundred bytes.
+/// How long a sender may take to send its body; DoubleTick's are a few hundred bytes.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// What a body begins with that was compressed with gzip, also where no header says so.
+/// The first bytes of anything that gzip has compressed. Some senders forget the header.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What is wrong with a body. The sentences quote nothing of it.
@@ -44,7 +44,7 @@ pub(in crate::http) enum Fault {
     BadForm,
 }
 
-/// Reads the body of a request that may come in.
+/// Reads the body of a request whose secret was right.
 pub(in crate::http) async fn read(
     _verified: &Verified,
     request: &HttpRequest,
@@ -67,14 +67,14 @@ pub(in crate::http) async fn read(
     body.unwrap_or(Err(Fault::TooSlow))
 }
 
-/// Whether a `Content-Encoding` says that nothing was done to the body.
+/// Whether a `Content-Encoding` says that the body is not compressed.
 fn is_identity(coding: &HeaderValue) -> bool {
     let is_plain = |one: &str| matches!(one.trim(), "" | "identity" | "Identity");
     coding.to_str().is_ok_and(|codings| codings.split(',').all(is_plain))
 }
 
-/// Nearly every body comes in one piece, which is passed on as it is. `BodyStream`, made for answers, is
-/// actix-web's way to poll the pieces of any stream without another crate.
+/// Nearly every body comes in one piece, which is passed on without a copy. `BodyStream` is made for
+/// answers; here it saves a crate, because it can poll any stream.
 async fn collect(payload: Payload) -> Result<Bytes, Fault> {
     let mut pieces = pin!(BodyStream::new(payload.into_inner()));
     let (mut first, mut others) = (Bytes::new(), BytesMut::new());
@@ -91,7 +91,7 @@ async fn collect(payload: Payload) -> Result<Bytes, Fault> {
     if others.is_empty() { Ok(first) } else { Ok([first, others.freeze()].concat().into()) }
 }
 
-/// Reads JSON whatever the content type says, else the form that it says.
+/// Reads JSON, whatever the content type says; else the kind of form that it names.
 pub(in crate::http) async fn parse(request: &HttpRequest, body: Bytes) -> Result<Value, Fault> {
     let content_type = request
         .headers()
@@ -123,8 +123,8 @@ fn json(text: &str) -> Result<Value, Fault> {
     })
 }
 
-/// What some senders write that JSON does not allow: halves of a surrogate pair, as JavaScript leaves
-/// them when it cuts a text inside an emoji, and raw control characters inside a text.
+/// Mends two mistakes that some senders make: halves of a surrogate pair, which JavaScript leaves when it
+/// cuts a text inside an emoji, and raw control characters inside a text.
 fn mended(text: &str) -> String {
     let mut mended = String::with_capacity(text.len());
     let mut rest = text;
@@ -184,7 +184,7 @@ async fn multipart(content_type: &str, body: Bytes) -> Result<Value, Fault> {
     form(fields)
 }
 
-/// A form is an object of texts; `contact[name]` is nested as JSON would nest it, one level deep.
+/// A form becomes an object of texts. `contact[name]` becomes an object inside it, one level deep.
 fn form(fields: impl IntoIterator<Item = (String, String)>) -> Result<Value, Fault> {
     let mut object = Map::new();
     for (name, value) in fields {

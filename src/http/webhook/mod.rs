@@ -1,8 +1,8 @@
 //! The webhook: verify, bound, parse, keep, and only then answer 200.
 //!
-//! Nothing here talks to Google, and nothing of a body is echoed or logged. A handler that is
-//! dropped half-way, because the sender hung up, takes nothing back: what the journal was given it
-//! keeps, and a resend is recognised.
+//! Nothing here talks to Google, and nothing of a body is echoed or logged. Where the sender hangs up, the
+//! handler is dropped half-way. That loses nothing: what the journal was given it keeps, and a resend is
+//! recognised.
 
 pub(in crate::http) mod body;
 
@@ -21,15 +21,15 @@ use crate::http::connection::Connection;
 use crate::http::webhook::body::Fault;
 use crate::journal::{Receipt, Refusal, Standing};
 
-/// When a sender that we could not serve should come again, in seconds.
+/// After how many seconds a refused sender should try again.
 const RETRY_AFTER_S: u32 = 5;
-/// The same for a journal that is full: it takes at least a minute's writes to make room.
+/// The same where the journal is full: it takes a minute's writes at least to make room.
 const RETRY_AFTER_FULL_S: u32 = 60;
 
 /// Longest event name that is looked at.
 const EVENT_NAME_CHARS_MAX: usize = 100;
 
-/// POST: one event. Any other method is told so.
+/// Takes one event, with POST.
 pub(in crate::http) async fn receive(
     request: HttpRequest,
     payload: Payload,
@@ -90,7 +90,7 @@ async fn take(shared: &Shared, value: Value, announced: Option<String>) -> HttpR
     }
 }
 
-/// The only 2xx for an event: whoever calls this holds the journal's receipt.
+/// The only 2xx for an event. It can be called only with a receipt of the journal.
 fn acknowledged(receipt: &Receipt) -> HttpResponse {
     let status = match receipt.standing() {
         Standing::Accepted => "accepted",

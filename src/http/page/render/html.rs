@@ -1,11 +1,10 @@
-//! HTML: texts that can hold nothing but text, numbers and times as people read them, and the frame of
-//! every page.
+//! HTML: escaped texts, numbers and times as people read them, and the frame of every page.
 
 use std::fmt;
 
 use crate::chat::time::UnixMs;
 
-/// A text inside HTML, an attribute's value included.
+/// Escapes a text for HTML, also for an attribute's value.
 pub(in crate::http::page) struct Text<'a>(pub(in crate::http::page) &'a str);
 
 impl fmt::Display for Text<'_> {
@@ -28,7 +27,7 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// A sentence of ours, which may be written for a terminal: what stands between backticks is quoted.
+/// A sentence of ours as HTML. It may be written for a terminal: what stands between backticks is quoted.
 pub(in crate::http::page) fn spoken(sentence: &str) -> String {
     let part = |(place, part): (usize, &str)| match place % 2 {
         0 => Text(part).to_string(),
@@ -55,7 +54,7 @@ pub(in crate::http::page) fn counted(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// How long, in the one or two units that matter.
+/// A duration, in the one or two units that matter.
 pub(in crate::http::page) fn lasting(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
@@ -67,7 +66,7 @@ pub(in crate::http::page) fn lasting(seconds: i64) -> String {
     }
 }
 
-/// A moment, the same everywhere: UTC.
+/// A moment, in UTC.
 pub(in crate::http::page) fn moment(at: UnixMs) -> String {
     let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()

@@ -16,7 +16,7 @@ use crate::http::page::view::View;
 use crate::operator::About;
 use crate::status::SheetState;
 
-/// Without JavaScript the page comes again by itself; with it, it is kept up to date.
+/// Without JavaScript the page loads itself again; with it, it is kept up to date.
 const HEAD: &str = "<noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>\n\
                     <script src=\"/page.js\" defer></script>\n";
 
@@ -49,7 +49,7 @@ pub(in crate::http::page) fn whole(
         setup::links(about),
     );
     let steps = setup::steps(about, request, &token, &part("checks"), &part("arrival"));
-    // Whoever has still to set it up finds that first; afterwards it is out of the way.
+    // What is still to be set up comes first; afterwards it is folded away.
     let body = match view.is_set_up() {
         true => format!(
             "{status}<details class=\"fold\" id=\"set-up\"><summary><h2>Set up, check and test</h2>\
@@ -72,7 +72,7 @@ pub(in crate::http::page) fn whole(
     page(HEAD, &content)
 }
 
-/// What changes while one looks, by the id of its place.
+/// The parts that change while the page is open, by the id of their place.
 pub(in crate::http::page) fn changing(
     view: &View,
     shared: &Shared,
@@ -91,7 +91,7 @@ pub(in crate::http::page) fn changing(
     .into()
 }
 
-/// How it is, in one sentence that only changes when that does.
+/// How it is, in one sentence.
 fn headline(view: &View) -> String {
     let kept = match view.tally.pending() {
         0 => "Events are taken and kept until it can.".to_owned(),
@@ -113,7 +113,7 @@ fn headline(view: &View) -> String {
         SheetState::Retrying(why) => {
             ("wait", format!("Google does not take rows just now: {why}. Nothing is lost."))
         }
-        _ if view.findings.looked_at.is_some() && !view.findings.all_hold() => {
+        _ if view.findings.checked_at.is_some() && !view.findings.all_hold() => {
             ("wait", "Something does not hold: the set-up below says what to do.".to_owned())
         }
         SheetState::Connecting => ("wait", "The spreadsheet is being reached.".to_owned()),

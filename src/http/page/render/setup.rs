@@ -11,10 +11,10 @@ use crate::http::page::view::View;
 use crate::journal::Whereabouts;
 use crate::operator::{About, Finding, Findings, Spreadsheet};
 
-/// What stands in an address as it is.
+/// Characters that need no escape in an address.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// What is tried, in order, and what it is called here.
+/// The checks in their order, and what each is called here.
 const CHECKS: [(&str, &str); 8] = [
     ("settings", "Settings"),
     ("key file", "Key of the service account"),
@@ -78,7 +78,7 @@ fn sharing(about: &About) -> String {
     }
 }
 
-/// The address with the secret: folded, so that nobody reads it over a shoulder.
+/// The address with the secret, folded so that nobody reads it by chance.
 fn address(about: &About, request: &HttpRequest) -> String {
     let secret = utf8_percent_encode(about.webhook_secret.expose_secret(), PLAIN);
     let (scheme, note) = match is_loopback(request) {
@@ -97,7 +97,7 @@ fn address(about: &About, request: &HttpRequest) -> String {
     )
 }
 
-/// What was tried, and how it is.
+/// The results of the last check.
 pub(in crate::http::page) fn checks(findings: &Findings) -> String {
     let line = |label: &str, kind: &str, word: &str, sentence: &str| {
         format!(
@@ -116,7 +116,7 @@ pub(in crate::http::page) fn checks(findings: &Findings) -> String {
     }
     let others = findings.list.iter().filter(|it| CHECKS.iter().all(|(what, _)| *what != it.what));
     others.for_each(|finding| lines += &found(&line, finding.what, finding));
-    let over = match findings.looked_at {
+    let over = match findings.checked_at {
         None => "<p class=\"hint\">Being tried now.</p>",
         Some(_) if findings.all_hold() => "<p class=\"hint\">Everything holds.</p>",
         Some(_) => {
@@ -159,12 +159,12 @@ pub(in crate::http::page) fn arrival(view: &View) -> String {
     }
 }
 
-/// A form's field that shows that we made it.
+/// The field of a form that proves that this page made it.
 pub(in crate::http::page) fn hidden(token: &str) -> String {
     format!("<input type=\"hidden\" name=\"token\" value=\"{token}\">")
 }
 
-/// The way to every spreadsheet; of several each by its name.
+/// A link to every spreadsheet; where there are several, each by its name.
 pub(in crate::http::page) fn links(about: &About) -> String {
     let name = |sheet: &Spreadsheet| match about.spreadsheets.len() {
         1 => "the spreadsheet".to_owned(),

@@ -1,7 +1,6 @@
-//! Wrong secrets at the sign-in form: so many a minute of one address and no more. Pure; `now` is a
-//! parameter.
+//! Wrong secrets at the sign-in form: a few a minute from one address. Pure; `now` is a parameter.
 //!
-//! Nothing counts them all together: then whoever sends many would keep everybody else out.
+//! They are never counted all together: then one sender could keep everybody else out.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
@@ -14,13 +13,13 @@ const WINDOW_MS: i64 = 60_000;
 /// Most that are remembered; beyond it the oldest are forgotten.
 const REMEMBERED_MAX: usize = 10_000;
 
-/// Whom tries are counted against: an address, of IPv6 the network that one customer is given.
+/// Whose tries are counted: an address, or of IPv6 the network (a /64) that one customer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http::page) struct Client(IpAddr);
 
 impl Client {
-    /// Who sent a request that came over a connection from `peer` with this in Fly's header. Everybody
-    /// can send that header, but only Fly's proxy reaches a service on a private address.
+    /// Who sent a request, by its connection's other end and by Fly's header. Anybody can send that header.
+    /// It is believed only of a private address, from which Fly's proxy comes.
     pub(in crate::http::page) fn of(peer: Option<IpAddr>, header: Option<&str>) -> Self {
         let peer = peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.to_canonical());
         let told = header.and_then(|told| told.trim().parse::<IpAddr>().ok());
@@ -47,7 +46,7 @@ fn is_private(address: IpAddr) -> bool {
 pub(in crate::http::page) struct Attempts(VecDeque<(UnixMs, Client)>);
 
 impl Attempts {
-    /// Milliseconds until this client may try again; 0 for now.
+    /// Milliseconds until this client may try again; 0 means now.
     pub(in crate::http::page) fn wait_ms(&mut self, client: Client, now: UnixMs) -> i64 {
         // What stands in the future was noted before the clock was set back.
         self.0.retain(|(at, _)| (0..WINDOW_MS).contains(&now.since_ms(*at)));
@@ -58,7 +57,6 @@ impl Attempts {
         first.map_or(0, |at| WINDOW_MS - now.since_ms(at))
     }
 
-    /// Notes a wrong secret.
     pub(in crate::http::page) fn note(&mut self, client: Client, now: UnixMs) {
         if self.0.len() == REMEMBERED_MAX {
             self.0.pop_front();

@@ -1,4 +1,4 @@
-//! The way in: a form that takes one of the webhook's secrets, so many tries a minute.
+//! Signing in with one of the webhook's secrets.
 
 pub(in crate::http::page) mod attempts;
 pub(in crate::http::page) mod session;
@@ -67,8 +67,8 @@ fn client(request: &HttpRequest) -> Client {
     Client::of(request.peer_addr().map(|peer| peer.ip()), told)
 }
 
-/// What there is to say to someone without a session. Whoever comes from the sign-in and has none has
-/// a browser that does not keep the cookie.
+/// What to say above the form. Somebody who has just signed in and has no session has a browser that did
+/// not keep the cookie.
 pub(in crate::http::page) fn told(request: &HttpRequest) -> Option<&'static str> {
     match request.query_string() {
         "from=wrong" => Some("That is not the webhook secret."),
@@ -100,7 +100,7 @@ pub(in crate::http::page) fn form(status: StatusCode, told: Option<&str>) -> Htt
     show(status, &page("", &content))
 }
 
-/// A page that only says one thing.
+/// A page with one sentence.
 pub(in crate::http::page) fn note(sentence: &str) -> String {
     let content = format!(
         "<main class=\"narrow\">\n<h1>doubletick-sheets</h1>\n<p class=\"note bad\">{}</p>\n\

@@ -1,8 +1,8 @@
-//! Who is signed in: a cookie that proves that a secret was presented, and is none.
+//! Sessions: a cookie that proves that a secret was presented, and does not contain it.
 //!
-//! A session says until when it holds and carries a keyed hash of that. The key is derived from the
-//! journal's own and from the secrets: a restart signs nobody out, a change of the secrets everybody.
-//! Every form of the page carries a second hash, so that no other site can send it.
+//! It says until when it holds, and carries a keyed hash of that. The key is derived from the journal's
+//! own and from the secrets. So a restart signs nobody out, and a change of the secrets everybody. Every
+//! form of the page carries a second hash, so that no other site can send one.
 
 use std::fmt;
 
@@ -14,11 +14,11 @@ use subtle::ConstantTimeEq;
 use crate::chat::time::UnixMs;
 use crate::http::connection::Connection;
 
-/// How long one signs in for: a working day.
+/// How long a session holds: a working day.
 const SESSION_S: i64 = 12 * 3_600;
 const COOKIE_NAME: &str = "doubletick_sheets";
 
-/// Issues sessions and knows them again.
+/// Issues sessions and recognises them.
 pub(in crate::http::page) struct Sessions(hmac::Key);
 
 impl fmt::Debug for Sessions {
@@ -27,7 +27,7 @@ impl fmt::Debug for Sessions {
     }
 }
 
-/// Proof that whoever asks is signed in.
+/// Proof that a request comes from somebody who signed in.
 #[derive(Clone)]
 pub(in crate::http::page) struct Session(String);
 
@@ -38,12 +38,10 @@ impl fmt::Debug for Session {
 }
 
 impl Sessions {
-    /// Sessions under this key.
     pub(in crate::http::page) fn new(key: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
-    /// A session from now on.
     pub(in crate::http::page) fn issue(&self, now: UnixMs) -> Session {
         let until_s = now.0 / 1_000 + SESSION_S;
         let hash = self.hash("session", &until_s.to_string());
@@ -89,7 +87,6 @@ fn is_same(one: &str, other: &str) -> bool {
     bool::from(one.as_bytes().ct_eq(other.as_bytes()))
 }
 
-/// The cookie that signs in.
 pub(in crate::http::page) fn signed_in(
     session: &Session,
     request: &HttpRequest,
@@ -97,7 +94,6 @@ pub(in crate::http::page) fn signed_in(
     cookie(&session.0, SESSION_S, request)
 }
 
-/// The cookie that signs out.
 pub(in crate::http::page) fn signed_out(request: &HttpRequest) -> Option<HeaderValue> {
     cookie("", 0, request)
 }
@@ -133,7 +129,7 @@ pub(in crate::http::page) fn is_from_here(request: &HttpRequest) -> bool {
         return matches!(site, "same-origin" | "none");
     }
     match header(ORIGIN.as_str()) {
-        // Whoever sends none is no browser, and carries no one's cookie.
+        // A client that sends none is no browser, and has nobody's cookie.
         None => true,
         Some(origin) => origin.split_once("://").is_some_and(|(_, rest)| rest == host(request)),
     }
