@@ -1,4 +1,4 @@
-//! Telling the outside of an alarm: one POST when it goes on, one when it is over.
+//! The address that an alarm is posted to: once when it goes on, and once when it is over.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,22 +11,22 @@ use crate::chat::time::UnixMs;
 use crate::outbound;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How often one message is tried at every look, seconds apart; then less often, and for ever.
+/// How often one message is tried every few seconds. After that it is tried less often, for ever.
 const TRIES_SOON: u32 = 20;
 const TRY_LATER_MS: i64 = 5 * 60_000;
-/// How often it is said that nobody can be told.
+/// How often the log says that nobody can be told.
 const SAY_AGAIN_MS: i64 = 3_600_000;
 /// Most messages that wait: an alarm and its end.
 const WAITING_MAX: usize = 2;
 
-/// Whom to tell, and what they were not told yet.
+/// Where to post, and what was not taken there yet.
 pub(super) struct AlarmHook {
     http: reqwest::Client,
     url: Url,
     waiting: VecDeque<String>,
     tries: u32,
     tried_at: Option<UnixMs>,
-    /// When it was last said that nobody is told.
+    /// When the log last said so.
     said_at: Option<UnixMs>,
 }
 
@@ -45,7 +45,7 @@ impl AlarmHook {
         Some(Self { http, url, waiting: VecDeque::new(), tries: 0, tried_at: None, said_at: None })
     }
 
-    /// Has this told as soon as it can be.
+    /// Posts this as soon as possible.
     pub(super) fn tell(&mut self, text: String) {
         if self.waiting.len() == WAITING_MAX {
             self.waiting.pop_front();
@@ -54,7 +54,7 @@ impl AlarmHook {
         self.tries = 0;
     }
 
-    /// Tries to tell the first that waits, if it is due.
+    /// Tries to post the first message that waits, if it is due.
     pub(super) async fn send(&mut self, now: UnixMs) {
         let Some(text) = self.waiting.front() else { return };
         if !self.is_due(now) {
@@ -89,7 +89,7 @@ impl AlarmHook {
         self.tries < TRIES_SOON || since.is_none_or(|ms| !(0..TRY_LATER_MS).contains(&ms))
     }
 
-    /// Says at the first failure and then every hour that nobody is told.
+    /// Logs the first failure, and then every hour that nobody is told.
     fn say(&mut self, why: &str, now: UnixMs) {
         let since = self.said_at.map(|at| now.since_ms(at));
         if since.is_some_and(|ms| (0..SAY_AGAIN_MS).contains(&ms)) && self.tries != TRIES_SOON {

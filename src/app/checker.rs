@@ -1,8 +1,8 @@
-//! The checker: goes through what `check` tries whenever the operator looks at the page.
+//! The checker: does the checks while somebody looks at the page.
 //!
-//! At most every ten seconds, so that it takes few of the calls that Google allows: twenty reads a
-//! minute of 60, and six writes, which the ceiling below Google's leaves free; no write at all once
-//! one of the service's own went through, which shows as much.
+//! At most every ten seconds, so that it takes few of the calls that Google allows: twenty of 60 reads a
+//! minute, and six writes, which our own ceiling leaves free. Once the service itself has written, it
+//! tries no write at all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::journal::Journal;
 use crate::operator::{FRESH_MS, Finding, Operator};
 use crate::status::{SheetState, Status};
 
-/// Looks for the operator.
+/// Does the checks for the page.
 #[derive(Debug)]
 pub(super) struct Checker {
     pub(super) operator: Arc<Operator>,
@@ -26,7 +26,7 @@ pub(super) struct Checker {
 }
 
 impl Checker {
-    /// Looks whenever it is asked. Never ends.
+    /// Checks whenever it is asked to. Never ends.
     pub(super) async fn run(self) {
         loop {
             self.operator.check_requested().await;

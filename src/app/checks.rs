@@ -11,7 +11,7 @@ use crate::operator::Finding;
 use crate::sheets::zone::{known_time_zone, time_zone};
 use crate::sheets::{Client, Shading, Survey, Trouble, Wanted, WantedTab};
 
-/// Where the lines go, and whether all of them held.
+/// Where the lines go, and whether all of them hold.
 pub(super) struct Report<'a> {
     pub(super) all_hold: bool,
     tell: Box<dyn FnMut(Finding) + 'a>,
@@ -31,7 +31,7 @@ impl<'a> Report<'a> {
         (self.tell)(Finding { what, holds: false, sentence: sentence.to_owned() });
     }
 
-    /// Of what is said in `about`.
+    /// A line that fails because Google refused something; `about` says what.
     pub(super) fn troubled(&mut self, what: &'static str, about: &str, trouble: &Trouble) {
         let sentence = match trouble {
             Trouble::Passing(later) => format!("{}; try again in a minute", later.why),
@@ -75,14 +75,14 @@ pub(super) fn check_events(journal: Option<&Journal>, report: &mut Report<'_>) {
     report.holds("events", sentence);
 }
 
-/// How it is found out whether we may write.
+/// What is tried in order to find out whether we may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tried {
-    /// Not tried: the service has just written.
+    /// Nothing, because the service has just written.
     Nothing,
-    /// By a piece of metadata.
+    /// A piece of metadata.
     Metadata,
-    /// By that, and by cells in each tab.
+    /// The same, and cells in each tab.
     Cells,
 }
 

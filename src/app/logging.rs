@@ -1,8 +1,8 @@
 //! Logging: where it goes, and the wall that keeps secrets out of it.
 //!
-//! Of the libraries only warnings and errors pass, whatever `RUST_LOG` says: at `debug` one of them
-//! prints signed tokens, and any of them may print an address with the secret in it. Of the HTTP
-//! server nothing passes: what it calls an error is what any stranger may send to an open port.
+//! Libraries may log warnings and errors only, whatever `RUST_LOG` says: at `debug` one of them prints
+//! signed tokens, and any of them could print an address with the secret in it. The HTTP server may log
+//! nothing: what it calls an error is what anybody can send to an open port.
 
 use std::io::Write;
 
@@ -13,7 +13,7 @@ use serde_json::{Map, json};
 
 use crate::config::LogFormat;
 
-/// Our own records, in full.
+/// The origin of our own records, which pass at every level.
 const OURS: &str = env!("CARGO_CRATE_NAME");
 
 struct Walled(env_logger::Logger);
@@ -40,7 +40,7 @@ impl Log for Walled {
     }
 }
 
-/// A line as an object: what every line has, and the line's own keys beside it.
+/// A line as a JSON object: the four keys that every line has, and the line's own keys.
 struct Object(Map<String, serde_json::Value>);
 
 impl<'kvs> VisitSource<'kvs> for Object {

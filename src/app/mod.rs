@@ -42,7 +42,7 @@ use crate::journal::Journal;
 use crate::operator::Operator;
 use crate::status::{SheetState, Status};
 
-/// How often what is older than the retention is swept out.
+/// How often records older than the retention are deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
 /// A service that listens.
@@ -69,7 +69,7 @@ impl App {
     /// the sheet before [`App::run_until`].
     ///
     /// # Errors
-    /// A chain whose first sentence says what cannot be used.
+    /// The first sentence of the chain says what cannot be used.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let journal = Journal::open(&config.data_dir, limits(&config), routes(&config))?;
         let status = Arc::new(Status::default());
@@ -166,8 +166,8 @@ impl App {
     }
 }
 
-/// Runs all forwarders until the sender of `stop` is dropped and each has finished what it is at.
-/// Without a spreadsheet there is nothing to do until then.
+/// Runs all forwarders until the sender of `stop` is dropped; each then finishes what it is doing. Without
+/// a spreadsheet there is nothing to do until then.
 async fn forward(forwarders: Vec<Forwarder>, stop: &tokio::sync::watch::Receiver<()>) {
     let until_stopped = |mut stop: tokio::sync::watch::Receiver<()>| async move {
         // Nothing is ever sent: that the sender is gone is the word.

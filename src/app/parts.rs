@@ -25,7 +25,7 @@ use crate::status::Status;
 const DAY_MS: i64 = 86_400_000;
 /// What the spreadsheet of the settings is called; the others are numbered.
 pub(super) const DEFAULT_SHEET: &str = "default";
-/// What a client says that cannot be built.
+/// What to say where a client cannot be built.
 const NO_TLS: &str = "cannot set up TLS; install the system's CA certificates (ca-certificates)";
 
 /// A spreadsheet that rows go to, and how.
@@ -122,7 +122,8 @@ pub(super) fn about(config: &Config, journal: &Journal, sheets: &[Sheet]) -> Abo
     }
 }
 
-/// What a spreadsheet is called: not its id, which opens it where it is shared by link.
+/// What a spreadsheet is called in logs and on pages. Not its id: where a spreadsheet is shared by link, the
+/// id opens it.
 fn sheet_name(number: usize) -> String {
     match number {
         1 => DEFAULT_SHEET.to_owned(),
@@ -140,7 +141,7 @@ pub(in crate::app) fn limits(config: &Config) -> Limits {
     }
 }
 
-/// Who looks names up. Events are taken without as well, so what is wrong is only said.
+/// Looks names up. Events are taken without it, too, so a fault is only logged.
 pub(super) fn directory(
     config: &Config,
     journal: &Journal,
@@ -152,7 +153,7 @@ pub(super) fn directory(
     made.inspect_err(|fault| log::error!("no names can be looked up: {}", Causes(fault))).ok()
 }
 
-/// Who posts the alarm; the same holds here.
+/// Posts the alarm. Here, too, a fault is only logged.
 pub(super) fn alarm_hook(url: &SecretString) -> Option<AlarmHook> {
     let made = AlarmHook::new(url);
     if made.is_none() {

@@ -1,4 +1,4 @@
-//! The action to stop, as a future: SIGTERM from the platform, SIGINT from a keyboard.
+//! The signal to stop, as a future: SIGTERM from the platform, SIGINT from a keyboard.
 
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -1,4 +1,4 @@
-//! The watch: looks at the service from the outside, notes what it sees, and raises the alarm.
+//! The watch: observes the service every second, keeps the history of the last hour, and raises the alarm.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,9 @@ use crate::operator::{Minute, Operator};
 use crate::status::{SheetState, Status};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Looks between two at whether there is cause for alarm.
+/// After how many looks the alarm is considered again.
 const ALARM_EVERY: u32 = 5;
 
-/// Who watches what.
 #[derive(Debug)]
 pub(super) struct Watch {
     pub(super) operator: Arc<Operator>,

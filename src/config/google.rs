@@ -1,5 +1,5 @@
-//! The settings for Google: which spreadsheet, and with which key. What is wrong is named for what
-//! it is, because people paste what lies next to what they were asked for.
+//! The settings for Google: which spreadsheet, and which key. A wrong value is named for what it is, because
+//! people often paste the thing next to the one that they were asked for.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -107,7 +107,7 @@ pub(super) fn spreadsheet_id(text: Option<&str>, problems: &mut Problems) -> Str
     })
 }
 
-/// The id, also out of the address that the browser shows; else what was given instead of it.
+/// The id, also from the address that the browser shows. The error says what was given instead.
 pub(super) fn id_of(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
     let id = match text.split_once("/d/") {

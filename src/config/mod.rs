@@ -1,7 +1,7 @@
 //! The settings: read once from the environment, validated all at once.
 //!
-//! Every fault is reported together, each by the setting's full name and with what was expected; a
-//! value is never echoed. Only [`crate::app`] reads this; each part gets its own small options.
+//! All faults are reported together, each with the setting's full name and what was expected. A value is
+//! never repeated. Only [`crate::app`] reads this; each part gets its own small options.
 
 mod env;
 mod google;
@@ -236,7 +236,7 @@ impl Reader<'_> {
         })
     }
 
-    /// A tab's title. In place of a month stand seven characters, as its name has.
+    /// A tab's title. `{month}` in it becomes seven characters, too.
     fn title(&mut self, name: &str, text: Option<String>, default: &str) -> String {
         let title = trimmed(text, default);
         if title.chars().count() > TITLE_CHARS_MAX {
@@ -324,8 +324,8 @@ fn is_guessable(secret: &str) -> bool {
     secret == DEMO_SECRET || letters.all(|letter| Some(letter) == first)
 }
 
-/// Whether every part of ours can use it. The parser of addresses takes hosts that the parser of
-/// requests refuses later, so the host's letters are looked at here.
+/// Whether an HTTP client can use this address. `Url` accepts hosts that the client refuses only later, so
+/// the host's letters are checked here.
 fn is_web_address(text: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_host = |host: &str| host.starts_with('[') || host.chars().all(is_plain);

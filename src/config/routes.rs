@@ -1,8 +1,7 @@
 //! ROUTES: which of the clinic's numbers go to which spreadsheet and tab.
 //!
 //! `+919000000000=<spreadsheet>/<tab>`, several of them separated by commas, semicolons or line breaks.
-//! Left of the slash the id or nothing for the spreadsheet of `SPREADSHEET_ID`; without a slash and tab
-//! the title of `SHEET_NAME`.
+//! Without an id the spreadsheet is that of `SPREADSHEET_ID`; without a tab the title is that of `SHEET_NAME`.
 
 use crate::chat::text::phone_digits;
 use crate::config::google::id_of;
@@ -66,7 +65,7 @@ fn route(part: &str, default_id: &str, default_title: &str) -> Option<Route> {
     is_short.then(|| Route { waba_digits, spreadsheet_id, title: title.to_owned() })
 }
 
-/// In one spreadsheet no two tabs of ours can have one title, and to Google capitals make no other.
+/// Two tabs of one spreadsheet cannot have the same title, and capitals make no difference to Google.
 fn refuse_clashes(routes: &[Route], config: &Config, problems: &mut Problems) {
     let (default_id, sheet_name, board_name) =
         (&*config.spreadsheet_id, &*config.sheet_name, &*config.board_name);

@@ -1,18 +1,18 @@
 //! A connection, and how long it may be held.
 //!
-//! Guarantees: a connection from which nothing comes that it should is closed after a few seconds,
-//! and so is one that was answered before its body was read: within two seconds and 256 KiB. There
-//! are never more than a fixed number; a new one takes the place of the one that has been silent for
-//! longest: first of those that never presented a secret, last of those whose body is still to come. A
-//! request with the secret whose body has come is never cut off.
+//! Guarantees: a request head that does not come whole is not waited for. A connection that was answered
+//! before its body was read is closed after two seconds or 256 KiB. There is a largest number of
+//! connections; beyond it the one that has been silent for longest makes room: first those that never
+//! presented a secret, last those whose body is still coming. A request with the secret whose body has come
+//! is never cut off.
 //!
-//! `actix-http` itself reads a refused body in chunks to its end, however long that is, and limits
-//! only the first request head of a connection. So these limits are kept below it, on the stream.
+//! `actix-http` reads a refused chunked body to its end, however long that is, and limits only the first
+//! request head of a connection. So these limits are kept below it, on the stream.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{Error, ErrorKind, IoSlice};
+use std::io::{Error, ErrorKind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -26,8 +26,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// How long a client may take over a request head. The first one's is also watched by the server,
 /// which answers it with 408.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long an idle connection is kept. Longer than senders and proxies keep theirs, so that it is
-/// never we who close one at the moment in which an event is sent on it.
+/// How long an idle connection is kept. Senders and proxies close theirs earlier, so we do not close one at
+/// the moment at which an event is sent on it.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(120);
 /// How long a client may leave an answer unread.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
@@ -37,7 +37,7 @@ const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
 /// And how much we read on.
 const LINGER_BYTES_MAX: usize = 256 * 1_024;
 
-/// What a connection is at.
+/// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Its client is sending the head of a request.
@@ -52,7 +52,7 @@ enum Phase {
     Over,
 }
 
-/// What is known of one connection. Lives on the thread of its worker.
+/// One connection, as its stream and its requests know it. It stays on the thread of its worker.
 pub(super) struct Connection {
     phase: Cell<Phase>,
     /// When the phase ends by itself.
@@ -142,7 +142,7 @@ impl Connection {
         }
     }
 
-    /// The lower, the sooner it gives way; `None` where it does not.
+    /// The lowest gives way first; `None` never does.
     fn standing(&self) -> Option<u8> {
         match (self.is_trusted.get(), self.phase.get()) {
             (_, Phase::Over) => None,
@@ -166,7 +166,7 @@ impl Connection {
         }
     }
 
-    /// An answer that is made while it is sent goes on after its request was served.
+    /// A streamed answer goes on after its request was served.
     fn note_written(&self) {
         if self.phase.get() == Phase::Idle {
             self.enter(Phase::Idle, Some(KEEP_ALIVE + HEAD_TIME_MAX));
@@ -283,7 +283,7 @@ impl AsyncRead for Watched {
 }
 
 impl Watched {
-    /// Passes on what a write came to, unless it has been blocked for too long.
+    /// The result of a write, or an error where it has been blocked for too long.
     fn written<T>(
         &mut self,
         written: Poll<std::io::Result<T>>,
@@ -314,19 +314,6 @@ impl AsyncWrite for Watched {
         self.written(written, context)
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.written(written, context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
     fn poll_flush(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -342,8 +329,8 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// Wakes its task at a moment that may be put off: setting a timer anew with each request would cost
-/// more than being woken once too often.
+/// A deadline that is put off with each request. The timer is set again only when it fires: that is cheaper
+/// than setting it with each request.
 #[derive(Default)]
 struct Timer(Option<Pin<Box<Sleep>>>);
 

@@ -83,8 +83,8 @@ pub(super) async fn backup(config: &Config, file: &Path) -> anyhow::Result<()> {
     say(&format!("copied to {}, with about {pending} rows pending", file.display()))
 }
 
-/// A copy for whoever reads our standard output. Nothing of it stays on the disk: the file that SQLite
-/// fills has no name any more when the first byte is handed out.
+/// Writes a copy to standard output. Nothing of it stays on the disk: the file that SQLite fills is removed
+/// before its first byte is handed out.
 async fn print_copy(journal: &Journal) -> anyhow::Result<()> {
     anyhow::ensure!(
         !std::io::stdout().is_terminal(),
@@ -109,8 +109,8 @@ pub(super) fn restore(config: &Config, file: &Path, discard_pending: bool) -> an
     ))
 }
 
-/// The journal that is there, beside the service if it is running. One is never made here: a wrong `DATA_DIR`
-/// would look like a journal with nothing in it.
+/// Opens the journal, also beside the running service. It is never made here: with a wrong `DATA_DIR` it
+/// would look like an empty journal.
 pub(in crate::app) fn open_beside(config: &Config) -> anyhow::Result<Journal> {
     let dir = &config.data_dir;
     anyhow::ensure!(

@@ -194,7 +194,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exi
     }
 }
 
-/// Does what needs the settings, where they can be used; of those for Google it sees to itself.
+/// Does work that needs the settings. They need not be complete for Google.
 async fn with_config(
     work: impl AsyncFnOnce(Config) -> anyhow::Result<()>,
 ) -> anyhow::Result<ExitCode> {

@@ -20,7 +20,6 @@ pub enum Action {
     Export(Format),
 }
 
-/// Does as wished.
 pub(super) async fn run(config: &Config, action: Action) -> anyhow::Result<()> {
     let journal = open_beside(config)?;
     match action {
