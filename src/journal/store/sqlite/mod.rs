@@ -1,7 +1,7 @@
 //! The store on SQLite: one file, one machine, the embedded default.
 //!
 //! WAL and `synchronous=FULL`: a commit that returned survives a power cut. All SQL of the engine stands in
-//! this folder, [`read`] and [`write`] first of all. Two things are found by an index in memory, since one
+//! this folder, [`mod@read`] and [`mod@write`] first of all. Two things are found by an index in memory, since one
 //! over random keys would cost the way in most of its speed: the last event of a chat ([`recent`]) and who
 //! waits ([`waits`]).
 
