@@ -16,7 +16,7 @@ async fn main() -> anyhow::Result<()> {
     logging::init();
     let google = FakeGoogle::start();
     let data_dir = tempfile::tempdir().context("cannot make a directory for the journal")?;
-    // Of its own each time: a secret that stands in a repository keeps nobody out.
+    // A new one each time: everybody can read a secret that stands in a repository.
     let secret = format!("demo-{:032x}", fastrand::u128(..));
     let app = App::start(Config::from_vars(settings(&google, &secret, data_dir.path()))?).await?;
     let webhook = format!("http://{}/webhooks/doubletick/{secret}", app.address());
@@ -79,7 +79,7 @@ fn introduce(google: &FakeGoogle, webhook: &str, page: &str, secret: &str) {
     );
 }
 
-/// A morning at the clinic: names become known, chats are taken, dropped, and one is taken again.
+/// A morning at the clinic: names become known, chats get agents and lose them, one gets an agent again.
 async fn post_samples(webhook: &str) -> anyhow::Result<()> {
     let client = reqwest::Client::builder()
         .no_proxy()
@@ -109,7 +109,7 @@ fn samples() -> Vec<Value> {
         .zip(patients)
         .flat_map(|(n, (name, phone, agent, agent_phone, minutes))| {
             let (chat, customer) = (format!("chat_{n}"), format!("customer_{n}"));
-            // As if it had happened a while ago, so that there is something to see on the board.
+            // In the past, so that the board shows how long they have been waiting.
             let dropped_at = now_ms - minutes * 60_000;
             [
                 json!({ "customerName": name, "customerPhone": phone, "from": phone, "to": clinic,

@@ -11,7 +11,7 @@
 //! - it may keep indexes in memory, and never relies on being the only process.
 //!
 //! To add an engine: implement [`Read`] and [`Store`] in a folder of its own, and let the tests of the
-//! journal run over it (`journal::tests::open`).
+//! journal run over it (`journal::tests::engine`).
 
 pub(super) mod sqlite;
 
