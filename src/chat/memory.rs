@@ -39,7 +39,7 @@ pub const OWN_IDENTITY_MS: i64 = 24 * 3_600_000;
 /// How far the clock may be set back without an event seeming to come from the past.
 const CLOCK_SLACK_MS: i64 = 60_000;
 /// Clinics have a handful of WhatsApp numbers; a customer who used more loses the oldest.
-const LINES_MAX: usize = 8;
+const CHANNELS_MAX: usize = 8;
 
 /// The durations that decide.
 #[derive(Clone, Copy, Debug)]
@@ -63,27 +63,26 @@ pub struct Told {
 
 /// What we know of one chat.
 // Stored by the hundred thousand, and again with every change: short names save the disk a third of it.
-// The long ones are those of earlier versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChatMemory {
-    #[serde(rename = "a", alias = "agent")]
+    #[serde(rename = "a")]
     agent: Option<Agent>,
-    #[serde(rename = "c", alias = "customer_phone", skip_serializing_if = "Personal::is_blank")]
+    #[serde(rename = "c", skip_serializing_if = "Personal::is_blank")]
     customer_phone: Personal,
-    #[serde(rename = "w", alias = "waba_number", skip_serializing_if = "Personal::is_blank")]
+    #[serde(rename = "w", skip_serializing_if = "Personal::is_blank")]
     waba_number: Personal,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Agent {
-    #[serde(rename = "n", alias = "name")]
+    #[serde(rename = "n")]
     name: Personal,
-    #[serde(rename = "p", alias = "phone")]
+    #[serde(rename = "p")]
     phone: Personal,
-    #[serde(rename = "i", alias = "number")]
+    #[serde(rename = "i")]
     number: u64,
-    #[serde(rename = "t", alias = "at")]
+    #[serde(rename = "t")]
     at: UnixMs,
 }
 
@@ -91,37 +90,37 @@ struct Agent {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CustomerMemory {
-    #[serde(rename = "n", alias = "name")]
+    #[serde(rename = "n")]
     name: Personal,
-    #[serde(rename = "p", alias = "phone")]
+    #[serde(rename = "p")]
     phone: Personal,
-    #[serde(rename = "l", alias = "lines")]
-    lines: Vec<Line>,
+    #[serde(rename = "l")]
+    channels: Vec<Channel>,
 }
 
 /// The customer's conversation on one of the clinic's numbers: when it was last heard of.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Line {
-    #[serde(rename = "w", alias = "waba_digits")]
+struct Channel {
+    #[serde(rename = "w")]
     waba_digits: SmolStr,
-    #[serde(rename = "h", alias = "heard")]
+    #[serde(rename = "h")]
     heard: u64,
-    #[serde(rename = "t", alias = "heard_at")]
+    #[serde(rename = "t")]
     heard_at: UnixMs,
-    #[serde(rename = "c", alias = "closed")]
+    #[serde(rename = "c")]
     closed: u64,
 }
 
-impl Line {
+impl Channel {
     /// Whether it may be that number's: where either is unknown it may.
     fn may_be(&self, digits: &str) -> bool {
         digits.is_empty() || self.waba_digits.is_empty() || self.waba_digits == digits
     }
 }
 
-impl std::fmt::Debug for Line {
+impl std::fmt::Debug for Channel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Line(heard: {}, closed: {})", self.heard, self.closed)
+        write!(f, "Channel(heard: {}, closed: {})", self.heard, self.closed)
     }
 }
 
@@ -252,7 +251,7 @@ fn resend_of(
     let heard = match event.happening {
         Happening::Unassigned | Happening::Assigned => {
             let waba = event.waba_number.or(&known.chat.waba_number);
-            known.customer.latest(&waba, |line| line.heard)
+            known.customer.latest(&waba, |channel| channel.heard)
         }
         Happening::Opened | Happening::Closed => 0,
     };
@@ -277,26 +276,30 @@ fn heard_of(
     now: UnixMs,
 ) -> CustomerMemory {
     let waba_digits = event.waba_number.digits();
-    let before = customer.lines.iter().find(|line| line.waba_digits == waba_digits);
+    let before = customer.channels.iter().find(|channel| channel.waba_digits == waba_digits);
     let closed = match event.happening {
         Happening::Closed => number,
-        _ => before.map_or(0, |line| line.closed),
+        _ => before.map_or(0, |channel| channel.closed),
     };
-    let mut lines: Vec<Line> =
-        customer.lines.iter().filter(|line| line.waba_digits != waba_digits).cloned().collect();
-    lines.push(Line { waba_digits, heard: number, heard_at: now, closed });
-    lines.drain(..lines.len().saturating_sub(LINES_MAX));
+    let mut channels: Vec<Channel> = customer
+        .channels
+        .iter()
+        .filter(|channel| channel.waba_digits != waba_digits)
+        .cloned()
+        .collect();
+    channels.push(Channel { waba_digits, heard: number, heard_at: now, closed });
+    channels.drain(..channels.len().saturating_sub(CHANNELS_MAX));
     CustomerMemory {
         name: event.customer_name.or(&customer.name),
         phone: event.customer_phone.or(&customer.phone),
-        lines,
+        channels,
     }
 }
 
 /// The row of an unassignment: what it says, then what we remember.
 fn completed(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs, rules: Rules) -> Entry {
     let waba_number = event.waba_number.or(&known.chat.waba_number);
-    let closed = known.customer.latest(&waba_number, |line| line.closed);
+    let closed = known.customer.latest(&waba_number, |channel| channel.closed);
     let agent = known.chat.agent.as_ref().filter(|agent| {
         agent.at.since_ms(now) <= CLOCK_SLACK_MS
             && agent.number > closed
@@ -340,16 +343,19 @@ impl ChatMemory {
 impl CustomerMemory {
     /// As of a chat.
     fn is_newer_than(&self, now: UnixMs) -> bool {
-        self.lines.iter().any(|line| line.heard_at.since_ms(now) > CLOCK_SLACK_MS)
+        self.channels.iter().any(|channel| channel.heard_at.since_ms(now) > CLOCK_SLACK_MS)
     }
 
     /// Whether the last that was heard on that number is that the conversation closed, after `now`.
     fn is_closed_after(&self, now: UnixMs, waba_number: &Personal) -> bool {
         let digits = waba_number.digits();
-        let is_late = |line: &&Line| {
-            line.closed == line.heard && line.heard_at.since_ms(now) > CLOCK_SLACK_MS
+        let is_late = |channel: &&Channel| {
+            channel.closed == channel.heard && channel.heard_at.since_ms(now) > CLOCK_SLACK_MS
         };
-        self.lines.iter().filter(|line| line.may_be(&digits)).any(|line| is_late(&line))
+        self.channels
+            .iter()
+            .filter(|channel| channel.may_be(&digits))
+            .any(|channel| is_late(&channel))
     }
 
     /// The same customer, by this name unless an event told another.
@@ -360,8 +366,8 @@ impl CustomerMemory {
 
     /// The latest of something on that number; 0 for never. Where either number is unknown it may be
     /// the same one, and counts.
-    fn latest(&self, waba_number: &Personal, of: fn(&Line) -> u64) -> u64 {
+    fn latest(&self, waba_number: &Personal, of: fn(&Channel) -> u64) -> u64 {
         let digits = waba_number.digits();
-        self.lines.iter().filter(|line| line.may_be(&digits)).map(of).max().unwrap_or(0)
+        self.channels.iter().filter(|channel| channel.may_be(&digits)).map(of).max().unwrap_or(0)
     }
 }

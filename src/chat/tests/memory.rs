@@ -383,18 +383,22 @@ fn an_event_id_shows_its_journal_and_number() {
     assert_eq!(Desk::new(RULES).row(unassigned("chat_1"), NOW).event_id.to_string(), "test-1");
 }
 
+/// The names in which records are stored are for ever, and what a newer version adds is passed over.
 #[test]
-fn what_an_earlier_version_remembered_is_still_known() {
+fn what_another_version_remembered_is_known() {
     let chat = json!({
-        "agent": { "name": "Asha", "phone": "+91 1", "number": 7, "at": 1_782_901_000_000_i64 },
-        "customer_phone": "+91 3", "waba_number": "+91 4",
+        "a": { "n": "Asha", "p": "+91 1", "i": 7, "t": 1_782_901_000_000_i64, "newer": [1] },
+        "c": "+91 3", "w": "+91 4", "newer": { "x": null },
     });
     let customer = json!({
-        "name": "Rohan", "phone": "+91 3",
-        "lines": [{ "waba_digits": "914", "heard": 8, "heard_at": 1_782_901_000_000_i64, "closed": 6 }],
+        "n": "Rohan", "p": "+91 3", "newer": "x",
+        "l": [{ "w": "914", "h": 8, "t": 1_782_901_000_000_i64, "c": 6, "newer": true }],
     });
     check_known::<ChatMemory>(chat, &["Asha", "+91 1", "7", "1782901000000", "+91 3", "+91 4"]);
     check_known::<CustomerMemory>(customer, &["Rohan", "+91 3", "914", "8", "1782901000000", "6"]);
+    // Of an older one, which knew less.
+    check_known::<ChatMemory>(json!({ "a": null }), &[]);
+    check_known::<CustomerMemory>(json!({}), &[]);
 }
 
 /// Reads a record and looks for each of these in what would be stored of it now.
