@@ -21,6 +21,10 @@ pub(super) struct Held {
     pub(super) was_sent: bool,
     /// Refused in a way that only its marker can explain.
     pub(super) is_undecided: bool,
+    /// To be released as soon as it is certain that no earlier send can be applied.
+    pub(super) is_given_up: bool,
+    /// There is no room to burn its marker: only time tells then.
+    pub(super) cannot_burn: bool,
     /// How often no answer came in the time for it.
     pub(super) timeouts: u32,
     /// Whether the last send was refused for its access token.
@@ -51,6 +55,8 @@ pub(super) enum Step {
     /// See whether its rows stand in the right columns.
     CheckColumns(Landing),
     Send,
+    /// Burn its marker, so that it can be let go of.
+    Burn,
     /// Let the time pass in which an earlier send may still be applied.
     Wait(Duration),
     /// Look for its rows by their event ids: no marker tells.
@@ -82,6 +88,8 @@ impl Held {
             in_doubt_since: None,
             was_sent: false,
             is_undecided: false,
+            is_given_up: false,
+            cannot_burn: false,
             timeouts: 0,
             was_unauthorised: false,
             has_landed: None,
@@ -93,6 +101,13 @@ impl Held {
     pub(super) fn next(&self, now: Instant) -> Step {
         if let Some(ending) = &self.ending {
             return Step::End(ending.clone());
+        }
+        if self.is_given_up {
+            return match self.doubt_left(now) {
+                None => Step::End(Ending::Released),
+                Some(_) if self.can_burn() => Step::Burn,
+                Some(left) => Step::Wait(left),
+            };
         }
         let Some(plan) = &self.plan else { return Step::AskForMarker };
         if let Some(landing) = self.has_landed {
@@ -110,6 +125,11 @@ impl Held {
             None if is_in_doubt => Step::LookForRows,
             None => Step::LookAndSend,
         }
+    }
+
+    /// Whether its marker can be burnt: it travels with one, and there is room.
+    fn can_burn(&self) -> bool {
+        !self.cannot_burn && self.plan.as_ref().is_none_or(|plan| plan.traces().marker)
     }
 
     pub(super) fn marker(&self) -> Marker {

@@ -7,7 +7,7 @@ use crate::forwarder::backoff::Failures;
 use crate::forwarder::barred::PAUSE;
 use crate::forwarder::held::{Ending, Held, Step};
 use crate::forwarder::{Forwarder, Next, Suspect};
-use crate::sheets::{Delivery, Landing, Later, Purpose, Refused, Survey, Trouble};
+use crate::sheets::{Burnt, Delivery, Landing, Later, Purpose, Refused, Survey, Trouble};
 
 impl Forwarder {
     /// Brings the batch one step further.
@@ -17,6 +17,7 @@ impl Forwarder {
             Step::AskForMarker => self.ask_for_marker(held).await,
             Step::CheckColumns(landing) => self.landed(held, landing).await,
             Step::Send => self.send(held).await,
+            Step::Burn => self.burn(held).await,
             Step::Wait(left) => self.keep(held, left),
             Step::LookForRows => self.look_for_rows(held).await,
             Step::LookAndSend => match self.look_unless_seen().await {
@@ -131,18 +132,12 @@ impl Forwarder {
             }
             Refused::TooLarge => self.narrow_down(held, "the row is too large for a request").await,
             Refused::TabGone => self.tab_is_gone(held).await,
+            Refused::Burnt => self.end(held, Ending::Released).await,
             Refused::Reshaped => {
                 self.seen = None;
                 self.release_when_safe(held).await
             }
-            Refused::MarkerForeign => {
-                log::warn!("another deployment's marker has the id of ours; drawing others");
-                if let Err(error) = self.journal.redraw_marker_base().await {
-                    log::error!("the journal does not answer, trying again: {}", Causes(&error));
-                    return self.keep(held, Duration::from_secs(1));
-                }
-                self.end(held, Ending::Released).await
-            }
+            Refused::MarkerForeign => self.marker_is_foreign(held).await,
             Refused::MarkersFull => {
                 if self.markers_full {
                     return self.release_when_safe(held).await;
@@ -190,11 +185,12 @@ impl Forwarder {
         Some(left_out)
     }
 
-    /// As long as a tab of its plan is gone, nothing of the batch can be applied.
+    /// As long as a tab of its plan is gone, nothing of the batch can be applied; but people bring back what
+    /// they deleted.
     async fn tab_is_gone(&mut self, held: Held) -> Next {
         log::warn!("a tab of ours was deleted; it is made again");
         self.seen = None;
-        self.end(held, Ending::Released).await
+        self.release_when_safe(held).await
     }
 
     /// One of the rows is to blame: half as many go together next time, until it stands alone.
@@ -212,12 +208,49 @@ impl Forwarder {
         self.release_when_safe(held).await
     }
 
-    /// Releases a batch once no earlier send of it can be applied any more.
-    async fn release_when_safe(&mut self, held: Held) -> Next {
-        match held.doubt_left(Instant::now()) {
-            None => self.end(held, Ending::Released).await,
-            Some(left) => self.keep(held, left.min(Duration::from_secs(60))),
+    /// Releases a batch once no earlier send of it can be applied any more. Where that is in doubt its marker
+    /// is burnt, and where it cannot be, the time passes in which Google may still apply a send.
+    async fn release_when_safe(&mut self, mut held: Held) -> Next {
+        held.is_given_up = true;
+        match held.next(Instant::now()) {
+            Step::Burn => self.burn(held).await,
+            Step::Wait(left) => self.keep(held, left.min(Duration::from_secs(60))),
+            _ => self.end(held, Ending::Released).await,
         }
+    }
+
+    async fn burn(&mut self, mut held: Held) -> Next {
+        if let Err(wait) = self.take_write_slot().await {
+            return self.keep(held, wait);
+        }
+        match self.sheets.burn(&held.marker()).await {
+            Burnt::Void => self.end(held, Ending::Released).await,
+            Burnt::Written if held.plan.is_none() => self.end(held, Ending::Written).await,
+            Burnt::Written => {
+                held.is_given_up = false;
+                self.landed(held, Landing::Unknown).await
+            }
+            Burnt::Foreign => self.marker_is_foreign(held).await,
+            Burnt::NoRoom => {
+                held.cannot_burn = true;
+                self.keep(held, Duration::ZERO)
+            }
+            Burnt::Later(later) => self.keep_and_retry(held, &later),
+            Burnt::Operator(advice) => {
+                let wait = self.park(advice);
+                self.keep(held, wait)
+            }
+        }
+    }
+
+    /// As long as someone else's marker has its id nothing of a batch can be applied; the next get others.
+    async fn marker_is_foreign(&mut self, held: Held) -> Next {
+        log::warn!("another deployment's marker has the id of ours; drawing others");
+        if let Err(error) = self.journal.redraw_marker_base().await {
+            log::error!("the journal does not answer, trying again: {}", Causes(&error));
+            return self.keep(held, Duration::from_secs(1));
+        }
+        self.end(held, Ending::Released).await
     }
 
     /// Without a marker the Event ID column tells, once no send can be under way any more. It is read by the

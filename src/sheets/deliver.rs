@@ -13,8 +13,10 @@ use crate::sheets::token::TokenTrouble;
 use crate::sheets::verdict::{Answer, Fault, Verdict};
 use crate::sheets::wire::Binding;
 
-enum MarkerState {
+pub(super) enum MarkerState {
     Ours,
+    /// Burnt: nothing of the batch was applied or ever will be.
+    Void,
     Foreign,
     Absent,
     /// It could not be found out now.
@@ -23,7 +25,7 @@ enum MarkerState {
     Barred(String),
 }
 
-fn unread() -> Later {
+pub(super) fn unread() -> Later {
     later("Google refused the batch, and its marker could not be read".to_owned())
 }
 
@@ -81,6 +83,7 @@ impl Client {
     async fn after_400(&self, marker: &Marker, fault: Fault, by: Option<Purpose>) -> Delivery {
         match self.marker_state(marker).await {
             MarkerState::Ours => Delivery::Written(Landing::Unknown),
+            MarkerState::Void => Delivery::Refused(Refused::Burnt),
             MarkerState::Foreign => Delivery::Refused(Refused::MarkerForeign),
             // Nothing is known of the batch, so it stays as it is; what to mend is known.
             MarkerState::Barred(advice) => Delivery::Refused(Refused::Operator(advice)),
@@ -97,13 +100,13 @@ impl Client {
     pub async fn holds_marker(&self, marker: &Marker) -> Result<bool, Trouble> {
         match self.marker_state(marker).await {
             MarkerState::Ours => Ok(true),
-            MarkerState::Absent | MarkerState::Foreign => Ok(false),
+            MarkerState::Absent | MarkerState::Void | MarkerState::Foreign => Ok(false),
             MarkerState::Barred(advice) => Err(Trouble::Operator(advice)),
             MarkerState::Unknown(later) => Err(Trouble::Passing(later)),
         }
     }
 
-    async fn marker_state(&self, marker: &Marker) -> MarkerState {
+    pub(super) async fn marker_state(&self, marker: &Marker) -> MarkerState {
         let suffix = format!("/developerMetadata/{}", marker.id);
         let answer = match self.read("marker", &suffix, &[]).await {
             Ok(answer) => answer,
@@ -118,6 +121,12 @@ impl Client {
                     if found.metadata_key == MARKER_KEY && found.metadata_value == marker.value =>
                 {
                     MarkerState::Ours
+                }
+                Ok(found)
+                    if found.metadata_key == MARKER_KEY
+                        && found.metadata_value == marker.void().value =>
+                {
+                    MarkerState::Void
                 }
                 Ok(_) => MarkerState::Foreign,
                 Err(_) => MarkerState::Unknown(unread()),
@@ -147,6 +156,12 @@ impl Confirmation {
     /// The body of a 2xx.
     pub(super) fn of(answer: &Answer) -> Option<Self> {
         serde_json::from_slice(&answer.body).ok()
+    }
+
+    /// Whether the first request made the marker of this id.
+    pub(super) fn made(&self, marker_id: i32) -> bool {
+        let created = self.replies.first().and_then(|it| it.create_developer_metadata.as_ref());
+        created.is_some_and(|created| created.developer_metadata.metadata_id == marker_id)
     }
 
     /// Where the metadata that the write asked about were at its moment; `None` where it did not ask.
@@ -180,11 +195,8 @@ struct Updated {
 /// shows our marker.
 fn landing(answer: &Answer, plan: &Plan, marker: &Marker) -> Option<Landing> {
     let confirmation = Confirmation::of(answer)?;
-    if plan.traces.marker {
-        let created = confirmation.replies.first()?.create_developer_metadata.as_ref()?;
-        if created.developer_metadata.metadata_id != marker.id {
-            return None;
-        }
+    if plan.traces.marker && !confirmation.made(marker.id) {
+        return None;
     }
     Some(match confirmation.told() {
         Some(told) if plan.agrees_with(told) => Landing::InPlace,

@@ -18,6 +18,7 @@ pub mod token;
 pub mod verdict;
 pub mod probe;
 
+mod burn;
 mod client;
 mod deliver;
 mod setup;
@@ -38,6 +39,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub use crate::sheets::burn::Burnt;
 pub use crate::sheets::client::{Client, WRITE_TIMEOUT};
 pub use crate::sheets::column::Purpose;
 pub use crate::sheets::layout::{Layout, TabLayout, Wanted, WantedTab};

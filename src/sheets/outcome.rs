@@ -62,6 +62,8 @@ pub enum Refused {
     Reshaped,
     /// Someone else's marker has its id.
     MarkerForeign,
+    /// It was given up before, and its marker burnt: nothing of it was or will be applied.
+    Burnt,
     /// There is no room for its marker.
     MarkersFull,
     /// Google does not like to be asked where the columns are.

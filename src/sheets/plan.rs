@@ -178,6 +178,12 @@ impl Marker {
         Self { id, value: format!("{digest}@{sealed_at_s}") }
     }
 
+    /// What stands in its place where the batch was given up before it was applied.
+    pub(super) fn void(&self) -> Self {
+        let sealed_at_s = Self::sealed_at_s(&self.value).unwrap_or_default();
+        Self::new(self.id, "void", sealed_at_s)
+    }
+
     /// When the batch of a marker that says this was sealed; `None` if it is not one of ours.
     pub(super) fn sealed_at_s(value: &str) -> Option<i64> {
         value.split_once('@')?.1.parse().ok()

@@ -154,3 +154,59 @@ async fn what_a_human_must_mend_first_is_sealed_anew_when_it_is_mended() {
     assert_eq!(bench.chats(), ["chat_0"]);
     assert!(bench.headline().contains("Nobody is waiting"), "{}", bench.headline());
 }
+
+/// A batch that may have been applied is refused, and given up: an earlier send of it that arrives only then
+/// changes nothing, and nobody waits for three minutes.
+#[tokio::test]
+async fn a_batch_that_is_given_up_can_never_be_applied_however_late_it_arrives() {
+    let mut bench = Bench::new().await;
+    bench.accept("chat_0").await;
+    bench.google.fail_next_write(Fault::ApplyLate(Duration::from_millis(1_500)));
+    bench.google.fail_next_write(Fault::Refuse(Refusal::Protected400));
+    let began = Instant::now();
+    while bench.journal.tally().pending() > 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "it is not given up");
+        match bench.forwarder.step().await {
+            Next::Wait(wait) if bench.forwarder.held.is_some() => tokio::time::sleep(wait).await,
+            Next::Step => {}
+            _ => pass(MINUTE_MS),
+        }
+    }
+    let is_burnt = |(_, value): &(i64, String)| value.starts_with("void@");
+    assert!(bench.google.markers("dts.batch").iter().any(is_burnt));
+    // The first send arrives now, or has arrived.
+    tokio::time::sleep(Duration::from_secs(2).saturating_sub(began.elapsed())).await;
+    steps_on(&mut bench).await;
+    assert_eq!(bench.chats(), ["chat_0"]);
+}
+
+/// Killed between burning and letting go: the next process finds the marker void, and lets go.
+#[tokio::test]
+async fn a_burnt_batch_that_is_taken_up_again_is_let_go_of_and_written_once() {
+    let mut bench = Bench::new().await;
+    bench.accept("chat_0").await;
+    bench.google.fail_next_write(Fault::Reset);
+    bench.steps().await;
+    let held = bench.forwarder.held.take().expect("its outcome is not known");
+    assert_eq!(bench.forwarder.sheets.burn(&held.marker()).await, crate::sheets::Burnt::Void);
+    let marker_ids = bench.journal.marker_ids().await.unwrap();
+    let batch = bench.journal.open_batch(bench.forwarder.options.book).await.unwrap().unwrap();
+    bench.forwarder.held = Some(crate::forwarder::held::Held::recovered(batch));
+    steps_on(&mut bench).await;
+    assert_eq!(bench.chats(), ["chat_0"]);
+    let now = bench.journal.marker_ids().await.unwrap();
+    assert_eq!(now.start, marker_ids.start, "nobody else is blamed");
+}
+
+#[tokio::test]
+async fn a_batch_that_was_applied_is_not_let_go_of() {
+    let mut bench = Bench::new().await;
+    bench.accept("chat_0").await;
+    bench.google.fail_next_write(Fault::LoseAnswer);
+    bench.steps().await;
+    let held = bench.forwarder.held.take().expect("its outcome is not known");
+    assert_eq!(bench.forwarder.sheets.burn(&held.marker()).await, crate::sheets::Burnt::Written);
+    bench.forwarder.held = Some(held);
+    steps_on(&mut bench).await;
+    assert_eq!(bench.chats(), ["chat_0"]);
+}
