@@ -24,12 +24,12 @@
 //!   stands in its `store::sqlite`, below a trait; that trait's file says how an engine is added.
 //! - [`sheets`]: speaks Google. One send of one batch, and what became of it.
 //! - [`forwarder`]: the loop between the two: claim, send, settle, wait.
-//! - [`directory`]: asks DoubleTick for the names that no event told.
+//! - `directory`: asks DoubleTick for the names that no event told.
 //! - [`http`]: takes events: verifies, bounds, parses, keeps, answers. And the operator's page.
 //! - [`config`]: the settings, validated all at once. Read by [`app`] alone.
 //! - [`app`]: wires the parts, starts and stops them in order; the command line.
-//! - [`alarm`]: when a human is to be told, and when it is over. Pure.
-//! - [`operator`]: what the page shows to the person in charge, and what that person asks for. It
+//! - `alarm`: when a human is to be told, and when it is over. Pure.
+//! - `operator`: what the page shows to the person in charge, and what that person asks for. It
 //!   connects the page with the app.
 //! - [`status`]: what the service says of itself. [`causes`]: an error in one line. `outbound`: what
 //!   every call to others has in common.

@@ -2,7 +2,7 @@
 //!
 //! Each tab and every column is bound by developer metadata, which follows them when people rename,
 //! move or insert. Titles and positions are read only once: to find a tab of the configured title
-//! that nobody bound yet. [`decide`] is pure; what it asks for is one atomic request whose ids are
+//! that nobody bound yet. `decide` is pure; what it asks for is one atomic request whose ids are
 //! all chosen by us, so that an answer lost on the way cannot make two of anything.
 
 use serde_json::Value;
