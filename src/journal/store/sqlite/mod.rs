@@ -87,6 +87,7 @@ pub(in crate::journal) fn open(
         recent: Recent::default(),
         waits: WaitIndex::default(),
         version: None,
+        are_indexes_old: true,
         log: Log::new(open::log_of(dir), LINGERING_MAX),
         reserve: hold.is_some().then(|| Reserve::new(dir)),
         has_room: true,
@@ -104,6 +105,8 @@ pub(in crate::journal) struct Sqlite {
     waits: WaitIndex,
     /// SQLite's word on who committed last, as far as we have read; `None` after a failure.
     version: Option<i64>,
+    /// Whether there are commits that the indexes do not know.
+    are_indexes_old: bool,
     log: Log,
     reserve: Option<Reserve>,
     has_room: bool,
@@ -127,12 +130,19 @@ impl Sqlite {
             .query_row((), |row| row.get(0))
             .map(Some)?;
         let is_old = self.version != version;
-        if is_old {
+        self.are_indexes_old |= is_old;
+        self.version = version;
+        Ok(is_old)
+    }
+
+    /// Reads the indexes anew where they are old: when they are first needed, so that the start need not
+    /// wait for it.
+    fn catch_up(&mut self) -> Result<(), Fault> {
+        if std::mem::take(&mut self.are_indexes_old) {
             self.recent.catch_up(&self.connection)?;
             self.waits = WaitIndex::load(&self.connection)?;
-            self.version = version;
         }
-        Ok(is_old)
+        Ok(())
     }
 
     /// After a full disk: takes events again once there is room for the reserve.
@@ -182,6 +192,7 @@ impl Store for Sqlite {
     }
 
     fn load(&mut self, keys: &Keys) -> Result<Loaded, Fault> {
+        self.catch_up()?;
         let mut loaded = Loaded::default();
         self.recent.load(&self.connection, &keys.last, &mut loaded.last)?;
         read::records_under(&self.connection, &keys.records, &mut loaded.records)?;
@@ -190,6 +201,9 @@ impl Store for Sqlite {
     }
 
     fn write(&mut self, changes: Changes) -> Result<(), Fault> {
+        if !(changes.last.is_empty() && changes.waits.is_empty()) {
+            self.catch_up()?;
+        }
         self.recent.note(&self.connection, &changes.last)?;
         if let Some(until) = changes.last_until {
             self.recent.forget(&self.connection, until)?;
@@ -223,7 +237,7 @@ impl Store for Sqlite {
             ::log::debug!("cannot roll back: {error}");
         }
         self.recent.failed();
-        self.version = None;
+        (self.version, self.are_indexes_old) = (None, true);
         if matches!(why, Some(Fault::DiskFull)) {
             // No more events, and what was kept back is there for rows to go out.
             self.has_room = false;
