@@ -217,10 +217,10 @@ pub(super) fn others(
     bindings: &[Binding],
     tabs: &[TabLayout],
 ) -> Vec<TabLayout> {
-    let strangers = spreadsheet.sheets.iter().map(|tab| &tab.properties);
-    let strangers = strangers.filter(|tab| tabs.iter().all(|ours| ours.sheet_id != tab.sheet_id));
+    let unused = spreadsheet.sheets.iter().map(|tab| &tab.properties);
+    let unused = unused.filter(|tab| tabs.iter().all(|ours| ours.sheet_id != tab.sheet_id));
     let mut others = Vec::new();
-    for tab in strangers {
+    for tab in unused {
         for purpose in [Purpose::Log, Purpose::Handovers] {
             let columns = columns_of(tab.sheet_id, purpose, bindings);
             if !columns.is_empty() {

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::chat::board::{Board, LINES_MAX, Line, lasting};
-use crate::chat::tests::{Desk, MINUTE_MS, NOW, RULES, unassigned};
+use crate::chat::tests::{Inbox, MINUTE_MS, NOW, RULES, unassigned};
 use crate::chat::time::UnixMs;
 
 /// 2026-11-22, 08:55 in India.
@@ -15,7 +15,7 @@ fn india() -> TimeZone {
 
 /// Who has been waiting for so many minutes each, the longest first.
 fn board(minutes: &[i64]) -> Board {
-    let entry = Desk::new(RULES).row(unassigned("chat_1"), NOW);
+    let entry = Inbox::new(RULES).row(unassigned("chat_1"), NOW);
     let line = |minutes: &i64| {
         let mut entry = entry.clone();
         entry.unassigned_at = MORNING.plus_ms(-minutes * MINUTE_MS);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::chat::entry::{Entry, EventId, Handover};
 use crate::chat::memory::OWN_IDENTITY_MS;
-use crate::chat::tests::{DAY_MS, Desk, MINUTE_MS, NOW, Outcome, RULES};
+use crate::chat::tests::{DAY_MS, Inbox, MINUTE_MS, NOW, Outcome, RULES};
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 
@@ -278,7 +278,7 @@ proptest! {
         two_numbers: bool,
     ) {
         let numbers = if two_numbers { [0, 1, 0] } else { [0, 0, 0] };
-        let mut desk = Desk::new(RULES);
+        let mut inbox = Inbox::new(RULES);
         let (heard, rows, handovers) = (Vec::new(), Vec::new(), Vec::new());
         let mut model = Model { heard, numbers, rows, handovers };
         let (mut now, mut next) = (NOW, 1);
@@ -286,7 +286,7 @@ proptest! {
             now = now.plus_ms(step.wait_ms);
             let (expected, following) = model.receive(step, next, now);
             next = following;
-            let outcome = desk.receive(body(&step, numbers), now);
+            let outcome = inbox.receive(body(&step, numbers), now);
             let shown = |outcome: &Outcome| match outcome {
                 Outcome::Row(row) => columns(row),
                 other => format!("{other:?}"),
@@ -294,7 +294,7 @@ proptest! {
             prop_assert_eq!(shown(&outcome), shown(&expected), "at {:?}", step);
             prop_assert!(outcome == expected);
 
-            let waiting: Vec<(String, usize)> = desk
+            let waiting: Vec<(String, usize)> = inbox
                 .waiting()
                 .iter()
                 .map(|wait| (columns(&wait.entry), wait.drops_in_a_day(now)))
@@ -307,7 +307,7 @@ proptest! {
             prop_assert_eq!(waiting, expected, "who waits after {:?}", step);
 
             let ends = |rows: &[Entry]| rows.iter().map(columns).collect::<Vec<_>>();
-            prop_assert_eq!(ends(&desk.handovers), ends(&model.handovers), "after {:?}", step);
+            prop_assert_eq!(ends(&inbox.handovers), ends(&model.handovers), "after {:?}", step);
         }
     }
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::chat::memory::{ChatMemory, CustomerMemory, Rules};
 use crate::chat::tests::{
-    DAY_MS, Desk, MINUTE_MS, NOW, OTHER_WABA, Outcome, PHONE, RULES, WABA, agent, assigned, closed,
-    minutes, opened, unassigned,
+    DAY_MS, Inbox, MINUTE_MS, NOW, OTHER_WABA, Outcome, PHONE, RULES, WABA, agent, assigned,
+    closed, minutes, opened, unassigned,
 };
 use crate::chat::time::UnixMs;
 
@@ -31,9 +31,9 @@ fn without(mut body: Value, key: &str) -> Value {
 
 #[test]
 fn the_last_assignment_names_the_previous_agent() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    let row = desk.row(unassigned("chat_1"), minutes(5));
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    let row = inbox.row(unassigned("chat_1"), minutes(5));
     assert_eq!(agent(&row), ASHA);
     assert_eq!(row.unassigned_at, minutes(5));
     assert_eq!(row.event_id.number, 2);
@@ -41,90 +41,90 @@ fn the_last_assignment_names_the_previous_agent() {
 
 #[test]
 fn a_reassignment_names_the_new_agent() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    desk.hear(assigned_to("chat_1", BALA), minutes(1));
-    assert_eq!(agent(&desk.row(unassigned("chat_1"), minutes(2))), BALA);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    inbox.hear(assigned_to("chat_1", BALA), minutes(1));
+    assert_eq!(agent(&inbox.row(unassigned("chat_1"), minutes(2))), BALA);
 }
 
 #[test]
 fn a_chat_never_assigned_names_nobody() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_2", ASHA), NOW);
-    assert_eq!(agent(&desk.row(unassigned("chat_1"), minutes(1))), NOBODY);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_2", ASHA), NOW);
+    assert_eq!(agent(&inbox.row(unassigned("chat_1"), minutes(1))), NOBODY);
 }
 
 #[test]
 fn a_second_unassignment_in_a_row_still_names_the_agent() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    desk.row(unassigned("chat_1"), minutes(1));
-    assert_eq!(agent(&desk.row(unassigned("chat_1"), minutes(60))), ASHA);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    inbox.row(unassigned("chat_1"), minutes(1));
+    assert_eq!(agent(&inbox.row(unassigned("chat_1"), minutes(60))), ASHA);
 }
 
 #[test]
 fn a_conversation_closed_since_names_nobody() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    desk.hear(closed(WABA), minutes(1));
-    assert_eq!(agent(&desk.row(unassigned("chat_1"), minutes(2))), NOBODY);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    inbox.hear(closed(WABA), minutes(1));
+    assert_eq!(agent(&inbox.row(unassigned("chat_1"), minutes(2))), NOBODY);
 }
 
 #[test]
 fn a_conversation_opened_again_does_not_bring_the_agent_back() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    desk.hear(closed(WABA), minutes(1));
-    desk.hear(opened(WABA, "Rohan"), minutes(2));
-    assert_eq!(agent(&desk.row(unassigned("chat_1"), minutes(3))), NOBODY);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    inbox.hear(closed(WABA), minutes(1));
+    inbox.hear(opened(WABA, "Rohan"), minutes(2));
+    assert_eq!(agent(&inbox.row(unassigned("chat_1"), minutes(3))), NOBODY);
 }
 
 #[test]
 fn an_assignment_after_the_close_counts() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    desk.hear(closed(WABA), minutes(1));
-    desk.hear(assigned_to("chat_1", BALA), minutes(2));
-    assert_eq!(agent(&desk.row(unassigned("chat_1"), minutes(3))), BALA);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    inbox.hear(closed(WABA), minutes(1));
+    inbox.hear(assigned_to("chat_1", BALA), minutes(2));
+    assert_eq!(agent(&inbox.row(unassigned("chat_1"), minutes(3))), BALA);
 }
 
 #[test]
 fn an_opened_conversation_takes_the_agent_from_nobody() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    desk.hear(opened(WABA, "Rohan"), minutes(1));
-    assert_eq!(agent(&desk.row(unassigned("chat_1"), minutes(2))), ASHA);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    inbox.hear(opened(WABA, "Rohan"), minutes(1));
+    assert_eq!(agent(&inbox.row(unassigned("chat_1"), minutes(2))), ASHA);
 }
 
 #[test]
 fn an_assignment_older_than_the_retention_names_nobody() {
     let at_most = NOW.plus_ms(RULES.retention_ms);
     for (at, expected) in [(at_most, ASHA), (at_most.plus_ms(1), NOBODY)] {
-        let mut desk = Desk::new(RULES);
-        desk.hear(assigned_to("chat_1", ASHA), NOW);
-        assert_eq!(agent(&desk.row(unassigned("chat_1"), at)), expected);
+        let mut inbox = Inbox::new(RULES);
+        inbox.hear(assigned_to("chat_1", ASHA), NOW);
+        assert_eq!(agent(&inbox.row(unassigned("chat_1"), at)), expected);
     }
 }
 
 #[test]
 fn an_assignment_that_arrives_late_names_its_agent_from_then_on() {
-    let mut desk = Desk::new(RULES);
-    assert_eq!(agent(&desk.row(unassigned("chat_1"), NOW)), NOBODY);
-    desk.hear(assigned_to("chat_1", ASHA), minutes(1));
-    assert_eq!(agent(&desk.row(unassigned("chat_1"), minutes(30))), ASHA);
+    let mut inbox = Inbox::new(RULES);
+    assert_eq!(agent(&inbox.row(unassigned("chat_1"), NOW)), NOBODY);
+    inbox.hear(assigned_to("chat_1", ASHA), minutes(1));
+    assert_eq!(agent(&inbox.row(unassigned("chat_1"), minutes(30))), ASHA);
 }
 
 #[test]
 fn what_the_event_says_itself_wins() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(opened(WABA, "Rohan"), NOW);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(opened(WABA, "Rohan"), NOW);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
     let mut told = with(unassigned("chat_1"), "previousAgentName", "Bala");
     told = with(told, "previousAgentPhone", "+91 2");
     told = with(told, "customerName", "Rohan M.");
     told = with(told, "unassignedAt", "2026-07-01T10:29:00Z");
     told["customerPhone"] = json!("+91 77");
-    let row = desk.row(told, minutes(1));
+    let row = inbox.row(told, minutes(1));
     assert_eq!(agent(&row), BALA);
     assert_eq!(row.customer_name.reveal(), "Rohan M.");
     assert_eq!(row.customer_phone.reveal(), "+91 77");
@@ -134,10 +134,10 @@ fn what_the_event_says_itself_wins() {
 /// What a row says of the agent when the event brings one half, or both, and we remember Asha.
 #[track_caller]
 fn check_halves(name: &str, phone: &str, expected: (&str, &str)) {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
     let told = with(unassigned("chat_1"), "previousAgentName", name);
-    let row = desk.row(with(told, "previousAgentPhone", phone), minutes(1));
+    let row = inbox.row(with(told, "previousAgentPhone", phone), minutes(1));
     assert_eq!(agent(&row), expected, "told {name:?} and {phone:?}");
 }
 
@@ -155,37 +155,37 @@ fn the_halves_of_an_agent_are_never_mixed_between_people() {
 
 #[test]
 fn a_phone_without_digits_joins_no_agent_without_a_phone() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ("Asha", "")), NOW);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ("Asha", "")), NOW);
     let told = with(unassigned("chat_1"), "previousAgentPhone", "withheld");
-    assert_eq!(agent(&desk.row(told, minutes(1))), ("", "withheld"));
+    assert_eq!(agent(&inbox.row(told, minutes(1))), ("", "withheld"));
 }
 
 #[test]
 fn an_agent_without_a_name_hides_the_one_before() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    desk.hear(assigned_to("chat_1", ("", "")), minutes(1));
-    assert_eq!(agent(&desk.row(unassigned("chat_1"), minutes(2))), NOBODY);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    inbox.hear(assigned_to("chat_1", ("", "")), minutes(1));
+    assert_eq!(agent(&inbox.row(unassigned("chat_1"), minutes(2))), NOBODY);
 }
 
 #[test]
 fn the_customers_name_is_the_last_one_told() {
-    let mut desk = Desk::new(RULES);
-    assert!(desk.row(unassigned("chat_1"), NOW).customer_name.is_blank());
-    desk.hear(opened(WABA, "Rohan"), minutes(10));
-    assert_eq!(desk.row(unassigned("chat_1"), minutes(11)).customer_name.reveal(), "Rohan");
-    desk.hear(opened(WABA, "Rohan Mehta"), minutes(20));
-    desk.hear(opened(WABA, ""), minutes(21));
-    assert_eq!(desk.row(unassigned("chat_1"), minutes(22)).customer_name.reveal(), "Rohan Mehta");
+    let mut inbox = Inbox::new(RULES);
+    assert!(inbox.row(unassigned("chat_1"), NOW).customer_name.is_blank());
+    inbox.hear(opened(WABA, "Rohan"), minutes(10));
+    assert_eq!(inbox.row(unassigned("chat_1"), minutes(11)).customer_name.reveal(), "Rohan");
+    inbox.hear(opened(WABA, "Rohan Mehta"), minutes(20));
+    inbox.hear(opened(WABA, ""), minutes(21));
+    assert_eq!(inbox.row(unassigned("chat_1"), minutes(22)).customer_name.reveal(), "Rohan Mehta");
 }
 
 #[test]
 fn a_customer_is_found_by_id_and_by_phone() {
     for missing in ["dtCustomerId", "customerPhone"] {
-        let mut desk = Desk::new(RULES);
-        desk.hear(opened(WABA, "Rohan"), NOW);
-        let row = desk.row(without(unassigned("chat_1"), missing), minutes(1));
+        let mut inbox = Inbox::new(RULES);
+        inbox.hear(opened(WABA, "Rohan"), NOW);
+        let row = inbox.row(without(unassigned("chat_1"), missing), minutes(1));
         assert_eq!(row.customer_name.reveal(), "Rohan", "without {missing}");
         assert_eq!(row.customer_phone.reveal(), PHONE, "without {missing}");
     }
@@ -193,21 +193,21 @@ fn a_customer_is_found_by_id_and_by_phone() {
 
 #[test]
 fn numbers_that_the_event_leaves_out_are_remembered() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    let row = desk.row(json!({ "chatId": "chat_1", "dtCustomerId": "customer_9" }), minutes(1));
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    let row = inbox.row(json!({ "chatId": "chat_1", "dtCustomerId": "customer_9" }), minutes(1));
     assert_eq!(row.customer_phone.reveal(), PHONE);
     assert_eq!(row.waba_number.reveal(), WABA);
 }
 
 #[test]
 fn two_chats_of_one_customer_share_the_name_and_not_the_agent() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(opened(WABA, "Rohan"), NOW);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    desk.hear(assigned_to("chat_2", BALA), minutes(1));
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(opened(WABA, "Rohan"), NOW);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    inbox.hear(assigned_to("chat_2", BALA), minutes(1));
     let (one, two) =
-        (desk.row(unassigned("chat_1"), minutes(2)), desk.row(unassigned("chat_2"), minutes(2)));
+        (inbox.row(unassigned("chat_1"), minutes(2)), inbox.row(unassigned("chat_2"), minutes(2)));
     assert_eq!((agent(&one), agent(&two)), (ASHA, BALA));
     assert_eq!(one.customer_name, two.customer_name);
     assert_eq!(one.customer_name.reveal(), "Rohan");
@@ -216,76 +216,76 @@ fn two_chats_of_one_customer_share_the_name_and_not_the_agent() {
 #[test]
 fn a_customers_chats_on_two_numbers_are_closed_separately() {
     let elsewhere = |chat: &str| with(unassigned(chat), "wabaNumber", OTHER_WABA);
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    desk.hear(with(assigned_to("chat_2", BALA), "assignedUserWabaNumber", OTHER_WABA), NOW);
-    desk.hear(closed(WABA), minutes(1));
-    assert_eq!(agent(&desk.row(unassigned("chat_1"), minutes(2))), NOBODY);
-    assert_eq!(agent(&desk.row(elsewhere("chat_2"), minutes(2))), BALA);
-    desk.hear(closed(OTHER_WABA), minutes(3));
-    assert_eq!(agent(&desk.row(elsewhere("chat_2"), minutes(4))), NOBODY);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    inbox.hear(with(assigned_to("chat_2", BALA), "assignedUserWabaNumber", OTHER_WABA), NOW);
+    inbox.hear(closed(WABA), minutes(1));
+    assert_eq!(agent(&inbox.row(unassigned("chat_1"), minutes(2))), NOBODY);
+    assert_eq!(agent(&inbox.row(elsewhere("chat_2"), minutes(2))), BALA);
+    inbox.hear(closed(OTHER_WABA), minutes(3));
+    assert_eq!(agent(&inbox.row(elsewhere("chat_2"), minutes(4))), NOBODY);
 }
 
 #[test]
 fn a_close_is_found_however_the_number_is_spelled() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    desk.hear(closed("91 90000-00000"), minutes(1));
-    assert_eq!(agent(&desk.row(unassigned("chat_1"), minutes(2))), NOBODY);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    inbox.hear(closed("91 90000-00000"), minutes(1));
+    assert_eq!(agent(&inbox.row(unassigned("chat_1"), minutes(2))), NOBODY);
 }
 
 #[test]
 fn a_close_counts_also_where_the_unassignment_names_no_number() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(without(assigned_to("chat_1", ASHA), "assignedUserWabaNumber"), NOW);
-    desk.hear(closed(WABA), minutes(1));
-    let row = desk.row(without(unassigned("chat_1"), "wabaNumber"), minutes(2));
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(without(assigned_to("chat_1", ASHA), "assignedUserWabaNumber"), NOW);
+    inbox.hear(closed(WABA), minutes(1));
+    let row = inbox.row(without(unassigned("chat_1"), "wabaNumber"), minutes(2));
     assert_eq!(agent(&row), NOBODY);
 }
 
 #[test]
 fn one_body_again_within_the_window_is_one_event() {
-    let mut desk = Desk::new(RULES);
-    let first = desk.row(unassigned("chat_1"), NOW).event_id.number;
+    let mut inbox = Inbox::new(RULES);
+    let first = inbox.row(unassigned("chat_1"), NOW).event_id.number;
     for at in [NOW, minutes(1), NOW.plus_ms(RULES.resend_window_ms - 1)] {
-        assert_eq!(desk.receive(unassigned("chat_1"), at), Outcome::Resend(first));
+        assert_eq!(inbox.receive(unassigned("chat_1"), at), Outcome::Resend(first));
     }
-    let after = desk.row(unassigned("chat_1"), NOW.plus_ms(RULES.resend_window_ms));
+    let after = inbox.row(unassigned("chat_1"), NOW.plus_ms(RULES.resend_window_ms));
     assert_ne!(after.event_id.number, first);
 }
 
 #[test]
 fn the_window_counts_from_the_first_and_does_not_slide() {
-    let mut desk = Desk::new(RULES);
-    desk.row(unassigned("chat_1"), NOW);
-    assert_eq!(desk.receive(unassigned("chat_1"), minutes(1)), Outcome::Resend(1));
-    desk.row(unassigned("chat_1"), minutes(2));
+    let mut inbox = Inbox::new(RULES);
+    inbox.row(unassigned("chat_1"), NOW);
+    assert_eq!(inbox.receive(unassigned("chat_1"), minutes(1)), Outcome::Resend(1));
+    inbox.row(unassigned("chat_1"), minutes(2));
 }
 
 #[test]
 fn a_clock_set_back_does_not_make_a_resend_of_everything() {
-    let mut desk = Desk::new(RULES);
-    desk.row(unassigned("chat_1"), NOW);
-    assert_eq!(desk.receive(unassigned("chat_1"), minutes(-1)), Outcome::Resend(1));
-    desk.row(unassigned("chat_1"), minutes(-60));
+    let mut inbox = Inbox::new(RULES);
+    inbox.row(unassigned("chat_1"), NOW);
+    assert_eq!(inbox.receive(unassigned("chat_1"), minutes(-1)), Outcome::Resend(1));
+    inbox.row(unassigned("chat_1"), minutes(-60));
 }
 
 #[test]
 fn another_body_of_the_same_chat_is_another_event() {
-    let mut desk = Desk::new(RULES);
-    desk.row(unassigned("chat_1"), NOW);
-    desk.row(with(unassigned("chat_1"), "reason", "shift end"), NOW);
-    desk.row(unassigned("chat_2"), NOW);
+    let mut inbox = Inbox::new(RULES);
+    inbox.row(unassigned("chat_1"), NOW);
+    inbox.row(with(unassigned("chat_1"), "reason", "shift end"), NOW);
+    inbox.row(unassigned("chat_2"), NOW);
 }
 
 #[test]
 fn a_different_event_of_the_chat_ends_the_window() {
     let betweens = [assigned_to("chat_1", ASHA), opened(WABA, "Rohan"), closed(WABA)];
     for between in betweens {
-        let mut desk = Desk::new(RULES);
-        desk.row(unassigned("chat_1"), NOW);
-        desk.hear(between, NOW.plus_ms(1));
-        desk.row(unassigned("chat_1"), NOW.plus_ms(2));
+        let mut inbox = Inbox::new(RULES);
+        inbox.row(unassigned("chat_1"), NOW);
+        inbox.hear(between, NOW.plus_ms(1));
+        inbox.row(unassigned("chat_1"), NOW.plus_ms(2));
     }
 }
 
@@ -299,51 +299,51 @@ fn an_event_of_another_chat_ends_no_window() {
     let [one, two, mut three] = others;
     three["customerPhone"] = json!("+91 77");
     for between in [one, two, three] {
-        let mut desk = Desk::new(RULES);
-        desk.row(unassigned("chat_1"), NOW);
-        desk.hear(between, NOW.plus_ms(1));
-        assert_eq!(desk.receive(unassigned("chat_1"), NOW.plus_ms(2)), Outcome::Resend(1));
+        let mut inbox = Inbox::new(RULES);
+        inbox.row(unassigned("chat_1"), NOW);
+        inbox.hear(between, NOW.plus_ms(1));
+        assert_eq!(inbox.receive(unassigned("chat_1"), NOW.plus_ms(2)), Outcome::Resend(1));
     }
 }
 
 #[test]
 fn an_assignment_sent_again_is_one_event_and_closes_nothing() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    assert_eq!(desk.receive(assigned_to("chat_1", ASHA), minutes(1)), Outcome::Resend(1));
-    desk.hear(opened(WABA, "Rohan"), minutes(1));
-    assert_eq!(desk.receive(opened(WABA, "Rohan"), minutes(2)), Outcome::Resend(2));
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    assert_eq!(inbox.receive(assigned_to("chat_1", ASHA), minutes(1)), Outcome::Resend(1));
+    inbox.hear(opened(WABA, "Rohan"), minutes(1));
+    assert_eq!(inbox.receive(opened(WABA, "Rohan"), minutes(2)), Outcome::Resend(2));
 }
 
 /// Each event delivered twice, one right after the other: the second close must not undo the
 /// assignment that came between.
 #[test]
 fn a_close_sent_again_does_not_take_the_next_agent_away() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(closed(WABA), NOW);
-    desk.hear(assigned_to("chat_1", ASHA), NOW.plus_ms(1));
-    assert_eq!(desk.receive(closed(WABA), NOW.plus_ms(2)), Outcome::Resend(1));
-    assert_eq!(agent(&desk.row(unassigned("chat_1"), minutes(5))), ASHA);
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(closed(WABA), NOW);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW.plus_ms(1));
+    assert_eq!(inbox.receive(closed(WABA), NOW.plus_ms(2)), Outcome::Resend(1));
+    assert_eq!(agent(&inbox.row(unassigned("chat_1"), minutes(5))), ASHA);
 }
 
 #[test]
 fn without_a_window_every_body_is_an_event() {
-    let mut desk = Desk::new(Rules { resend_window_ms: 0, ..RULES });
+    let mut inbox = Inbox::new(Rules { resend_window_ms: 0, ..RULES });
     for number in 1..=3 {
-        assert_eq!(desk.row(unassigned("chat_1"), NOW).event_id.number, number);
+        assert_eq!(inbox.row(unassigned("chat_1"), NOW).event_id.number, number);
     }
 }
 
 fn check_own_identity(body: &Value, resend_window_ms: i64) {
-    let mut desk = Desk::new(Rules { resend_window_ms, ..RULES });
-    desk.row(body.clone(), NOW);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    desk.hear(closed(WABA), NOW);
-    desk.row(unassigned("chat_1"), NOW);
+    let mut inbox = Inbox::new(Rules { resend_window_ms, ..RULES });
+    inbox.row(body.clone(), NOW);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    inbox.hear(closed(WABA), NOW);
+    inbox.row(unassigned("chat_1"), NOW);
     for at in [NOW, minutes(60), UnixMs(NOW.0 + DAY_MS - 1)] {
-        assert_eq!(desk.receive(body.clone(), at), Outcome::Resend(1));
+        assert_eq!(inbox.receive(body.clone(), at), Outcome::Resend(1));
     }
-    desk.row(body.clone(), UnixMs(NOW.0 + DAY_MS));
+    inbox.row(body.clone(), UnixMs(NOW.0 + DAY_MS));
 }
 
 #[test]
@@ -359,19 +359,19 @@ fn a_body_with_its_own_time_or_id_is_one_event_for_a_day_whatever_comes_between(
 
 #[test]
 fn two_times_or_two_ids_are_two_events() {
-    let mut desk = Desk::new(RULES);
-    desk.row(with(unassigned("chat_1"), "timestamp", "2026-07-01T10:29:00Z"), NOW);
-    desk.row(with(unassigned("chat_1"), "timestamp", "2026-07-01T10:29:01Z"), NOW);
-    desk.row(with(unassigned("chat_1"), "eventId", "evt_1"), NOW);
-    desk.row(with(unassigned("chat_1"), "eventId", "evt_2"), NOW);
+    let mut inbox = Inbox::new(RULES);
+    inbox.row(with(unassigned("chat_1"), "timestamp", "2026-07-01T10:29:00Z"), NOW);
+    inbox.row(with(unassigned("chat_1"), "timestamp", "2026-07-01T10:29:01Z"), NOW);
+    inbox.row(with(unassigned("chat_1"), "eventId", "evt_1"), NOW);
+    inbox.row(with(unassigned("chat_1"), "eventId", "evt_2"), NOW);
 }
 
 #[test]
 fn a_row_is_read_back_as_it_was_written() {
-    let mut desk = Desk::new(RULES);
-    desk.hear(opened(WABA, "Rohan \"R\" 👩‍⚕️"), NOW);
-    desk.hear(assigned_to("chat_1", ASHA), NOW);
-    let row = desk.row(unassigned("chat_1"), minutes(1));
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(opened(WABA, "Rohan \"R\" 👩‍⚕️"), NOW);
+    inbox.hear(assigned_to("chat_1", ASHA), NOW);
+    let row = inbox.row(unassigned("chat_1"), minutes(1));
     let mut read: crate::chat::entry::Entry =
         serde_json::from_slice(&serde_json::to_vec(&row).unwrap()).unwrap();
     read.event_id = row.event_id.clone();
@@ -380,7 +380,7 @@ fn a_row_is_read_back_as_it_was_written() {
 
 #[test]
 fn an_event_id_shows_its_journal_and_number() {
-    assert_eq!(Desk::new(RULES).row(unassigned("chat_1"), NOW).event_id.to_string(), "test-1");
+    assert_eq!(Inbox::new(RULES).row(unassigned("chat_1"), NOW).event_id.to_string(), "test-1");
 }
 
 /// The names in which records are stored are for ever, and what a newer version adds is passed over.

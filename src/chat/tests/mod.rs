@@ -83,7 +83,7 @@ enum Outcome {
 }
 
 /// The journal's part of the rule, in memory: loads what is known, has it judged, keeps the outcome.
-struct Desk {
+struct Inbox {
     rules: Rules,
     memory: HashMap<String, Vec<u8>>,
     /// By the number of the event that began it, with the names of its chat and of its customer.
@@ -92,7 +92,7 @@ struct Desk {
     next: u64,
 }
 
-impl Desk {
+impl Inbox {
     fn new(rules: Rules) -> Self {
         Self {
             rules,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::chat::entry::Entry;
 use crate::chat::event::ChatEvent;
-use crate::chat::tests::{Desk, NOW, RULES, assigned, event, unassigned};
+use crate::chat::tests::{Inbox, NOW, RULES, assigned, event, unassigned};
 use crate::chat::text::{FIELD_CHARS_MAX, Personal};
 
 #[track_caller]
@@ -16,7 +16,7 @@ fn check_text(text: &str, expected: &str) {
 fn column(extra: Value, of: fn(&Entry) -> &Personal) -> String {
     let mut body = json!({ "chatId": "chat_1" });
     body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-    of(&Desk::new(RULES).row(body, NOW)).reveal().to_owned()
+    of(&Inbox::new(RULES).row(body, NOW)).reveal().to_owned()
 }
 
 #[test]
@@ -61,11 +61,11 @@ fn every_documented_name_of_the_time_is_read() {
     for name in ["timestamp", "unassignedAt", "createdAt"] {
         for time in [json!(1_782_901_740), json!("1782901740"), json!("2026-07-01T10:29:00Z")] {
             let body = json!({ "chatId": "chat_1", name: time });
-            assert_eq!(Desk::new(RULES).row(body, NOW).unassigned_at, NOW.plus_ms(-60_000));
+            assert_eq!(Inbox::new(RULES).row(body, NOW).unassigned_at, NOW.plus_ms(-60_000));
         }
     }
     let unreadable = json!({ "chatId": "chat_1", "timestamp": "yesterday" });
-    assert_eq!(Desk::new(RULES).row(unreadable, NOW).unassigned_at, NOW);
+    assert_eq!(Inbox::new(RULES).row(unreadable, NOW).unassigned_at, NOW);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_chat_is_found_by_its_id_and_without_one_by_customer_and_number() {
 fn a_chat_opens_from_the_sheet_only_where_both_numbers_are_known() {
     let url = |customer: &str, waba: &str| {
         let body = json!({ "chatId": "c", "customerPhone": customer, "wabaNumber": waba });
-        Desk::new(RULES).row(body, NOW).chat_url()
+        Inbox::new(RULES).row(body, NOW).chat_url()
     };
     let expected = "https://web.doubletick.io/conversations/919000000000/919111222333";
     assert_eq!(url("+91 91112-22333", "+919000000000").as_deref(), Some(expected));
@@ -218,6 +218,6 @@ fn every_spelling_of_a_phone_number_has_the_same_digits() {
 fn an_extension_is_no_part_of_the_link_to_the_chat() {
     let mut body = unassigned("chat_1");
     body["customerPhone"] = json!("+91 9111 222333 ext. 12");
-    let link = Desk::new(RULES).row(body, NOW).chat_url().unwrap();
+    let link = Inbox::new(RULES).row(body, NOW).chat_url().unwrap();
     assert!(link.ends_with("/919000000000/919111222333"), "{link}");
 }
