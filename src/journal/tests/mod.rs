@@ -8,7 +8,7 @@ mod failing;
 mod full_disk;
 mod model;
 mod neighbours;
-mod opening;
+pub(in crate::journal) mod opening;
 mod queues;
 mod remembering;
 mod setting_aside;

@@ -5,8 +5,9 @@ use std::path::Path;
 use crate::journal::tests::{LIMITS, NOW, accept_all, book, dir, one_tab, open};
 use crate::journal::{Journal, OpenError};
 
+/// What opening this directory is refused with.
 #[track_caller]
-fn refused(dir: &Path) -> OpenError {
+pub(in crate::journal) fn refused(dir: &Path) -> OpenError {
     match Journal::open(dir, LIMITS, one_tab()) {
         Ok(_) => panic!("the journal must not be opened"),
         Err(error) => error,

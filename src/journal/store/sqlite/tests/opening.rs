@@ -6,16 +6,9 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::journal::tests::{LIMITS, accept_all, dir, one_tab, open};
-use crate::journal::{Journal, OpenError};
-
-#[track_caller]
-fn refused(dir: &Path) -> OpenError {
-    match Journal::open(dir, LIMITS, one_tab()) {
-        Ok(_) => panic!("the journal must not be opened"),
-        Err(error) => error,
-    }
-}
+use crate::journal::OpenError;
+use crate::journal::tests::opening::refused;
+use crate::journal::tests::{accept_all, dir, open};
 
 #[test]
 fn a_directory_that_is_missing_is_made() {
