@@ -130,9 +130,8 @@ async fn check_tabs(
 ) -> bool {
     match sheets.survey(wanted, shading).await {
         Ok(Survey::Ready(layout)) => {
-            let titles: Vec<String> =
-                layout.tabs.iter().map(|tab| format!("`{}`", tab.title)).collect();
-            let (titles, zone) = (titles.join(", "), &layout.time_zone);
+            let titles = quoted(layout.tabs.iter().map(|tab| tab.title.as_str()));
+            let zone = &layout.time_zone;
             match known_time_zone(zone) {
                 Some(_) => report.holds("tabs", &format!("{titles}, times in {zone}")),
                 None => report.fails(
@@ -152,9 +151,7 @@ async fn check_tabs(
             }
         }
         Ok(Survey::Setup(setup)) => {
-            let titles: Vec<String> =
-                setup.tabs.iter().map(|tab| format!("`{}`", tab.title)).collect();
-            let titles = titles.join(", ");
+            let titles = quoted(setup.tabs.iter().map(|tab| tab.title.as_str()));
             report.holds("tabs", &format!("{titles} will be set up at the first start"));
             report.holds("columns", "will be bound at the first start");
         }
@@ -164,4 +161,8 @@ async fn check_tabs(
         }
     }
     true
+}
+
+fn quoted<'a>(titles: impl Iterator<Item = &'a str>) -> String {
+    titles.map(|title| format!("`{title}`")).collect::<Vec<_>>().join(", ")
 }

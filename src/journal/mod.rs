@@ -76,7 +76,7 @@ use crate::journal::condition::Conditions;
 use crate::journal::origin::Origin;
 use crate::journal::routing::Routing;
 use crate::journal::store::sqlite::{self, Hold, Opened};
-use crate::journal::store::{Fault as StoreFault, QueueId, Read, Store};
+use crate::journal::store::{QueueId, Read, Store};
 use crate::journal::transaction::{Shared, Transaction};
 use crate::journal::writer::Writer;
 
@@ -330,7 +330,7 @@ fn begun(
         Ok((shared, counters))
     })();
     if let Err(error) = &done {
-        let why: Option<&StoreFault> = match error {
+        let why: Option<&Fault> = match error {
             Error::Store(fault) => Some(fault),
             _ => None,
         };

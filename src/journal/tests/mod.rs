@@ -20,12 +20,15 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::chat::digest::Digest;
 use crate::chat::entry::Entry;
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::fields::Fields;
 use crate::chat::memory::Rules;
 use crate::chat::route::{Destination, Routes};
 use crate::chat::time::UnixMs;
+use crate::journal::accept::waits::WAITS_MAX;
+use crate::journal::store::StoredWait;
 pub(in crate::journal) use crate::journal::tests::engine::{allow_commits, counted, open, rows};
 use crate::journal::transaction::Transaction;
 use crate::journal::{Batch, BookId, Draft, Error, Fault, Journal, Limits, Look};
@@ -130,6 +133,24 @@ where
     F: FnMut(&mut Transaction<'_>) -> Result<T, Error> + Send + 'static,
 {
     journal.writer().commit(work).await
+}
+
+/// As many wait as may be known, one of them as the first wait there is; only their keys differ.
+pub(in crate::journal) async fn fill_waits(journal: &Journal) {
+    let fill = |transaction: &mut Transaction<'_>| {
+        let one = transaction.wait_numbered(1)?.unwrap();
+        for number in 100..WAITS_MAX + 99 {
+            let chat =
+                Digest::from_bytes(u128::from(number).wrapping_mul(7 << 60 | 1).to_be_bytes());
+            let wait = StoredWait { number, chat, is_over: false, ..one.clone() };
+            transaction.put_wait(StoredWait { customer: Vec::new(), ..wait });
+        }
+        transaction.tally().waits += WAITS_MAX - 1;
+        transaction.counters.work_mut(one.book).waiting += WAITS_MAX - 1;
+        transaction.tally().next_number = 1_000_000;
+        Ok(())
+    };
+    commit(journal, fill).await.unwrap();
 }
 
 pub(in crate::journal) fn chats(entries: &[Entry]) -> Vec<&str> {

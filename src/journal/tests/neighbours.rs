@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::causes::Causes;
-use crate::chat::digest::Digest;
 use crate::chat::event::Happening;
 use crate::chat::text::Personal;
 use crate::journal::accept::waits::WAITS_MAX;
@@ -13,7 +12,7 @@ use crate::journal::store::{Row, Span, StoredWait};
 use crate::journal::tests::engine::{reader, writer};
 use crate::journal::tests::{
     LIMITS, NOW, PLAN, accept_all, assigned, book, chats, check_identity, commit, dir, drafted,
-    event, files_with, look, one_tab, open, open_batch, rows, sealed, unassigned,
+    event, files_with, fill_waits, look, one_tab, open, open_batch, rows, sealed, unassigned,
 };
 use crate::journal::transaction::Transaction;
 use crate::journal::{Error, Fault, Journal, Refusal, Standing};
@@ -252,20 +251,7 @@ async fn who_waits_comes_before_who_has_been_taken() {
     accept_all(&journal, &["taken"]).await;
     drop(journal.accept(assigned("taken", "Dr. Meera"), NOW).await.unwrap());
     // As many as may be, of which one has ended.
-    let fill = |transaction: &mut Transaction<'_>| {
-        let one = transaction.wait_numbered(1)?.unwrap();
-        for number in 100..WAITS_MAX + 99 {
-            let chat =
-                Digest::from_bytes(u128::from(number).wrapping_mul(7 << 60 | 1).to_be_bytes());
-            let wait = StoredWait { number, chat, is_over: false, ..one.clone() };
-            transaction.put_wait(StoredWait { customer: Vec::new(), ..wait });
-        }
-        transaction.tally().waits += WAITS_MAX - 1;
-        transaction.counters.work_mut(one.book).waiting += WAITS_MAX - 1;
-        transaction.tally().next_number = 1_000_000;
-        Ok(())
-    };
-    commit(&journal, fill).await.unwrap();
+    fill_waits(&journal).await;
     accept_all(&journal, &["new"]).await;
     assert_eq!(journal.waiting(), WAITS_MAX, "the one who waits now is known");
     let taken = commit(&journal, |transaction| transaction.wait_numbered(1)).await.unwrap();

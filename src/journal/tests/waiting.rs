@@ -3,17 +3,14 @@
 use serde_json::json;
 
 use crate::chat::board::{Board, LINES_MAX};
-use crate::chat::digest::Digest;
 use crate::chat::event::Happening;
 use crate::chat::time::UnixMs;
 use crate::journal::accept::waits::WAITS_MAX;
-use crate::journal::store::StoredWait;
 use crate::journal::tests::accepting::joined;
 use crate::journal::tests::{
     HOUR_MS, LIMITS, NOW, PLAN, accept_all, assigned, book, check_identity, commit, copied, dir,
-    drafted, event, files_with, look, one_tab, open, rows, unassigned,
+    drafted, event, files_with, fill_waits, look, one_tab, open, rows, unassigned,
 };
-use crate::journal::transaction::Transaction;
 use crate::journal::{Error, Journal, Limits, Look, Standing};
 
 /// The board as it is at this moment.
@@ -174,19 +171,7 @@ async fn beyond_the_bound_the_board_says_that_it_is_not_complete() {
     let journal = open(dir.path());
     accept_all(&journal, &["a"]).await;
     // As many as may be, made directly; only their names count.
-    let fill = move |transaction: &mut Transaction<'_>| {
-        let one = transaction.wait_numbered(1)?.unwrap();
-        for number in 10..WAITS_MAX + 9 {
-            let chat =
-                Digest::from_bytes(u128::from(number).wrapping_mul(7 << 60 | 1).to_be_bytes());
-            transaction.put_wait(StoredWait { number, chat, customer: Vec::new(), ..one.clone() });
-        }
-        transaction.tally().waits += WAITS_MAX - 1;
-        transaction.counters.work_mut(one.book).waiting += WAITS_MAX - 1;
-        transaction.tally().next_number += WAITS_MAX + 10;
-        Ok(())
-    };
-    commit(&journal, fill).await.unwrap();
+    fill_waits(&journal).await;
     drop(journal);
     let journal = open(dir.path());
     let before = rows(dir.path())["waiting"];

@@ -13,10 +13,8 @@ use crate::chat::text::phone_digits;
 use crate::journal::outbox::set_aside::BLANK;
 use crate::journal::store::{Keys, Remembered, Span, Stored};
 use crate::journal::transaction::Transaction;
+use crate::journal::upkeep::STEP;
 use crate::journal::{Error, Journal};
-
-/// Records that are looked at in one transaction.
-const STEP: usize = 500;
 
 /// What was deleted, and what is still on its way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
