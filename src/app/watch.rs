@@ -52,7 +52,7 @@ impl Watch {
     }
 
     async fn look(&mut self, now: UnixMs) {
-        let oldest_pending = self.journal.oldest_pending().await;
+        let oldest_pending = self.journal.oldest_pending(now).await;
         let journal = match (self.journal.condition(), &oldest_pending) {
             (Some(condition), _) => Some(condition.to_string()),
             (None, Err(error)) => Some(format!("events are refused: {}", Causes(error))),

@@ -64,7 +64,7 @@ impl Forwarder {
             if left.is_zero() {
                 break;
             }
-            let board_in = self.board.due_in(board_changes, (self.options.now)());
+            let board_in = self.board.due_in(board_changes, self.now());
             // Due and not written: there was no room for it, or it is barred.
             let board_in = board_in.map(|wait| wait.max(Duration::from_secs(1)));
             if let Some(wait) = board_in.filter(|wait| *wait <= left.min(REFRESH_EVERY)) {
@@ -75,7 +75,7 @@ impl Forwarder {
             // Another process may have added rows: the watchers are told then.
             drop(self.journal.refresh().await);
         }
-        let is_at_rest = self.board.is_at_rest((self.options.now)());
+        let is_at_rest = self.board.is_at_rest(self.now());
         Some(self.look_with(if is_at_rest { SURVEY_EVERY } else { Duration::MAX }).await)
     }
 }

@@ -230,6 +230,11 @@ impl Forwarder {
         }
     }
 
+    /// The time by the journal's clock, by which all in it is dated.
+    fn now(&self) -> UnixMs {
+        self.journal.clock((self.options.now)())
+    }
+
     /// One thing at a time: settle or send what is held, else look, else seal.
     async fn step(&mut self) -> Next {
         let done = match self.held.take() {
@@ -307,7 +312,7 @@ impl Forwarder {
 
     /// Takes one of the minute's writes, or says how long until there is one.
     async fn take_write_slot(&mut self) -> Result<(), Duration> {
-        let now = (self.options.now)();
+        let now = self.now();
         // A full batch waits, or something that is not a batch: only the ceiling counts.
         let wait_ms = self.wait_ms(now, true);
         if wait_ms > 0 {

@@ -34,7 +34,7 @@ impl Forwarder {
     /// Deletes markers that cannot matter any more. Only between batches.
     pub(super) async fn prune(&mut self) -> Next {
         let Ok(ours) = self.journal.marker_ids().await else { return Next::Idle };
-        let now_s = (self.options.now)().0 / 1_000;
+        let now_s = self.now().0 / 1_000;
         let pruned = match self.sheets.prunable(&ours, now_s).await {
             Ok(ids) if ids.is_empty() => Ok(0),
             Ok(ids) => match self.take_write_slot().await {

@@ -25,7 +25,7 @@ impl Forwarder {
     /// Seals what is to be written next and sends it.
     pub(super) async fn seal(&mut self) -> Result<Next, Error> {
         let Some(seen) = &self.seen else { return Ok(Next::Step) };
-        let (now, instant) = ((self.options.now)(), Instant::now());
+        let (now, instant) = (self.now(), Instant::now());
         let work = self.journal.work(self.options.book);
         let may_draw = seen.layout.tab(Purpose::Board).is_some()
             && !self.barred.holds(Purpose::Board, instant);

@@ -312,7 +312,7 @@ impl Forwarder {
             Ending::Written => self.journal.written(batch).await,
             Ending::Released => self.journal.release(batch).await,
             Ending::SetAside(reason) => {
-                self.journal.set_aside(batch, (*reason).to_owned(), (self.options.now)()).await
+                self.journal.set_aside(batch, (*reason).to_owned(), self.now()).await
             }
         };
         match settled {

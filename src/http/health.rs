@@ -63,6 +63,7 @@ fn trouble(shared: &Shared, is_answering: bool) -> Option<String> {
 
 /// `None` when the journal does not answer.
 pub(super) async fn oldest_pending_s(shared: &Shared) -> Option<i64> {
-    let oldest = shared.journal.oldest_pending().await.ok()?;
-    Some(oldest.map_or(0, |oldest| ((shared.now)().since_ms(oldest) / 1_000).max(0)))
+    let now = (shared.now)();
+    let oldest = shared.journal.oldest_pending(now).await.ok()?;
+    Some(oldest.map_or(0, |oldest| (now.since_ms(oldest) / 1_000).max(0)))
 }

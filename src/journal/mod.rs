@@ -23,6 +23,7 @@
 //! - `outbox`: the way out: drafts, batches, what became of them, rows set aside.
 //! - `upkeep`: forgetting, copies.
 //! - `transaction` and `writer`: one thread commits what waits as one transaction, then answers everyone.
+//! - `clock`: by which clock all is dated.
 //! - `routing`: which queue a row waits in. `rerouting`: what waits for a place of before. `awaited`: rows that
 //!   wait for a name.
 //! - `store`: what is asked of a database, as a trait. Nothing above it holds SQL or names an engine.
@@ -30,6 +31,7 @@
 
 mod accept;
 mod awaited;
+mod clock;
 mod condition;
 mod counters;
 mod digest;
@@ -72,6 +74,7 @@ use crate::chat::memory::Rules;
 use crate::chat::route::Routes;
 use crate::chat::time::UnixMs;
 use crate::journal::awaited::Names;
+use crate::journal::clock::Clock;
 use crate::journal::condition::Conditions;
 use crate::journal::origin::Origin;
 use crate::journal::routing::Routing;
@@ -189,6 +192,11 @@ impl Journal {
         self.0.hold.is_none()
     }
 
+    /// The time by which all in here is dated, where the caller's clock says `now`.
+    pub fn clock(&self, now: UnixMs) -> UnixMs {
+        self.0.shared.clock.now(now)
+    }
+
     /// The counters after the last commit.
     pub fn tally(&self) -> Tally {
         self.0.counters.borrow().tally
@@ -231,11 +239,13 @@ impl Journal {
         self.conditions().warnings()
     }
 
-    /// When the oldest pending row was received; `None` when nothing is pending.
+    /// When the oldest pending row was received, by the clock that says `now`; `None` when nothing is
+    /// pending.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn oldest_pending(&self) -> Result<Option<UnixMs>, Error> {
+    pub async fn oldest_pending(&self, now: UnixMs) -> Result<Option<UnixMs>, Error> {
+        let ahead_ms = self.clock(now).since_ms(now);
         let queues: Vec<QueueId> = self.routing().queues().collect();
         self.read(move |store| {
             let mut oldest: Option<UnixMs> = None;
@@ -243,7 +253,7 @@ impl Journal {
                 let head = store.head(queue)?.map(|(_, received_at)| received_at);
                 oldest = oldest.into_iter().chain(head).min();
             }
-            Ok(oldest)
+            Ok(oldest.map(|at| at.plus_ms(-ahead_ms)))
         })
         .await
     }
@@ -319,9 +329,10 @@ fn begun(
     store.begin()?;
     let done = (|| {
         let (routing, added) = Routing::new(routes, &store.read().places()?, may_route_anew);
-        let shared = Shared { tag, routing, names: Names::default(), conditions };
+        let (names, clock) = (Names::default(), Clock::default());
+        let shared = Shared { tag, routing, names, conditions, clock };
         let before = store.read().counters()?;
-        let mut transaction = Transaction::new(store, &shared, before.clone());
+        let mut transaction = Transaction::new(store, &shared, before.clone())?;
         transaction.change().places = added;
         rerouting::leave_unserved(&mut transaction)?;
         transaction.finish(&before)?;

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -17,6 +18,7 @@ use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
 use crate::journal::Error;
 use crate::journal::awaited::{Names, Unnamed};
+use crate::journal::clock::{Clock, Moment, Reading};
 use crate::journal::condition::Conditions;
 use crate::journal::counters::{BookId, Counters, Tally};
 use crate::journal::digest::AsItIs;
@@ -32,6 +34,7 @@ pub(super) struct Shared {
     pub(super) routing: Routing,
     pub(super) names: Names,
     pub(super) conditions: Arc<Conditions>,
+    pub(super) clock: Clock,
 }
 
 type ByDigest<T> = HashMap<Digest, T, BuildHasherDefault<AsItIs>>;
@@ -57,12 +60,22 @@ pub(super) struct Transaction<'a> {
     known: Known,
     changes: Changes,
     is_changed: bool,
+    reading: Option<Reading>,
 }
 
 impl<'a> Transaction<'a> {
     /// Over a store that has begun one.
-    pub(super) fn new(store: &'a mut dyn Store, shared: &'a Shared, counters: Counters) -> Self {
-        Self {
+    pub(super) fn new(
+        store: &'a mut dyn Store,
+        shared: &'a Shared,
+        counters: Counters,
+    ) -> Result<Self, Fault> {
+        let clock = store.read().clock()?;
+        let reading = clock.map(|clock| Reading { clock, at: Instant::now() });
+        if let Some(reading) = reading {
+            shared.clock.note(reading);
+        }
+        Ok(Self {
             store,
             shared,
             counters,
@@ -70,6 +83,20 @@ impl<'a> Transaction<'a> {
             known: Known::default(),
             changes: Changes::default(),
             is_changed: false,
+            reading,
+        })
+    }
+
+    /// The time of this transaction, where the caller's clock says `now`.
+    pub(super) fn now(&self, now: UnixMs) -> UnixMs {
+        self.reading.map_or(now, |reading| reading.clock)
+    }
+
+    /// When something was asked for, by the clock that counts here.
+    pub(super) fn time(&self, moment: Moment) -> UnixMs {
+        match (moment, &self.reading) {
+            (moment, Some(reading)) => reading.time_of(moment),
+            (Moment::Asked(now, _), None) | (Moment::Dated(now), None) => now,
         }
     }
 

@@ -252,7 +252,7 @@ impl Loop {
             false => self.counters.clone(),
         };
         let shared = Arc::clone(&self.shared);
-        let mut transaction = Transaction::new(&mut *self.store, &shared, before.clone());
+        let mut transaction = Transaction::new(&mut *self.store, &shared, before.clone())?;
         if is_old {
             let taken_in = rerouting::take_in(&mut transaction);
             taken_in.map_err(|error| stopped(0, error))?;

@@ -46,7 +46,7 @@ impl View {
     pub(super) async fn gather(shared: &Shared) -> Self {
         let now = (shared.now)();
         test_event::look(shared).await;
-        let oldest = shared.journal.oldest_pending().await;
+        let oldest = shared.journal.oldest_pending(now).await;
         let tally = shared.journal.tally();
         let aside_rows = tally.set_aside + tally.handovers_set_aside;
         let set_aside = match aside_rows {

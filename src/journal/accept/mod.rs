@@ -13,6 +13,7 @@ use crate::chat::time::UnixMs;
 use crate::journal::accept::receipt::{Receipt, Refusal, Standing};
 use crate::journal::accept::waits::FoundWait;
 use crate::journal::awaited::{self, Unnamed};
+use crate::journal::clock::Moment;
 use crate::journal::store::Keys;
 use crate::journal::transaction::Transaction;
 use crate::journal::{Error, Journal, Limits};
@@ -25,7 +26,7 @@ impl Journal {
     /// # Errors
     /// A [`Refusal`]: nothing was kept and the sender should come again.
     pub async fn accept(&self, event: ChatEvent, now: UnixMs) -> Result<Receipt, Refusal> {
-        self.accept_instead(event, None, now).await
+        self.accept_instead(event, None, Moment::now(now)).await
     }
 
     /// Keeps an event, and in the same commit lets go of the unrecognised body that it was.
@@ -33,13 +34,14 @@ impl Journal {
         &self,
         mut event: ChatEvent,
         unrecognised: Option<u64>,
-        now: UnixMs,
+        moment: Moment,
     ) -> Result<Receipt, Refusal> {
         let limits = self.limits();
         let body = self.digest(&[b"body", &std::mem::take(&mut event.identity.canonical)]);
         let by = EventKeys::new(body, &event, |name| self.digest_of(name));
         let keys = by.keys(&event);
         let work = move |transaction: &mut Transaction<'_>| {
+            let now = transaction.time(moment);
             let kept_as = accept(transaction, &event, &by, now, limits)?;
             if let (Some(id), Some(_)) = (unrecognised, kept_as) {
                 transaction.change().unrecognised_gone.push(id);

@@ -53,6 +53,7 @@ impl Journal {
                     }
                     name_row(transaction, &unnamed, &name)?;
                     transaction.name_wait(unnamed.wait, &name)?;
+                    let now = transaction.now(now);
                     let (known, home) = transaction.recall::<CustomerMemory>(&unnamed.keys)?;
                     transaction.remember(&unnamed.keys, home, &known.named(&name), now)
                 };

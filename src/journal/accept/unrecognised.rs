@@ -3,6 +3,7 @@
 use crate::chat::event::ChatEvent;
 use crate::chat::time::UnixMs;
 use crate::journal::accept::receipt::{Receipt, Refusal};
+use crate::journal::clock::Moment;
 use crate::journal::store::Unrecognised;
 use crate::journal::transaction::Transaction;
 use crate::journal::{Error, Journal};
@@ -21,7 +22,9 @@ impl Journal {
         announced: Option<String>,
         now: UnixMs,
     ) -> Result<(), Refusal> {
+        let moment = Moment::now(now);
         let work = move |transaction: &mut Transaction<'_>| {
+            let received_at = transaction.time(moment);
             // On a full disk what is left is for rows to go out.
             if !transaction.has_room() {
                 return Ok(None);
@@ -31,7 +34,7 @@ impl Journal {
             let id = tally.unrecognised;
             let (announced, body) = (announced.clone(), body.clone());
             let changes = transaction.change();
-            changes.unrecognised.push(Unrecognised { id, received_at: now, announced, body });
+            changes.unrecognised.push(Unrecognised { id, received_at, announced, body });
             changes.unrecognised_gone.extend(id.checked_sub(UNRECOGNISED_MAX));
             Ok(Some(()))
         };
@@ -57,7 +60,7 @@ impl Journal {
         event: ChatEvent,
         body: &Unrecognised,
     ) -> Result<Receipt, Refusal> {
-        self.accept_instead(event, Some(body.id), body.received_at).await
+        self.accept_instead(event, Some(body.id), Moment::Dated(body.received_at)).await
     }
 
     /// Lets go of a kept body that turned out to say nothing of who waits.

@@ -112,6 +112,7 @@ impl Journal {
             match unreadable.into_iter().flatten().next() {
                 Some((queue, number)) if draft.rows() == 0 => {
                     let work = move |transaction: &mut Transaction<'_>| {
+                        let now = transaction.now(now);
                         set_aside_unreadable(transaction, book, queue, number, now)
                     };
                     self.writer().commit(work).await?;

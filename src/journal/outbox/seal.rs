@@ -34,6 +34,7 @@ impl Journal {
         let (log_span, handovers_span) = (log.span(), handovers.span());
         let (log_extent, handovers_extent) = (log.extent(), handovers.extent());
         let work = move |transaction: &mut Transaction<'_>| {
+            let now = transaction.now(now);
             if transaction.read()?.batches()?.iter().any(|batch| batch.book == book) {
                 return Err(Error::BatchOpen);
             }

@@ -34,10 +34,11 @@ impl Journal {
         now: UnixMs,
     ) -> Result<(), Unsettled> {
         self.settle(batch, move |transaction, ended| {
+            let at = transaction.now(now);
             for span in [ended.log, ended.handovers] {
                 for row in transaction.read()?.rows(span, usize::MAX)? {
                     let (number, reason) = (row.number, reason.clone());
-                    let aside = StoredAside { row, reason, at: now };
+                    let aside = StoredAside { row, reason, at };
                     transaction.change().aside.insert(number, Some(aside));
                 }
             }

@@ -277,6 +277,9 @@ pub(super) trait Read: Send {
         after: Option<Digest>,
         records_max: usize,
     ) -> Result<Vec<(Digest, Remembered)>, Fault>;
+    /// The clock that all processes of this journal share, as of now or of the transaction's beginning;
+    /// `None` where only one machine can use it, and its own clock counts.
+    fn clock(&self) -> Result<Option<UnixMs>, Fault>;
     /// When writes left, as far as noted, the first one first.
     fn sent(&self) -> Result<Vec<UnixMs>, Fault>;
     /// Looks through all of it for what is not what was written.

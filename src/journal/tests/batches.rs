@@ -15,7 +15,7 @@ async fn nothing_pending_is_no_batch() {
     let journal = open(dir.path());
     assert!(next_batch(&journal, 10, PLAN).await.is_none());
     assert!(open_batch(&journal).await.is_none());
-    assert_eq!(journal.oldest_pending().await.unwrap(), None);
+    assert_eq!(journal.oldest_pending(NOW).await.unwrap(), None);
 }
 
 #[tokio::test]

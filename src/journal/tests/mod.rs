@@ -3,6 +3,7 @@
 mod accepting;
 mod backing_up;
 mod batches;
+mod clocks;
 pub(in crate::journal) mod engine;
 mod failing;
 mod full_disk;

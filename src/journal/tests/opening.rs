@@ -38,7 +38,7 @@ async fn the_counters_are_there_again_after_a_restart() {
     drop(journal);
     let journal = open(dir.path());
     assert_eq!(journal.tally(), tally);
-    assert_eq!(journal.oldest_pending().await.unwrap(), Some(NOW));
+    assert_eq!(journal.oldest_pending(NOW).await.unwrap(), Some(NOW));
 }
 
 #[tokio::test]

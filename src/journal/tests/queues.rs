@@ -290,7 +290,7 @@ async fn the_oldest_pending_row_is_told_whichever_spreadsheet_it_is_for() {
         let body = json!({ "chatId": chat, "customerPhone": "+9198", "wabaNumber": waba });
         drop(journal.accept(event(Happening::Unassigned, body), at(hours)).await.unwrap());
     }
-    assert_eq!(journal.oldest_pending().await.unwrap(), Some(at(0)));
+    assert_eq!(journal.oldest_pending(NOW).await.unwrap(), Some(at(0)));
 }
 
 #[tokio::test]

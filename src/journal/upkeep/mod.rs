@@ -55,6 +55,7 @@ impl Journal {
     /// # Errors
     /// When the database does not answer; the next sweep starts over.
     pub async fn sweep(&self, now: UnixMs) -> Result<(), Error> {
+        let now = self.clock(now);
         let before = now.plus_ms(-self.limits().rules.retention_ms);
         let yesterday = now.plus_ms(-DROPS_WINDOW_MS);
         let bodies = move |transaction: &mut Transaction<'_>| {

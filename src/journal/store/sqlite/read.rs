@@ -255,6 +255,10 @@ impl Read for Connection {
         Ok(records.collect::<Sql<_>>()?)
     }
 
+    fn clock(&self) -> Result<Option<UnixMs>, Fault> {
+        Ok(None)
+    }
+
     fn sent(&self) -> Result<Vec<UnixMs>, Fault> {
         let mut statement = self.prepare_cached("SELECT at FROM sent ORDER BY at")?;
         let times = statement.query_map((), |row| row.get(0).map(UnixMs))?;
