@@ -116,7 +116,8 @@ impl Directory {
 
     fn is_worth_asking(&self, asked: &Unnamed) -> bool {
         let lately = self.nameless.get(&asked.customer_id);
-        asked.until > (self.now)() && lately.is_none_or(|at| at.elapsed() > NAMELESS_FOR)
+        asked.until > self.journal.clock((self.now)())
+            && lately.is_none_or(|at| at.elapsed() > NAMELESS_FOR)
     }
 
     fn note_nameless(&mut self, customer_id: Personal) {

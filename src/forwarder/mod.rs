@@ -61,6 +61,8 @@ use crate::status::{SheetState, Status};
 pub const BATCH_ROWS_MAX: usize = 5_000;
 /// Leaves room for the marker and the envelope.
 pub const BATCH_BYTES_MAX: usize = 2_000_000 - 1_000;
+/// How often it is looked for a name that another process asks for.
+const NAME_LOOKED_FOR_EVERY: Duration = Duration::from_millis(250);
 /// How long the write under way may still take when the service stops.
 pub const STOP_BUDGET: Duration = Duration::from_secs(10);
 
@@ -223,7 +225,7 @@ impl Forwarder {
             Next::Step => {}
             Next::Wait(delay) => tokio::time::sleep(delay).await,
             Next::WaitForName(delay) => tokio::select! {
-                () = tokio::time::sleep(delay) => {}
+                () = tokio::time::sleep(delay.min(NAME_LOOKED_FOR_EVERY)) => {}
                 () = self.journal.name_answered() => {}
             },
             Next::Idle => self.idle().await,

@@ -62,7 +62,7 @@ impl Forwarder {
         let room_for_board = !log_is_tried && (is_urgent || (may_draw && !is_full));
         let (draft, title) = self.draft(work, room_for_board, now).await?;
         if draft.rows() == 0 && !board_is_due {
-            return Ok(match self.journal.awaits_name(self.options.book, now) {
+            return Ok(match self.journal.awaits_name(self.options.book, now).await? {
                 Some(wait) => Next::WaitForName(wait),
                 // A tab is lacking, or another process added what is pending.
                 None if work.pending > 0 => Next::Wait(NOTHING_CAN_GO),

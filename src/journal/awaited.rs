@@ -1,9 +1,9 @@
 //! Rows that wait for their customer's name, and who is asked for it.
 //!
-//! Kept in memory only. After a crash nothing is awaited, and the row goes as it is.
+//! That a row waits is committed with it, so that whichever process writes rows honours it. The process
+//! that took the event asks for the name; where it is gone, the row goes without when its time is over.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
@@ -11,7 +11,6 @@ use tokio::sync::{Notify, mpsc};
 use crate::chat::digest::Digest;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
-use crate::journal::counters::BookId;
 use crate::journal::store::QueueId;
 
 /// Longest that a row waits for a name.
@@ -26,11 +25,10 @@ pub struct Unnamed {
     pub number: u64,
     /// DoubleTick's id of the customer.
     pub customer_id: Personal,
-    /// Nobody waits for the name any more after this.
+    /// Nobody waits for the name any more after this, by the journal's clock.
     pub until: UnixMs,
     /// Where it waits to be written.
     pub(in crate::journal) queue: QueueId,
-    pub(in crate::journal) book: BookId,
     /// The number under which the chat waits: of the drop that began it, which may be an earlier one.
     pub(in crate::journal) wait: u64,
     /// What its customer is known by.
@@ -39,15 +37,23 @@ pub struct Unnamed {
 
 /// Nobody waits for a name any more after this.
 pub(in crate::journal) fn until(now: UnixMs) -> UnixMs {
-    now.plus_ms(i64::try_from(NAME_WAIT_MAX.as_millis()).unwrap_or_default())
+    now.plus_ms(NAME_WAIT_MAX.as_millis().try_into().unwrap_or_default())
 }
 
-/// Who is asked for names, and which rows wait.
+/// How long a row that waits until then still does; `None` when it does not. One that would wait for longer
+/// than any does was noted before the clock was set back.
+pub(in crate::journal) fn left(until: UnixMs, now: UnixMs) -> Option<Duration> {
+    let left = Duration::from_millis(until.since_ms(now).try_into().ok()?);
+    (!left.is_zero() && left <= 5 * NAME_WAIT_MAX).then_some(left)
+}
+
+/// A place among those that are asked for; let go of where the row is not kept.
+pub(in crate::journal) type Seat = mpsc::OwnedPermit<Unnamed>;
+
+/// Who is asked for names.
 #[derive(Debug, Default)]
 pub(in crate::journal) struct Names {
     asked: Mutex<Option<mpsc::Sender<Unnamed>>>,
-    /// By number: of which spreadsheet, and until when.
-    awaited: Mutex<BTreeMap<u64, (BookId, UnixMs)>>,
     answered: Notify,
 }
 
@@ -59,52 +65,19 @@ impl Names {
         unnamed
     }
 
+    /// A place for one more; `None` where nobody looks names up, or too many wait for it.
+    pub(in crate::journal) fn seat(&self) -> Option<Seat> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        asked?.try_reserve_owned().ok()
+    }
+
     /// Resolves when a row need not wait any more.
     pub(in crate::journal) async fn answered(&self) {
         self.answered.notified().await;
     }
 
-    /// Whether anybody looks names up.
-    pub(in crate::journal) fn are_looked_up(&self) -> bool {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
-    /// These rows are about to be committed and wait for their names.
-    pub(in crate::journal) fn wait(&self, unnamed: &[Unnamed]) {
-        let awaited = |row: &Unnamed| (row.number, (row.book, row.until));
-        self.lock().extend(unnamed.iter().map(awaited));
-    }
-
-    /// Asks for the names of rows that are committed. One that nobody can be asked for waits no more.
-    pub(in crate::journal) fn ask(&self, unnamed: impl Iterator<Item = Unnamed>) {
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        for unnamed in unnamed {
-            let number = unnamed.number;
-            if asked.as_ref().is_none_or(|asked| asked.try_send(unnamed).is_err()) {
-                self.give_up(number);
-            }
-        }
-    }
-
-    /// This row waits no more.
-    pub(in crate::journal) fn give_up(&self, number: u64) {
-        self.lock().remove(&number);
+    /// A row need not wait any more.
+    pub(in crate::journal) fn answer(&self) {
         self.answered.notify_one();
-    }
-
-    /// The first row of a spreadsheet that still waits at `now`, and until when.
-    pub(in crate::journal) fn first_awaited(
-        &self,
-        book: BookId,
-        now: UnixMs,
-    ) -> Option<(u64, UnixMs)> {
-        let mut awaited = self.lock();
-        awaited.retain(|_, (_, until)| *until > now && until.since_ms(now) <= 10_000);
-        let first = awaited.iter().find(|(_, (of, _))| *of == book);
-        first.map(|(number, (_, until))| (*number, *until))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, (BookId, UnixMs)>> {
-        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,7 +17,7 @@ use crate::chat::entry::{Entry, EventId};
 use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
 use crate::journal::Error;
-use crate::journal::awaited::{Names, Unnamed};
+use crate::journal::awaited::{Names, Seat, Unnamed};
 use crate::journal::clock::{Clock, Moment, Reading};
 use crate::journal::condition::Conditions;
 use crate::journal::counters::{BookId, Counters, Tally};
@@ -56,7 +56,7 @@ pub(super) struct Transaction<'a> {
     /// As they will be after this one.
     pub(super) counters: Counters,
     /// The rows whose names are to be asked for after the commit.
-    pub(super) unnamed: Vec<Unnamed>,
+    pub(super) unnamed: Vec<(Seat, Unnamed)>,
     known: Known,
     changes: Changes,
     is_changed: bool,

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 use crate::journal::Error;
-use crate::journal::awaited::Unnamed;
+use crate::journal::awaited::{Seat, Unnamed};
 use crate::journal::counters::Counters;
 use crate::journal::rerouting;
 use crate::journal::store::{Fault, Keys, Store};
@@ -219,7 +219,10 @@ impl Loop {
         while !group.is_empty() {
             match self.attempt(group) {
                 Ok(unnamed) => {
-                    self.shared.names.ask(unnamed.into_iter());
+                    for (seat, unnamed) in unnamed {
+                        // Nobody may be there any more to look it up: then it goes without.
+                        seat.send(unnamed);
+                    }
                     // Only a change wakes those who watch.
                     published.send_if_modified(|told| {
                         let changed = *told != self.counters;
@@ -245,7 +248,7 @@ impl Loop {
     }
 
     /// One transaction: all of the group or nothing of it. Gives the rows whose names are to be asked for.
-    fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<Vec<Unnamed>, Stopped> {
+    fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<Vec<(Seat, Unnamed)>, Stopped> {
         let is_old = self.store.begin()?;
         let before = match is_old {
             true => self.store.read().counters()?.after(&self.counters),
@@ -265,13 +268,7 @@ impl Loop {
         }
         transaction.finish(&before)?;
         let Transaction { counters, unnamed, .. } = transaction;
-        // Before a batch can be made of them.
-        shared.names.wait(&unnamed);
-        let committed = self.store.commit();
-        if let Err(fault) = committed {
-            unnamed.iter().for_each(|unnamed| shared.names.give_up(unnamed.number));
-            return Err(fault.into());
-        }
+        self.store.commit()?;
         self.counters = counters;
         Ok(unnamed)
     }

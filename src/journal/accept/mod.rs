@@ -181,18 +181,21 @@ fn keep_row(
     transaction.tally().accepted += 1;
     transaction.add_row((queue, book), entry, now)?;
     let is_unnamed = entry.customer_name.is_blank() && !event.customer_id.is_blank();
-    if is_unnamed && transaction.shared.names.are_looked_up() {
+    if is_unnamed && let Some(seat) = transaction.shared.names.seat() {
         let number = entry.event_id.number;
         let began = found.first().filter(|(stored, _)| !stored.is_over);
-        transaction.unnamed.push(Unnamed {
+        let unnamed = Unnamed {
             number,
             customer_id: event.customer_id.clone(),
             until: awaited::until(now),
             queue,
-            book,
             wait: began.map_or(number, |(stored, _)| stored.number),
             keys: by.customer.clone(),
-        });
+        };
+        let changes = transaction.change();
+        changes.awaited.insert(number, Some((book, unnamed.until)));
+        changes.awaited_until = Some(now);
+        transaction.unnamed.push((seat, unnamed));
     }
     Ok(true)
 }

@@ -10,7 +10,7 @@ use crate::chat::entry::Entry;
 use crate::chat::memory::CustomerMemory;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
-use crate::journal::awaited::Unnamed;
+use crate::journal::awaited::{self, Unnamed};
 use crate::journal::counters::BookId;
 use crate::journal::routing::members;
 use crate::journal::store::{Keys, Row, Span};
@@ -23,11 +23,17 @@ impl Journal {
         self.names().look_up()
     }
 
-    /// How long the oldest pending row of a spreadsheet may still wait for its name; `None` when it does
-    /// not.
-    pub fn awaits_name(&self, book: BookId, now: UnixMs) -> Option<Duration> {
-        let (_, until) = self.names().first_awaited(book, now)?;
-        Some(Duration::from_millis(until.since_ms(now).max(0).unsigned_abs()))
+    /// How long the oldest pending row of a spreadsheet may still wait for its name at `now`, by the
+    /// journal's clock; `None` when it does not.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn awaits_name(&self, book: BookId, now: UnixMs) -> Result<Option<Duration>, Error> {
+        self.read(move |store| {
+            let first = store.awaited(book)?.into_iter();
+            Ok(first.filter_map(|(_, until)| awaited::left(until, now)).next())
+        })
+        .await
     }
 
     /// Gives a row its customer's name, or `None` to let it go without; remembers the name.
@@ -42,30 +48,30 @@ impl Journal {
         name: Option<Personal>,
         now: UnixMs,
     ) -> Result<(), Error> {
-        let number = unnamed.number;
-        let named = match name.filter(|name| !name.is_blank()) {
-            Some(name) => {
-                let keys = Keys { records: unnamed.keys.clone(), ..Keys::default() };
-                let work = move |transaction: &mut Transaction<'_>| {
-                    // On a full disk what is left is for rows to go out.
-                    if !transaction.has_room() {
-                        return Ok(());
-                    }
-                    name_row(transaction, &unnamed, &name)?;
-                    transaction.name_wait(unnamed.wait, &name)?;
-                    let now = transaction.now(now);
-                    let (known, home) = transaction.recall::<CustomerMemory>(&unnamed.keys)?;
-                    transaction.remember(&unnamed.keys, home, &known.named(&name), now)
-                };
-                self.writer().commit_on(keys, work).await
-            }
-            None => Ok(()),
+        let name = name.filter(|name| !name.is_blank());
+        let keys = match name {
+            Some(_) => Keys { records: unnamed.keys.clone(), ..Keys::default() },
+            None => Keys::default(),
         };
-        self.names().give_up(number);
+        let work = move |transaction: &mut Transaction<'_>| {
+            transaction.change().awaited.insert(unnamed.number, None);
+            // On a full disk what is left is for rows to go out.
+            let Some(name) = name.as_ref().filter(|_| transaction.has_room()) else {
+                return Ok(());
+            };
+            name_row(transaction, &unnamed, name)?;
+            transaction.name_wait(unnamed.wait, name)?;
+            let now = transaction.now(now);
+            let (known, home) = transaction.recall::<CustomerMemory>(&unnamed.keys)?;
+            transaction.remember(&unnamed.keys, home, &known.named(name), now)
+        };
+        let named = self.writer().commit_on(keys, work).await;
+        self.names().answer();
         named
     }
 
-    /// Resolves when a row that waited for its name need not wait any more.
+    /// Resolves when a row that waited for its name need not wait any more, as far as this process asked for
+    /// the name.
     pub async fn name_answered(&self) {
         self.names().answered().await;
     }

@@ -5,6 +5,7 @@
 
 use crate::chat::entry::Entry;
 use crate::chat::time::UnixMs;
+use crate::journal::awaited;
 use crate::journal::counters::BookId;
 use crate::journal::store::{Extent, QueueId, Read, Row, Span, StoredAside};
 use crate::journal::transaction::Transaction;
@@ -93,7 +94,7 @@ impl Draft {
 impl Journal {
     /// The oldest pending rows of a spreadsheet that belong to one log tab as configured, and some
     /// handovers, at most `rows_max` of each. Empty when nothing is pending, or when the oldest row still waits for a name
-    /// ([`Journal::awaits_name`]).
+    /// ([`Journal::awaits_name`]) at `now`, by the journal's clock.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -101,11 +102,15 @@ impl Journal {
         // A row whose name is being looked up waits, and so do those behind it: order is kept. Rows
         // that are committed from here on may await a name that is not looked at here any more.
         let committed = self.tally().next_number;
-        let awaited = self.names().first_awaited(book, now).map_or(committed, |(number, _)| number);
-        let last = awaited.min(committed).saturating_sub(1);
         loop {
             let journal = self.clone();
-            let draft = self.read(move |store| journal.found(store, book, rows_max, last)).await?;
+            let found = move |store: &dyn Read| {
+                let mut awaited = store.awaited(book)?.into_iter();
+                let first = awaited.find(|(_, until)| awaited::left(*until, now).is_some());
+                let before = first.map_or(committed, |(number, _)| committed.min(number));
+                journal.found(store, book, rows_max, before.saturating_sub(1))
+            };
+            let draft = self.read(found).await?;
             let unreadable = [&draft.log, &draft.handovers];
             let unreadable =
                 unreadable.map(|rows| rows.unreadable.map(|number| (rows.queue, number)));

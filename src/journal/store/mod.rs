@@ -246,6 +246,11 @@ pub(super) struct Changes {
     pub(super) aside: BTreeMap<u64, Option<StoredAside>>,
     pub(super) unrecognised: Vec<Unrecognised>,
     pub(super) unrecognised_gone: Vec<u64>,
+    /// Rows that wait for their customer's name, by number: of which book, and until when; `None` waits no
+    /// more.
+    pub(super) awaited: BTreeMap<u64, Option<(BookId, UnixMs)>>,
+    /// What waited until before then waits no more.
+    pub(super) awaited_until: Option<UnixMs>,
     /// A write leaves at the first of these; those outside the other two need not be known any more.
     pub(super) sent: Option<(UnixMs, UnixMs, UnixMs)>,
 }
@@ -265,6 +270,8 @@ pub(super) trait Read: Send {
     fn batches(&self) -> Result<Vec<StoredBatch>, Fault>;
     /// Who waits of a book, the first to begin first, at most so many.
     fn board(&self, book: BookId, lines_max: usize) -> Result<Vec<StoredWait>, Fault>;
+    /// Rows of a book that wait for a name, or did: their numbers, in order, and until when.
+    fn awaited(&self, book: BookId) -> Result<Vec<(u64, UnixMs)>, Fault>;
     /// Rows set aside after that number, in order, at most so many.
     fn aside(&self, after: u64, rows_max: usize) -> Result<Vec<StoredAside>, Fault>;
     /// All bodies that nothing recognised, in order; there are a thousand at most.

@@ -104,8 +104,17 @@ pub(in crate::journal) fn allow_commits(journal: &Journal) {
 
 /// How many rows each table has, as whoever opens the file finds it.
 pub(in crate::journal) fn rows(dir: &Path) -> BTreeMap<&'static str, u64> {
-    let tables =
-        ["entry", "batch", "set_aside", "unrecognised", "memory", "sent", "waiting", "recent"];
+    let tables = [
+        "entry",
+        "batch",
+        "awaited",
+        "set_aside",
+        "unrecognised",
+        "memory",
+        "sent",
+        "waiting",
+        "recent",
+    ];
     tables.map(|table| (table, count(dir, &format!("SELECT count(*) FROM {table}")))).into()
 }
 

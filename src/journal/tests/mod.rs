@@ -8,6 +8,7 @@ pub(in crate::journal) mod engine;
 mod failing;
 mod full_disk;
 mod model;
+mod naming;
 mod neighbours;
 pub(in crate::journal) mod opening;
 mod queues;

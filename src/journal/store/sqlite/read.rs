@@ -216,6 +216,13 @@ impl Read for Connection {
         Ok(waits.collect::<Sql<_>>()?)
     }
 
+    fn awaited(&self, book: BookId) -> Result<Vec<(u64, UnixMs)>, Fault> {
+        let sql = "SELECT number, until FROM awaited WHERE book = ?1 ORDER BY number";
+        let mut statement = self.prepare_cached(sql)?;
+        let awaited = |row: &SqlRow<'_>| Ok((unsigned(row, 0)?, UnixMs(row.get(1)?)));
+        Ok(statement.query_map([book.0], awaited)?.collect::<Sql<_>>()?)
+    }
+
     fn aside(&self, after: u64, rows_max: usize) -> Result<Vec<StoredAside>, Fault> {
         let sql = "SELECT number, received_at, payload, reason, at FROM set_aside
                    WHERE number > ?1 ORDER BY number LIMIT ?2";

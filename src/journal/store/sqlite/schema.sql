@@ -74,6 +74,13 @@ CREATE TABLE batch (
     sealed_at      INTEGER NOT NULL
 );
 
+-- Rows that wait for their customer's name, for two seconds at most.
+CREATE TABLE awaited (
+    number INTEGER PRIMARY KEY,
+    book   INTEGER NOT NULL,
+    until  INTEGER NOT NULL
+);
+
 -- Rows that Google refused for their own content, with the reason.
 CREATE TABLE set_aside (
     number      INTEGER PRIMARY KEY,

@@ -28,6 +28,7 @@ pub(super) fn all(db: &Connection, changes: Changes) -> Result<(), Fault> {
                    ON CONFLICT (name) DO UPDATE SET value = ?2";
         db.prepare_cached(sql)?.execute(params![name, value])?;
     }
+    awaited(db, &changes)?;
     if let Some((at, since, until)) = changes.sent {
         db.prepare_cached("DELETE FROM sent WHERE at < ?1 OR at > ?2")?
             .execute([since.0, until.0])?;
@@ -117,6 +118,25 @@ fn put_aside(db: &Connection, number: u64, row: Option<&StoredAside>) -> Result<
                ON CONFLICT (number) DO UPDATE SET payload = ?3, reason = ?4, at = ?5";
     let values = params![number.cast_signed(), row.received_at.0, row.payload, reason, at.0];
     db.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}
+
+fn awaited(db: &Connection, changes: &Changes) -> Result<(), Fault> {
+    if let Some(until) = changes.awaited_until {
+        db.prepare_cached("DELETE FROM awaited WHERE until < ?1")?.execute([until.0])?;
+    }
+    for (number, awaited) in &changes.awaited {
+        let number = number.cast_signed();
+        match awaited {
+            Some((book, until)) => {
+                let sql = "INSERT INTO awaited (number, book, until) VALUES (?1, ?2, ?3)";
+                db.prepare_cached(sql)?.execute([number, book.0, until.0])?;
+            }
+            None => {
+                db.prepare_cached("DELETE FROM awaited WHERE number = ?1")?.execute([number])?;
+            }
+        }
+    }
     Ok(())
 }
 
