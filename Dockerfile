@@ -12,6 +12,7 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
 COPY tests/fake-google tests/fake-google
+COPY tests/postgres-rig tests/postgres-rig
 RUN mkdir src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
     && cargo build --release --locked --bin doubletick-sheets \
     && rm -r src
