@@ -19,27 +19,20 @@ pub(super) struct WrittenBoard {
     at: Option<UnixMs>,
     /// The changes that it shows.
     changes: u64,
-    /// Those that the one under way will show.
-    changes_sealed: u64,
     /// The one under way landed in columns that had moved.
     is_spoilt: bool,
 }
 
 impl WrittenBoard {
-    /// The batch that it went along with, as it was at this time, is written.
-    pub(super) fn is_written(&mut self, at: UnixMs) {
+    /// The batch that it went along with, as it was at this time and with these changes, is written.
+    pub(super) fn is_written(&mut self, at: UnixMs, changes: u64) {
         let is_spoilt = std::mem::take(&mut self.is_spoilt);
-        (self.at, self.changes) = ((!is_spoilt).then_some(at), self.changes_sealed);
+        (self.at, self.changes) = ((!is_spoilt).then_some(at), changes);
     }
 
     /// It is to be written anew soon: it may have landed in the wrong columns.
     pub(super) fn spoil(&mut self) {
         self.is_spoilt = true;
-    }
-
-    /// It goes along with the batch that is sealed now, and will show these changes.
-    pub(super) fn is_sealed(&mut self, changes: u64) {
-        self.changes_sealed = changes;
     }
 
     /// Whether it is to be written even without rows.

@@ -355,12 +355,13 @@ impl Forwarder {
         }
     }
 
-    /// Notes the end of a batch whose last row had this number.
-    fn ended(&mut self, ending: &Ending, last: u64, drawn_at: Option<UnixMs>) {
+    /// Notes the end of a batch whose last row had this number, and with which went the board of that moment
+    /// and with those changes.
+    fn ended(&mut self, ending: &Ending, last: u64, drawn: Option<(UnixMs, u64)>) {
         match ending {
             Ending::Written => {
-                if let Some(at) = drawn_at {
-                    self.board.is_written(at);
+                if let Some((at, changes)) = drawn {
+                    self.board.is_written(at, changes);
                     if self.lack.is_some() && !self.handovers_are_barred() {
                         self.warn_of(None);
                     }

@@ -97,7 +97,6 @@ impl Forwarder {
             age_max_ms: i64::from(self.options.board.hours_max) * 3_600_000,
             remarks: self.remarks(layout, work.pending.saturating_sub(draft.rows() as u64)),
         });
-        self.board.is_sealed(work.board_changes);
         match self.journal.seal(draft, plan.to_text(), look, now).await? {
             Some(batch) => {
                 let entries = batch.entries().iter().chain(batch.handovers());

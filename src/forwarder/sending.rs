@@ -305,7 +305,8 @@ impl Forwarder {
 
     /// Writes the end down; where that fails, the batch is kept and only this is tried again.
     pub(super) async fn end(&mut self, held: Held, ending: Ending) -> Next {
-        let (last, drawn_at) = (held.batch.last(), held.batch.board().map(|board| board.at));
+        let last = held.batch.last();
+        let drawn = held.batch.board().map(|board| (board.at, held.batch.board_changes()));
         let has_log = !held.batch.entries().is_empty();
         let batch = held.batch;
         let settled = match &ending {
@@ -320,7 +321,7 @@ impl Forwarder {
                 if has_log && ending != Ending::Released {
                     self.barred.lift(Purpose::Log);
                 }
-                self.ended(&ending, last, drawn_at);
+                self.ended(&ending, last, drawn);
                 Next::Step
             }
             Err(unsettled) => {

@@ -60,7 +60,7 @@ pub struct Work {
     pub pending: u64,
     /// Chats on its board.
     pub waiting: u64,
-    /// Counts up whenever its board is to look different. Starts anew with the process.
+    /// Counts up whenever its board is to look different, whichever process did that.
     pub board_changes: u64,
 }
 
@@ -95,14 +95,5 @@ impl Counters {
             self.books.len() - 1
         });
         &mut self.books[at].1
-    }
-
-    /// The same numbers of other boards' changes, without looking as if ours had not changed: for counters
-    /// that were read anew.
-    pub(super) fn after(mut self, before: &Self) -> Self {
-        for (book, work) in &mut self.books {
-            work.board_changes = before.work(*book).board_changes + 1;
-        }
-        self
     }
 }

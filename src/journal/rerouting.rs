@@ -120,7 +120,10 @@ fn move_waits(transaction: &mut Transaction<'_>, left: &[BookId]) -> Result<(), 
             if !stored.is_over {
                 let work = transaction.counters.work_mut(stored.book);
                 work.waiting = work.waiting.saturating_sub(1);
-                transaction.counters.work_mut(to).waiting += 1;
+                work.board_changes += 1;
+                let work = transaction.counters.work_mut(to);
+                work.waiting += 1;
+                work.board_changes += 1;
             }
             stored.book = to;
             transaction.put_wait(stored);

@@ -158,9 +158,8 @@ impl<'a> Transaction<'a> {
             self.change().tally = Some(tally);
         }
         for (book, work) in books {
-            let stored = before.work(book);
-            if (stored.pending, stored.waiting) != (work.pending, work.waiting) {
-                self.change().work.push((book, work.pending, work.waiting));
+            if before.work(book) != work {
+                self.change().work.push((book, work));
             }
         }
         self.flush()

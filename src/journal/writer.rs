@@ -251,7 +251,7 @@ impl Loop {
     fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<Vec<(Seat, Unnamed)>, Stopped> {
         let is_old = self.store.begin()?;
         let before = match is_old {
-            true => self.store.read().counters()?.after(&self.counters),
+            true => self.store.read().counters()?,
             false => self.counters.clone(),
         };
         let shared = Arc::clone(&self.shared);

@@ -146,7 +146,10 @@ impl Transaction<'_> {
             return Ok(());
         }
         let Some((stored, mut wait)) = self.read_wait(stored) else { return Ok(()) };
-        wait.entry.customer_name = wait.entry.customer_name.or(name);
+        if !wait.entry.customer_name.is_blank() {
+            return Ok(());
+        }
+        wait.entry.customer_name = name.clone();
         self.write_wait(&stored, &wait, None)
     }
 

@@ -22,6 +22,7 @@ pub struct Batch {
     entries: Vec<Entry>,
     handovers: Vec<Entry>,
     board: Option<Board>,
+    board_changes: u64,
 }
 
 impl Batch {
@@ -31,8 +32,18 @@ impl Batch {
         handovers: Vec<Entry>,
         board: Option<Board>,
     ) -> Self {
-        let StoredBatch { number, marker_id, digest, plan, sealed_at, .. } = stored;
-        Self { number, marker_id, digest, plan, sealed_at, entries, handovers, board }
+        let StoredBatch { number, marker_id, digest, plan, board_changes, sealed_at, .. } = stored;
+        Self {
+            number,
+            marker_id,
+            digest,
+            plan,
+            sealed_at,
+            entries,
+            handovers,
+            board,
+            board_changes,
+        }
     }
 
     /// Counts up by one a batch, for logs.
@@ -84,6 +95,11 @@ impl Batch {
     /// The picture of the board that goes along.
     pub fn board(&self) -> Option<&Board> {
         self.board.as_ref()
+    }
+
+    /// The changes of the board that its picture shows ([`crate::journal::Work::board_changes`]).
+    pub fn board_changes(&self) -> u64 {
+        self.board_changes
     }
 }
 

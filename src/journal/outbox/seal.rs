@@ -62,6 +62,7 @@ impl Journal {
                 digest,
                 plan: plan.clone(),
                 board: board.is_some().then_some(picture),
+                board_changes: transaction.counters.work(book).board_changes,
                 sealed_at: now,
             };
             transaction.store()?.add_batch(&stored)?;

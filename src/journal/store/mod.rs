@@ -23,7 +23,7 @@ use std::time::Duration;
 use crate::chat::digest::Digest;
 use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
-use crate::journal::counters::{BookId, Counters, Tally};
+use crate::journal::counters::{BookId, Counters, Tally, Work};
 use crate::journal::origin::Origin;
 
 /// Why a store did not do as asked.
@@ -125,6 +125,8 @@ pub(super) struct StoredBatch {
     pub(super) plan: String,
     /// JSON of [`crate::chat::board::Board`], where the board goes along.
     pub(super) board: Option<String>,
+    /// The changes of its book's board that it shows, where it shows one ([`Work::board_changes`]).
+    pub(super) board_changes: u64,
     pub(super) sealed_at: UnixMs,
 }
 
@@ -227,8 +229,8 @@ pub(super) struct Loaded {
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub(super) tally: Option<Tally>,
-    /// Rows pending and chats waiting of a book.
-    pub(super) work: Vec<(BookId, u64, u64)>,
+    /// What there is to do for a book.
+    pub(super) work: Vec<(BookId, Work)>,
     /// Added to those that are known.
     pub(super) places: Places,
     pub(super) meta: Vec<(String, i64)>,

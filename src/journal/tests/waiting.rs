@@ -109,6 +109,46 @@ async fn every_change_of_the_board_is_told() {
 }
 
 #[tokio::test]
+async fn what_another_process_commits_changes_the_board_only_where_it_is_to_look_different() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a"]).await;
+    let beside = Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap();
+    let changes = async || {
+        journal.refresh().await.unwrap();
+        journal.work(book(&journal)).board_changes
+    };
+    let before = changes().await;
+    drop(beside.accept(assigned("z", "Dr. Meera"), NOW).await.unwrap());
+    beside.keep_unrecognised(b"{}".to_vec(), None, NOW).await.unwrap();
+    assert_eq!(changes().await, before, "nothing of it is on the board");
+    drop(beside.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
+    assert!(changes().await > before);
+    drop(beside);
+    let after = changes().await;
+    drop(journal);
+    let journal = open(dir.path());
+    assert_eq!(journal.work(book(&journal)).board_changes, after);
+}
+
+#[tokio::test]
+async fn a_batch_tells_which_changes_its_board_shows() {
+    let dir = dir();
+    let journal = open(dir.path());
+    accept_all(&journal, &["a", "b"]).await;
+    let book = book(&journal);
+    let draft = drafted(&journal, book, 9).await;
+    // The lines are too old, and leave the board as it is drawn.
+    let later = NOW.plus_ms(25 * HOUR_MS);
+    let sealed = journal.seal(draft, PLAN.into(), Some(look(book)), later).await.unwrap().unwrap();
+    let changes = journal.work(book).board_changes;
+    assert_eq!(sealed.board_changes(), changes);
+    drop(journal);
+    let journal = open(dir.path());
+    assert_eq!(journal.open_batch(book).await.unwrap().unwrap().board_changes(), changes);
+}
+
+#[tokio::test]
 async fn where_no_assignment_is_ever_heard_of_lines_leave_after_their_time() {
     let dir = dir();
     let journal = open(dir.path());

@@ -123,10 +123,12 @@ impl Read for Connection {
     }
 
     fn counters(&self) -> Result<Counters, Fault> {
-        let mut statement = self.prepare_cached("SELECT id, pending, waiting FROM book")?;
+        let sql = "SELECT id, pending, waiting, board_changes FROM book";
+        let mut statement = self.prepare_cached(sql)?;
         let books = statement.query_map((), |row| {
             let (pending, waiting) = (unsigned(row, 1)?, unsigned(row, 2)?);
-            Ok((BookId(row.get(0)?), Work { pending, waiting, board_changes: 0 }))
+            let work = Work { pending, waiting, board_changes: unsigned(row, 3)? };
+            Ok((BookId(row.get(0)?), work))
         })?;
         let books = books.collect::<Sql<_>>()?;
         Ok(Counters { tally: self.prepare_cached(TALLY)?.query_row((), tally)?, books })
@@ -174,7 +176,7 @@ impl Read for Connection {
 
     fn batches(&self) -> Result<Vec<StoredBatch>, Fault> {
         let sql = "SELECT number, book, queue, first, last, handover_queue, handover_first,
-                       handover_last, marker_id, digest, plan, board, sealed_at
+                       handover_last, marker_id, digest, plan, board, board_changes, sealed_at
                    FROM batch ORDER BY number";
         let mut statement = self.prepare_cached(sql)?;
         let span = |row: &SqlRow<'_>, at| -> Sql<Span> {
@@ -194,7 +196,8 @@ impl Read for Connection {
                 digest: row.get(9)?,
                 plan: row.get(10)?,
                 board: row.get(11)?,
-                sealed_at: UnixMs(row.get(12)?),
+                board_changes: unsigned(row, 12)?,
+                sealed_at: UnixMs(row.get(13)?),
             })
         })?;
         Ok(batches.collect::<Sql<_>>()?)

@@ -33,10 +33,11 @@ INSERT INTO tally (one) VALUES (1);
 
 -- A spreadsheet that rows go to.
 CREATE TABLE book (
-    id          INTEGER PRIMARY KEY,
-    spreadsheet TEXT NOT NULL UNIQUE,       -- Google's id
-    pending     INTEGER NOT NULL DEFAULT 0, -- rows in its queues: nothing is ever counted at start
-    waiting     INTEGER NOT NULL DEFAULT 0  -- chats on its board
+    id            INTEGER PRIMARY KEY,
+    spreadsheet   TEXT NOT NULL UNIQUE,       -- Google's id
+    pending       INTEGER NOT NULL DEFAULT 0, -- rows in its queues: nothing is ever counted at start
+    waiting       INTEGER NOT NULL DEFAULT 0, -- chats on its board
+    board_changes INTEGER NOT NULL DEFAULT 0  -- counts up whenever its board is to look different
 );
 
 -- Rows for one tab of it, in the order of acceptance.
@@ -71,6 +72,7 @@ CREATE TABLE batch (
     digest         TEXT NOT NULL,           -- of the plan, the members and the board: what our marker says
     plan           TEXT NOT NULL,           -- where its rows go, in the words of the one who sends them
     board          TEXT,                    -- JSON of chat::Board, where the board goes along
+    board_changes  INTEGER NOT NULL,        -- the book's, at that moment
     sealed_at      INTEGER NOT NULL
 );
 

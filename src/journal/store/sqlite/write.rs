@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use crate::chat::digest::Digest;
-use crate::journal::counters::{BookId, Tally};
+use crate::journal::counters::{BookId, Tally, Work};
 use crate::journal::store::{
     Changes, Fault, Places, QueueId, Remembered, Row, Span, Stored, StoredAside, StoredBatch,
     StoredWait, Unrecognised,
@@ -178,19 +178,21 @@ fn tally(db: &Connection, tally: &Tally) -> Result<(), Fault> {
     Ok(())
 }
 
-fn work(db: &Connection, books: &[(BookId, u64, u64)]) -> Result<(), Fault> {
-    for (book, pending, waiting) in books {
-        let sql = "UPDATE book SET pending = ?2, waiting = ?3 WHERE id = ?1";
-        let values = [book.0, pending.cast_signed(), waiting.cast_signed()];
-        db.prepare_cached(sql)?.execute(values)?;
+fn work(db: &Connection, books: &[(BookId, Work)]) -> Result<(), Fault> {
+    for (book, Work { pending, waiting, board_changes }) in books {
+        let sql = "UPDATE book SET pending = ?2, waiting = ?3, board_changes = ?4 WHERE id = ?1";
+        let [pending, waiting, changes] =
+            [pending, waiting, board_changes].map(|n| n.cast_signed());
+        db.prepare_cached(sql)?.execute([book.0, pending, waiting, changes])?;
     }
     Ok(())
 }
 
 pub(super) fn add_batch(db: &Connection, batch: &StoredBatch) -> Result<(), Fault> {
     let sql = "INSERT INTO batch (number, book, queue, first, last, handover_queue,
-                   handover_first, handover_last, marker_id, digest, plan, board, sealed_at)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+                   handover_first, handover_last, marker_id, digest, plan, board, board_changes,
+                   sealed_at)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     let Span { queue, first, last } = batch.handovers;
     db.prepare_cached(sql)?.execute(params![
         batch.number.cast_signed(),
@@ -205,6 +207,7 @@ pub(super) fn add_batch(db: &Connection, batch: &StoredBatch) -> Result<(), Faul
         batch.digest,
         batch.plan,
         batch.board,
+        batch.board_changes.cast_signed(),
         batch.sealed_at.0
     ])?;
     Ok(())
