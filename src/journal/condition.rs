@@ -4,7 +4,6 @@
 //! hold nothing of what is stored.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::causes::Causes;
@@ -22,6 +21,8 @@ pub enum Condition {
     },
     /// The database refuses; the sentence says why.
     Failing(String),
+    /// The database does not answer, and events are held for a while; the sentence says so.
+    Away(String),
 }
 
 impl std::fmt::Display for Condition {
@@ -33,6 +34,7 @@ impl std::fmt::Display for Condition {
                 "{rows} rows are pending, as many as MAX_PENDING_ROWS allows; events are refused until \
                  some are written: mend what keeps them from the sheet, or raise it"
             ),
+            Self::Away(sentence) => f.write_str(sentence),
             Self::Failing(sentence) => write!(f, "events are refused: {sentence}"),
         }
     }
@@ -41,14 +43,15 @@ impl std::fmt::Display for Condition {
 /// What was noted so far.
 #[derive(Debug)]
 pub(super) struct Conditions {
-    dir: PathBuf,
+    /// Where the journal is.
+    place: String,
     noted: Mutex<Noted>,
 }
 
 #[derive(Debug, Default)]
 struct Noted {
     is_full: bool,
-    failing: Option<String>,
+    failing: Option<Condition>,
     is_lingering: bool,
     /// By what they are about.
     warnings: BTreeMap<&'static str, String>,
@@ -56,9 +59,14 @@ struct Noted {
 }
 
 impl Conditions {
-    /// Nothing is amiss with the journal in `dir`.
-    pub(super) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), noted: Mutex::default() }
+    /// Nothing is amiss with the journal that is there.
+    pub(super) fn new(place: &str) -> Self {
+        Self { place: place.to_owned(), noted: Mutex::default() }
+    }
+
+    /// Where the journal is, for sentences.
+    pub(super) fn place(&self) -> &str {
+        &self.place
     }
 
     fn noted(&self) -> MutexGuard<'_, Noted> {
@@ -70,7 +78,7 @@ impl Conditions {
         let noted = self.noted();
         match noted.is_full {
             true => Some(Condition::DiskFull),
-            false => noted.failing.clone().map(Condition::Failing),
+            false => noted.failing.clone(),
         }
     }
 
@@ -83,9 +91,12 @@ impl Conditions {
     pub(super) fn fails(&self, why: &Fault) -> String {
         let sentence = match why {
             Fault::DiskFull => why.to_string(),
-            _ => format!("{} (in {})", Causes(why), self.dir.display()),
+            _ => format!("{} (in {})", Causes(why), self.place),
         };
-        self.noted().failing = Some(sentence.clone());
+        self.noted().failing = Some(match why {
+            Fault::Away(_) | Fault::Unknown(_) => Condition::Away(sentence.clone()),
+            _ => Condition::Failing(sentence.clone()),
+        });
         sentence
     }
 
@@ -125,7 +136,7 @@ impl Conditions {
         log::error!(
             "{what} in the journal in {} cannot be read: left aside, the rest goes on; see \
              `doubletick-sheets check`",
-            self.dir.display()
+            self.place
         );
     }
 

@@ -14,6 +14,12 @@ pub enum Error {
     /// The last batch of that spreadsheet is not finished.
     #[error("a batch of this spreadsheet is under way already")]
     BatchOpen,
+    /// It took longer than a sender waits. It is done all the same when the database answers.
+    #[error("the journal did not answer in time")]
+    Late,
+    /// Another process has taken over what is done by one at a time.
+    #[error("another instance has taken over")]
+    NotOwner,
     /// A record cannot be written as JSON or read back. Without the library's words: they quote what
     /// stands in the record.
     #[error("cannot read a record of the journal (JSON, {0:?} error)")]

@@ -22,12 +22,13 @@
 //! - `accept`: the way in, with all that an event brings along.
 //! - `outbox`: the way out: drafts, batches, what became of them, rows set aside.
 //! - `upkeep`: forgetting, copies.
-//! - `transaction` and `writer`: one thread commits what waits as one transaction, then answers everyone.
+//! - `transaction`, `group` and `writer`: one thread commits what waits as one transaction, then answers everyone.
 //! - `clock`: by which clock all is dated.
 //! - `routing`: which queue a row waits in. `rerouting`: what waits for a place of before. `awaited`: rows that
 //!   wait for a name.
-//! - `store`: what is asked of a database, as a trait. Nothing above it holds SQL or names an engine.
-//!   `store::sqlite` is the one engine.
+//! - `lease`: which of several processes does what must be done once.
+//! - `store`: what is asked of a database, as a trait. Nothing above it holds SQL; `opening` alone names the
+//!   engines, `store::sqlite` and `store::postgres`.
 
 mod accept;
 mod awaited;
@@ -36,6 +37,9 @@ mod condition;
 mod counters;
 mod digest;
 mod error;
+mod group;
+mod lease;
+mod opening;
 mod origin;
 mod outbox;
 mod rerouting;
@@ -47,7 +51,6 @@ mod writer;
 #[cfg(test)]
 pub(in crate::journal) mod tests;
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ring::hmac;
@@ -59,10 +62,12 @@ pub use crate::journal::awaited::Unnamed;
 pub use crate::journal::condition::Condition;
 pub use crate::journal::counters::{BookId, Counters, Tally, Work};
 pub use crate::journal::error::Error;
+pub use crate::journal::lease::{Fellow, Term};
 pub use crate::journal::outbox::batch::{Batch, Unsettled};
 pub use crate::journal::outbox::draft::Draft;
 pub use crate::journal::outbox::export;
 pub use crate::journal::outbox::set_aside::{Retried, SetAside, SetAsidePages, Whereabouts};
+pub use crate::journal::store::postgres::{Address, AddressFault, DatabaseFault};
 pub use crate::journal::store::sqlite::{OpenError, RestoreFault, Restored};
 pub use crate::journal::store::{Fault, Unrecognised};
 pub use crate::journal::upkeep::backup::BackupFault;
@@ -71,15 +76,12 @@ pub use crate::journal::upkeep::forget::Forgotten;
 use crate::chat::digest::Digest;
 use crate::chat::entry::EventId;
 use crate::chat::memory::Rules;
-use crate::chat::route::Routes;
 use crate::chat::time::UnixMs;
 use crate::journal::awaited::Names;
-use crate::journal::clock::Clock;
 use crate::journal::condition::Conditions;
-use crate::journal::origin::Origin;
 use crate::journal::routing::Routing;
-use crate::journal::store::sqlite::{self, Hold, Opened};
-use crate::journal::store::{QueueId, Read, Store};
+use crate::journal::store::sqlite::Hold;
+use crate::journal::store::{QueueId, Read};
 use crate::journal::transaction::{Shared, Transaction};
 use crate::journal::writer::Writer;
 
@@ -92,9 +94,12 @@ pub struct Limits {
     pub rules: Rules,
 }
 
-/// The journal of one data directory. Cheap to share; closed when the last handle is gone.
+/// The journal of one data directory or database. Cheap to share; closed when the last handle is gone.
+///
+/// A handle may belong to a [`Term`]: then what is done once by one of several processes is refused as soon
+/// as another has taken over.
 #[derive(Clone, Debug)]
-pub struct Journal(Arc<Inner>);
+pub struct Journal(Arc<Inner>, Option<Term>);
 
 struct Inner {
     // Fields drop in this order. The writer closes last of the two, which empties and removes the log
@@ -105,91 +110,32 @@ struct Inner {
     shared: Arc<Shared>,
     hash_key: hmac::Key,
     limits: Limits,
-    dir: PathBuf,
+    /// Where it is, for sentences.
+    place: String,
+    /// Of the directory; `None` beside the service, and on a database.
     hold: Option<Hold>,
 }
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Journal({})", self.dir.display())
+        write!(f, "Journal({})", self.place)
     }
-}
-
-/// A store that was opened.
-struct Engine {
-    store: Box<dyn Store>,
-    reader: Box<dyn Read>,
-    /// Of the directory; `None` beside the service.
-    hold: Option<Hold>,
 }
 
 impl Journal {
-    /// Opens the journal in `dir`, making it if there is none.
-    ///
-    /// # Errors
-    /// An [`OpenError`] whose sentence says what to do.
-    pub fn open(dir: &Path, limits: Limits, routes: Routes) -> Result<Self, OpenError> {
-        Self::opened(dir, limits, routes, false)
-    }
-
-    /// Opens the journal in `dir`, beside the service if it is running there. For what takes a
-    /// moment and ends; nothing is forwarded from here.
-    ///
-    /// # Errors
-    /// An [`OpenError`] whose sentence says what to do.
-    pub fn open_beside(dir: &Path, limits: Limits, routes: Routes) -> Result<Self, OpenError> {
-        Self::opened(dir, limits, routes, true)
-    }
-
-    fn opened(
-        dir: &Path,
-        limits: Limits,
-        routes: Routes,
-        may_be_beside: bool,
-    ) -> Result<Self, OpenError> {
-        let conditions = Arc::new(Conditions::new(dir));
-        let Opened { store, reader, hold } = sqlite::open(dir, may_be_beside, &conditions)?;
-        let engine = Engine { store: Box::new(store), reader: Box::new(reader), hold };
-        Self::over(engine, dir, limits, routes, conditions)
-    }
-
-    /// The journal over a store, whichever it is.
-    fn over(
-        engine: Engine,
-        dir: &Path,
-        limits: Limits,
-        routes: Routes,
-        conditions: Arc<Conditions>,
-    ) -> Result<Self, OpenError> {
-        let Engine { mut store, reader, hold } = engine;
-        let unusable = |source: Error| OpenError::unusable(dir, Arc::new(source));
-        let Origin { hash_key, tag } = reader.origin().map_err(|fault| unusable(fault.into()))?;
-        let (shared, counters) =
-            begun(&mut *store, routes, hold.is_some(), tag, conditions).map_err(unusable)?;
-        let shared = Arc::new(shared);
-        let (published, watched) = watch::channel(counters);
-        let writer = Writer::start(store, Arc::clone(&shared), published)
-            .map_err(|source| OpenError::Unwritable { dir: dir.to_owned(), source })?;
-        Ok(Self(Arc::new(Inner {
-            reader: Mutex::new(reader),
-            writer,
-            counters: watched,
-            shared,
-            hash_key: hmac::Key::new(hmac::HMAC_SHA256, &hash_key),
-            limits,
-            dir: dir.to_owned(),
-            hold,
-        })))
-    }
-
-    /// The data directory.
-    pub fn dir(&self) -> &Path {
-        &self.0.dir
+    /// Where it is, for sentences: a directory, or a database and its hosts.
+    pub fn place(&self) -> &str {
+        &self.0.place
     }
 
     /// Whether the service is running on the same directory, in another process.
     pub fn is_beside(&self) -> bool {
-        self.0.hold.is_none()
+        self.0.hold.is_none() && !self.is_shared()
+    }
+
+    /// Whether several processes may serve on it.
+    pub fn is_shared(&self) -> bool {
+        self.0.shared.instance.is_some()
     }
 
     /// The time by which all in here is dated, where the caller's clock says `now`.
@@ -285,6 +231,21 @@ impl Journal {
         &self.0.writer
     }
 
+    /// Commits what only the owner of the lease may do: the transaction looks first, whether this handle's term
+    /// still lasts.
+    async fn commit_as_owner<T, F>(&self, mut work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        let term = self.1;
+        let work = move |transaction: &mut Transaction<'_>| {
+            transaction.must_own(term)?;
+            work(transaction)
+        };
+        self.writer().commit(work).await
+    }
+
     fn routing(&self) -> &Routing {
         &self.0.shared.routing
     }
@@ -316,36 +277,4 @@ impl Journal {
     fn digest_of(&self, name: &str) -> Digest {
         self.digest(&[b"name", name.as_bytes()])
     }
-}
-
-/// The first transaction: makes the places of these routes, and routes anew what waits for others.
-fn begun(
-    store: &mut dyn Store,
-    routes: Routes,
-    may_route_anew: bool,
-    tag: Arc<str>,
-    conditions: Arc<Conditions>,
-) -> Result<(Shared, Counters), Error> {
-    store.begin()?;
-    let done = (|| {
-        let (routing, added) = Routing::new(routes, &store.read().places()?, may_route_anew);
-        let (names, clock) = (Names::default(), Clock::default());
-        let shared = Shared { tag, routing, names, conditions, clock };
-        let before = store.read().counters()?;
-        let mut transaction = Transaction::new(store, &shared, before.clone())?;
-        transaction.change().places = added;
-        rerouting::leave_unserved(&mut transaction)?;
-        transaction.finish(&before)?;
-        let counters = transaction.counters;
-        store.commit()?;
-        Ok((shared, counters))
-    })();
-    if let Err(error) = &done {
-        let why: Option<&Fault> = match error {
-            Error::Store(fault) => Some(fault),
-            _ => None,
-        };
-        store.roll_back(why);
-    }
-    done
 }

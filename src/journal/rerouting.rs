@@ -16,7 +16,7 @@ const STEP: usize = 1_000;
 /// At the start: spreadsheets that are not configured any more have no batch under way and no board,
 /// and what waits for them is routed anew.
 pub(super) fn leave_unserved(transaction: &mut Transaction<'_>) -> Result<(), Error> {
-    if !transaction.shared.routing.may_route_anew() {
+    if !may_route_anew(transaction)? {
         return Ok(());
     }
     let places = transaction.read()?.places()?;
@@ -38,7 +38,12 @@ pub(super) fn leave_unserved(transaction: &mut Transaction<'_>) -> Result<(), Er
 
 /// After another process has added rows: those that nobody serves are routed anew.
 pub(super) fn take_in(transaction: &mut Transaction<'_>) -> Result<(), Error> {
-    if transaction.shared.routing.may_route_anew() { route_anew(transaction) } else { Ok(()) }
+    if may_route_anew(transaction)? { route_anew(transaction) } else { Ok(()) }
+}
+
+/// Whether this is the process that forwards, and knows where everything is to go.
+fn may_route_anew(transaction: &mut Transaction<'_>) -> Result<bool, Error> {
+    Ok(transaction.shared.routing.may_route_anew() && transaction.is_owner()?)
 }
 
 /// After a batch has ended: routes what could not be routed before.
@@ -46,11 +51,12 @@ pub(super) fn batch_ended(
     transaction: &mut Transaction<'_>,
     ended: &StoredBatch,
 ) -> Result<(), Error> {
+    let may_route_anew = may_route_anew(transaction)?;
     let routing = &transaction.shared.routing;
     let queues = [ended.log.queue, ended.handovers.queue];
     let were_served = queues.iter().all(|queue| *queue == 0 || routing.is_served(*queue));
     let had_unserved = routing.has_unserved();
-    if !routing.may_route_anew() || (!had_unserved && were_served) {
+    if !may_route_anew || (!had_unserved && were_served) {
         return Ok(());
     }
     route_anew(transaction)

@@ -31,6 +31,8 @@ use crate::journal::store::{
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) tag: Arc<str>,
+    /// What this process is called among those that share the journal; `None` where it is the only one.
+    pub(super) instance: Option<Arc<str>>,
     pub(super) routing: Routing,
     pub(super) names: Names,
     pub(super) conditions: Arc<Conditions>,

@@ -6,6 +6,8 @@ pub(in crate::journal) mod receipt;
 pub(in crate::journal) mod unrecognised;
 pub(in crate::journal) mod waits;
 
+use std::time::Duration;
+
 use crate::chat::digest::Digest;
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::memory::{Judgement, Known, News, judge};
@@ -18,6 +20,11 @@ use crate::journal::store::Keys;
 use crate::journal::transaction::Transaction;
 use crate::journal::{Error, Journal, Limits};
 
+/// Longest that a sender is kept waiting for a database that is away. DoubleTick may try only once, so that
+/// waiting is better than a quick refusal; the event is kept when the database is back, also where nobody
+/// waits any more.
+const HOLD_MAX: Duration = Duration::from_secs(25);
+
 impl Journal {
     /// Keeps an event, or recognises it as one that is kept already.
     ///
@@ -27,6 +34,16 @@ impl Journal {
     /// A [`Refusal`]: nothing was kept and the sender should come again.
     pub async fn accept(&self, event: ChatEvent, now: UnixMs) -> Result<Receipt, Refusal> {
         self.accept_instead(event, None, Moment::now(now)).await
+    }
+
+    /// Commits what a sender waits for: a while longer than usual where the database is away.
+    pub(in crate::journal) async fn hold<T, F>(&self, keys: Keys, work: F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        let kept = tokio::time::timeout(HOLD_MAX, self.writer().commit_on(keys, work)).await;
+        kept.unwrap_or(Err(Error::Late)).map_err(Refusal::Failed)
     }
 
     /// Keeps an event, and in the same commit lets go of the unrecognised body that it was.
@@ -48,7 +65,7 @@ impl Journal {
             }
             Ok(kept_as)
         };
-        let kept = self.writer().commit_on(keys, work).await.map_err(Refusal::Failed)?;
+        let kept = self.hold(keys, work).await?;
         let (number, standing) = kept.ok_or(Refusal::Full)?;
         Ok(Receipt { event_id: self.event_id(number), standing })
     }

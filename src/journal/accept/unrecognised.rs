@@ -4,7 +4,7 @@ use crate::chat::event::ChatEvent;
 use crate::chat::time::UnixMs;
 use crate::journal::accept::receipt::{Receipt, Refusal};
 use crate::journal::clock::Moment;
-use crate::journal::store::Unrecognised;
+use crate::journal::store::{Keys, Unrecognised};
 use crate::journal::transaction::Transaction;
 use crate::journal::{Error, Journal};
 
@@ -38,7 +38,7 @@ impl Journal {
             changes.unrecognised_gone.extend(id.checked_sub(UNRECOGNISED_MAX));
             Ok(Some(()))
         };
-        let kept = self.writer().commit(work).await.map_err(Refusal::Failed)?;
+        let kept = self.hold(Keys::default(), work).await?;
         kept.ok_or(Refusal::Full)
     }
 

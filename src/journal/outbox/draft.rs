@@ -120,7 +120,7 @@ impl Journal {
                         let now = transaction.now(now);
                         set_aside_unreadable(transaction, book, queue, number, now)
                     };
-                    self.writer().commit(work).await?;
+                    self.commit_as_owner(work).await?;
                 }
                 _ => return Ok(draft),
             }

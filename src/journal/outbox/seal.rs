@@ -68,7 +68,7 @@ impl Journal {
             transaction.store()?.add_batch(&stored)?;
             Ok(Some((stored, board)))
         };
-        let Some((stored, board)) = self.writer().commit(work).await? else { return Ok(None) };
+        let Some((stored, board)) = self.commit_as_owner(work).await? else { return Ok(None) };
         Ok(Some(Batch::new(stored, log.entries, handovers.entries, board)))
     }
 

@@ -73,7 +73,7 @@ impl Journal {
             then(transaction, &ended)?;
             rerouting::batch_ended(transaction, &ended)
         };
-        match self.writer().commit(work).await {
+        match self.commit_as_owner(work).await {
             Ok(()) => Ok(()),
             Err(source) => Err(Unsettled { batch, source }),
         }

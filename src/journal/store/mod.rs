@@ -13,6 +13,7 @@
 //! To add an engine: implement [`Read`] and [`Store`] in a folder of its own, and let the tests of the
 //! journal run over it (`journal::tests::engine`).
 
+pub(super) mod postgres;
 pub(super) mod sqlite;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,15 @@ pub enum Fault {
          `doubletick-sheets restore FILE`, and see `doubletick-sheets check`"
     )]
     Damaged(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// It does not answer, or takes no writes for now. What was asked for may be asked again.
+    #[error(
+        "the database does not answer: events are held for a while and then refused, and nothing that was \
+         acknowledged is lost; look whether it runs and can be reached"
+    )]
+    Away(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// A commit was sent and its answer is lost: [`Store::settle`] tells what became of it.
+    #[error("the database did not say whether it committed; looking")]
+    Unknown(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// Anything else that the disk or the database refuses.
     #[error("cannot use the journal's database")]
     Failed(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -188,6 +198,26 @@ pub(super) struct StoredWait {
     pub(super) record: Vec<u8>,
 }
 
+/// Who does what must be done once, among several processes, and until when by the store's clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lease {
+    /// A process, by its id.
+    pub(super) owner: Option<String>,
+    /// Counts up with every owner.
+    pub(super) epoch: u64,
+    pub(super) until: UnixMs,
+}
+
+/// One of the processes that share a journal.
+#[derive(Clone, Debug)]
+pub(super) struct Instance {
+    pub(super) id: String,
+    /// When it last committed, by the store's clock.
+    pub(super) seen_at: UnixMs,
+    /// JSON of what it says of itself.
+    pub(super) report: String,
+}
+
 /// What a group of events is about to ask for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Keys {
@@ -255,6 +285,11 @@ pub(super) struct Changes {
     pub(super) awaited_until: Option<UnixMs>,
     /// A write leaves at the first of these; those outside the other two need not be known any more.
     pub(super) sent: Option<(UnixMs, UnixMs, UnixMs)>,
+    pub(super) lease: Option<Lease>,
+    /// A process, by its id, and what it says of itself as JSON.
+    pub(super) report: Option<(Arc<str>, String)>,
+    /// Processes last seen before this need not be known any more.
+    pub(super) instances_until: Option<UnixMs>,
 }
 
 /// What can be read at any time, also beside the writer.
@@ -291,6 +326,14 @@ pub(super) trait Read: Send {
     fn clock(&self) -> Result<Option<UnixMs>, Fault>;
     /// When writes left, as far as noted, the first one first.
     fn sent(&self) -> Result<Vec<UnixMs>, Fault>;
+    /// Who owns what must be done once; `None` where only one process can serve.
+    fn lease(&self) -> Result<Option<Lease>, Fault> {
+        Ok(None)
+    }
+    /// The processes that share the journal, as far as they have said something of themselves.
+    fn instances(&self) -> Result<Vec<Instance>, Fault> {
+        Ok(Vec::new())
+    }
     /// Looks through all of it for what is not what was written.
     fn verify(&self) -> Result<(), Fault>;
     /// Copies all of it, as of one moment, into a file that is there and empty.
@@ -315,8 +358,12 @@ pub(super) trait Store: Send {
     fn end_batch(&mut self, number: u64) -> Result<(), Fault>;
     /// Deletes the rows of a span; how many.
     fn delete_rows(&mut self, span: Span) -> Result<u64, Fault>;
-    /// Makes it last.
+    /// Makes it last. After [`Fault::Unknown`] nothing else is asked before [`Store::settle`].
     fn commit(&mut self) -> Result<(), Fault>;
+    /// Whether the commit whose answer was lost went through after all. Not inside a transaction.
+    fn settle(&mut self) -> Result<bool, Fault> {
+        Ok(false)
+    }
     /// Nothing of it has happened; `why` where the store itself refused.
     fn roll_back(&mut self, why: Option<&Fault>);
 
@@ -324,6 +371,11 @@ pub(super) trait Store: Send {
     fn has_room(&self) -> bool;
     /// What was deleted is to leave no traces, as soon as nobody is kept waiting for that.
     fn purge(&mut self);
+    /// The counters as other processes left them, read without waiting for anybody; `None` where no other
+    /// process commits by itself, or the database is away. Nothing may be decided by them.
+    fn look(&mut self) -> Option<Counters> {
+        None
+    }
     /// Does what nobody waits for, after all were answered. `is_drained`: no row is pending. Gives when to
     /// come again though nobody asks for anything.
     fn tidy_up(&mut self, is_drained: bool) -> Option<Duration>;

@@ -13,6 +13,7 @@ use crate::chat::time::UnixMs;
 use crate::journal::clock::{Moment, Reading};
 use crate::journal::condition::Conditions;
 use crate::journal::counters::Counters;
+use crate::journal::opening::Engine;
 use crate::journal::origin::Origin;
 use crate::journal::store::sqlite::{self, Opened};
 use crate::journal::store::{
@@ -23,7 +24,7 @@ use crate::journal::tests::{
     HOUR_MS, LIMITS, NOW, PLAN, accept_all, assigned, book, dir, drafted, event, look, one_tab,
     unassigned,
 };
-use crate::journal::{BookId, Engine, Journal, Standing};
+use crate::journal::{BookId, Journal, Standing};
 
 /// A store with a clock of its own, as one that several machines share has.
 struct Timed<S> {
@@ -170,11 +171,11 @@ struct Shared {
 fn shared() -> Shared {
     let (dir, clock) = (dir(), Arc::new(AtomicI64::new(NOW.0)));
     let open = |beside| {
-        let conditions = Arc::new(Conditions::new(dir.path()));
+        let conditions = Arc::new(Conditions::new(&dir.path().display().to_string()));
         let Opened { store, reader, hold } = sqlite::open(dir.path(), beside, &conditions).unwrap();
         let store = Box::new(Timed { store, clock: Arc::clone(&clock) });
-        let engine = Engine { store, reader: Box::new(reader), hold };
-        Journal::over(engine, dir.path(), LIMITS, one_tab(), conditions).unwrap()
+        let engine = Engine { store, reader: Box::new(reader), hold, instance: None };
+        Journal::over(engine, LIMITS, one_tab(), conditions).unwrap()
     };
     let (first, second) = (open(false), open(true));
     Shared { clock, first, second, _dir: dir }

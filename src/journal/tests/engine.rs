@@ -11,10 +11,11 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::chat::route::Routes;
 use crate::journal::condition::Conditions;
+use crate::journal::opening::Engine;
 use crate::journal::store::sqlite::{self, Opened};
 use crate::journal::store::{Changes, Fault, Keys, Loaded, Read, Span, Store, StoredBatch};
 use crate::journal::tests::LIMITS;
-use crate::journal::{BookId, Engine, Journal, Limits};
+use crate::journal::{BookId, Journal, Limits};
 
 const FILE: &str = "journal.sqlite3";
 
@@ -82,11 +83,11 @@ impl<S: Store> Store for Refusing<S> {
 
 /// The journal in a directory, over a store that can be made to refuse.
 pub(in crate::journal) fn open_with(dir: &Path, limits: Limits, routes: Routes) -> Journal {
-    let conditions = Arc::new(Conditions::new(dir));
+    let conditions = Arc::new(Conditions::new(&dir.display().to_string()));
     let Opened { store, reader, hold } = sqlite::open(dir, false, &conditions).unwrap();
     let store = Box::new(Refusing { store, dir: dir.to_owned() });
-    let engine = Engine { store, reader: Box::new(reader), hold };
-    Journal::over(engine, dir, limits, routes, conditions).unwrap()
+    let engine = Engine { store, reader: Box::new(reader), hold, instance: None };
+    Journal::over(engine, limits, routes, conditions).unwrap()
 }
 
 pub(in crate::journal) fn open(dir: &Path) -> Journal {
@@ -95,11 +96,11 @@ pub(in crate::journal) fn open(dir: &Path) -> Journal {
 
 /// From now on no transaction is committed.
 pub(in crate::journal) fn refuse_commits(journal: &Journal, why: Fault) {
-    REFUSALS.lock().unwrap().insert(journal.dir().to_owned(), why);
+    REFUSALS.lock().unwrap().insert(journal.place().into(), why);
 }
 
 pub(in crate::journal) fn allow_commits(journal: &Journal) {
-    REFUSALS.lock().unwrap().remove(journal.dir());
+    REFUSALS.lock().unwrap().remove(Path::new(journal.place()));
 }
 
 /// How many rows each table has, as whoever opens the file finds it.

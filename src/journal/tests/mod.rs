@@ -120,7 +120,7 @@ pub(in crate::journal) async fn accept_all(journal: &Journal, chats: &[&str]) {
 
 /// Runs a case of a property test.
 pub(in crate::journal) fn block_on(case: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(case);
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(case);
 }
 
 /// From now on no transaction is committed.
@@ -163,7 +163,7 @@ pub(in crate::journal) fn chats(entries: &[Entry]) -> Vec<&str> {
 /// the counters say, of the whole and of each spreadsheet.
 #[track_caller]
 pub(in crate::journal) fn check_identity(journal: &Journal) {
-    let (tally, rows) = (journal.tally(), rows(journal.dir()));
+    let (tally, rows) = (journal.tally(), rows(Path::new(journal.place())));
     assert_eq!(tally.accepted, tally.written + tally.pending() + tally.set_aside);
     let done = tally.handovers_written + tally.handovers_set_aside;
     assert_eq!(tally.handovers, done + tally.handovers_pending());
@@ -172,7 +172,7 @@ pub(in crate::journal) fn check_identity(journal: &Journal) {
     let mut pending = 0;
     for (_, book) in journal.books() {
         let work = journal.work(book);
-        let counted = counted(journal.dir(), book);
+        let counted = counted(Path::new(journal.place()), book);
         assert_eq!((work.pending, work.waiting), counted, "pending and waiting of {book:?}");
         pending += work.pending;
     }

@@ -64,19 +64,19 @@ impl Journal {
             transaction.change().unrecognised_gone.extend(old);
             Ok(())
         };
-        self.writer().commit(bodies).await?;
+        self.commit_as_owner(bodies).await?;
         let mut after = Some(0);
         while let Some(from) = after {
             let work = move |transaction: &mut Transaction<'_>| {
                 sweep_waits(transaction, from, yesterday, before)
             };
-            after = self.writer().commit(work).await?;
+            after = self.commit_as_owner(work).await?;
         }
         let mut after = Some(None);
         while let Some(from) = after {
             let work =
                 move |transaction: &mut Transaction<'_>| sweep_records(transaction, from, before);
-            after = self.writer().commit(work).await?;
+            after = self.commit_as_owner(work).await?;
         }
         Ok(())
     }

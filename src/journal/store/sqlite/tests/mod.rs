@@ -23,7 +23,7 @@ fn a_reader_that_stays_for_long_is_said_and_so_is_its_end() {
     connection.execute_batch("CREATE TABLE mine (a); INSERT INTO mine VALUES (1)").unwrap();
     let reader = reader(dir.path());
     connection.execute_batch("INSERT INTO mine VALUES (2)").unwrap();
-    let conditions = Conditions::new(dir.path());
+    let conditions = Conditions::new(&dir.path().display().to_string());
     let mut log = Log::new(log_of(dir.path()), Duration::ZERO);
     log.is_to_be_emptied();
     log.empty(&connection, dir.path(), &conditions);

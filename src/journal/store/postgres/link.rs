@@ -1,0 +1,302 @@
+//! One connection to the database, made when it is needed and made anew when it was lost.
+//!
+//! It is driven on the thread that uses it, and every call has a deadline: a server that is cut off does not
+//! answer at all. After a failure the next host is tried first, since an old primary that was cut off from
+//! the others still says that it takes writes. No statement is prepared by name and nothing is set for a
+//! session, so that a pooler may give every transaction another connection.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
+
+use crate::journal::store::Fault;
+use crate::journal::store::postgres::address::Address;
+use crate::journal::store::postgres::tls::{Encrypted, Tls, TlsFault};
+
+/// Longest that making a connection may take, all of it.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// Longest that a call may take. Waiting for a lock is shorter.
+pub(super) const CALL_MAX: Duration = Duration::from_secs(10);
+
+/// What the database or the way to it said, without what stands in the tables.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Said {
+    /// The server's own word.
+    #[error("PostgreSQL says {code}{}{message}", if message.is_empty() { "" } else { ": " })]
+    Server { code: String, message: String },
+    /// Nobody answered in time.
+    #[error("no answer within {} s", .0.as_secs())]
+    Silence(Duration),
+    /// The connection was not made or is lost.
+    #[error("the connection failed")]
+    Connection(#[source] tokio_postgres::Error),
+    /// The transaction's own connection is gone, and the transaction with it.
+    #[error("the connection was lost in the middle of a transaction")]
+    Lost,
+    /// The system has none, and is not fit to serve.
+    #[error("the system gives no random numbers")]
+    NoRandomness,
+    /// It cannot be encrypted.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
+    /// An answer is not what was asked for.
+    #[error("the answer cannot be read")]
+    Unreadable(#[source] tokio_postgres::Error),
+}
+
+impl From<tokio_postgres::Error> for Said {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            Some(word) => Self::server(word),
+            None if error.is_closed() || is_about_connection(&error) => Self::Connection(error),
+            None => Self::Unreadable(error),
+        }
+    }
+}
+
+/// Whether it is about the way to the server, and not about a value.
+fn is_about_connection(error: &tokio_postgres::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if cause.is::<std::io::Error>() {
+            return true;
+        }
+        source = cause.source();
+    }
+    error.to_string().contains("connect")
+}
+
+impl Said {
+    /// Words about data may quote it: of those only the code is kept, and no detail of any.
+    fn server(word: &DbError) -> Self {
+        let code = word.code().code();
+        let quotes_data = code.starts_with("22") || code.starts_with("23");
+        let message = if quotes_data { String::new() } else { word.message().to_owned() };
+        Self::Server { code: code.to_owned(), message }
+    }
+
+    pub(super) fn code(&self) -> Option<SqlState> {
+        match self {
+            Self::Server { code, .. } => Some(SqlState::from_code(code)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a server that only reads. The library has no error of its own for that.
+    pub(super) fn is_read_only(&self) -> bool {
+        let Self::Connection(error) = self else { return false };
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        cause.is_some_and(|cause| cause.contains("does not allow writes"))
+    }
+
+    /// Whether a human must change something before a connection can be made.
+    pub(super) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Server { code, .. } => {
+                code.starts_with("28") || matches!(code.as_str(), "3D000" | "42501")
+            }
+            Self::Tls(_) => true,
+            Self::Connection(error) => is_distrust(error),
+            _ => false,
+        }
+    }
+}
+
+/// Whether the two did not agree on TLS: a certificate that is not trusted, or none at all.
+fn is_distrust(error: &tokio_postgres::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+            || cause.to_string().contains("does not support TLS")
+        {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}
+
+impl From<Said> for Fault {
+    fn from(said: Said) -> Self {
+        let class = match &said {
+            Said::Server { code, .. } => code.as_str(),
+            _ => "08000",
+        };
+        match class {
+            "53100" => Self::DiskFull,
+            _ if class.starts_with("XX00") && class != "XX000" => Self::Damaged(Arc::new(said)),
+            // The connection, a server that stops or only reads, a lock, too many connections, a
+            // transaction that is to be tried again.
+            "25006" | "25P03" | "55P03" => Self::Away(Arc::new(said)),
+            _ if ["08", "57", "53", "40", "28"].iter().any(|at| class.starts_with(at)) => {
+                Self::Away(Arc::new(said))
+            }
+            _ => Self::Failed(Arc::new(said)),
+        }
+    }
+}
+
+struct Session {
+    client: Client,
+    /// Moves what is sent and received, and ends with the session.
+    _driver: JoinSet<()>,
+    noticed: Arc<AtomicBool>,
+}
+
+/// The way to the database, for one thread at a time.
+pub(super) struct Link {
+    runtime: Option<Runtime>,
+    address: Arc<Address>,
+    /// The host to begin with.
+    first: Cell<usize>,
+    session: RefCell<Option<Session>>,
+    /// Whether a transaction is under way: what belongs to it must not go over another connection.
+    is_pinned: Cell<bool>,
+}
+
+impl Link {
+    /// Connects to nothing yet.
+    ///
+    /// # Errors
+    /// Where the system gives no event queue.
+    pub(super) fn new(address: Arc<Address>) -> std::io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+        Ok(Self {
+            runtime: Some(runtime),
+            address,
+            first: Cell::new(0),
+            session: RefCell::default(),
+            is_pinned: Cell::new(false),
+        })
+    }
+
+    /// Does something over the connection, within [`CALL_MAX`].
+    pub(super) fn run<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Said> {
+        self.run_within(CALL_MAX, work)
+    }
+
+    /// The same within a time. After silence or a lost connection the next call makes another.
+    pub(super) fn run_within<T>(
+        &self,
+        time_max: Duration,
+        work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Said> {
+        let Some(runtime) = &self.runtime else { return Err(Said::Silence(Duration::ZERO)) };
+        runtime.block_on(async {
+            let session = match self.session.take() {
+                Some(session) if !session.client.is_closed() => session,
+                _ if self.is_pinned.get() => return Err(Said::Lost),
+                _ => self.connect().await?,
+            };
+            let done = tokio::time::timeout(time_max, work(&session.client)).await;
+            let said = match done {
+                Ok(Ok(value)) => {
+                    self.session.replace(Some(session));
+                    return Ok(value);
+                }
+                Ok(Err(error)) => Said::from(error),
+                Err(_) => Said::Silence(time_max),
+            };
+            let is_away = matches!(said, Said::Silence(_) | Said::Connection(_))
+                || said.code().is_some_and(|code| {
+                    matches!(code.code(), "25006") || code.code().starts_with("57P")
+                });
+            if is_away {
+                self.first.set(self.first.get() + 1);
+            } else {
+                self.session.replace(Some(session));
+            }
+            Err(said)
+        })
+    }
+
+    /// From now on until told otherwise only this connection will do.
+    pub(super) fn pin(&self, is_pinned: bool) {
+        self.is_pinned.set(is_pinned);
+    }
+
+    /// Whether there is a connection that was not seen to be lost.
+    pub(super) fn is_connected(&self) -> bool {
+        self.session.borrow().as_ref().is_some_and(|session| !session.client.is_closed())
+    }
+
+    /// Lets go of the connection.
+    pub(super) fn disconnect(&self) {
+        self.session.take();
+    }
+
+    /// Whether the server said something unasked since this was last called.
+    pub(super) fn take_notice(&self) -> bool {
+        let session = self.session.borrow();
+        session.as_ref().is_some_and(|session| session.noticed.swap(false, Ordering::Relaxed))
+    }
+
+    async fn connect(&self) -> Result<Session, Said> {
+        let servers = &self.address.servers;
+        let first = self.first.get();
+        let mut last = Said::Silence(CONNECT_MAX);
+        for at in (0..servers.len()).map(|step| (first + step) % servers.len()) {
+            match tokio::time::timeout(CONNECT_MAX, self.connect_to(at)).await {
+                Ok(Ok(session)) => {
+                    self.first.set(at);
+                    return Ok(session);
+                }
+                Ok(Err(said)) => last = said,
+                Err(_) => last = Said::Silence(CONNECT_MAX),
+            }
+        }
+        Err(last)
+    }
+
+    async fn connect_to(&self, at: usize) -> Result<Session, Said> {
+        let server = &self.address.servers[at];
+        let tls = Tls::new(&self.address, server.proof)?;
+        let (client, connection) = server.config.connect(tls).await.map_err(refused)?;
+        let noticed = Arc::new(AtomicBool::new(false));
+        let mut driver = JoinSet::new();
+        driver.spawn(drive(connection, Arc::clone(&noticed)));
+        Ok(Session { client, _driver: driver, noticed })
+    }
+}
+
+/// Why no connection was made. A host that only reads is told apart by the library's own words alone.
+fn refused(error: tokio_postgres::Error) -> Said {
+    match error.as_db_error() {
+        Some(word) => Said::server(word),
+        None => Said::Connection(error),
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.session.take();
+        if let Some(runtime) = self.runtime.take() {
+            // The last handle may go where nothing may block.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn drive(mut connection: Connection<Socket, Encrypted>, noticed: Arc<AtomicBool>) {
+    while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+        match message {
+            Ok(AsyncMessage::Notice(notice)) => {
+                noticed.store(true, Ordering::Relaxed);
+                log::debug!("PostgreSQL gives notice of {}", notice.code().code());
+            }
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! Every SELECT. The same for the connection that writes and the one that only reads.
+
+use std::cell::{Cell, RefCell};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row as SqlRow};
+
+use crate::chat::digest::Digest;
+use crate::chat::memory::Told;
+use crate::chat::time::UnixMs;
+use crate::journal::counters::{BookId, Counters, Tally, Work};
+use crate::journal::origin::Origin;
+use crate::journal::store::postgres::link::{Link, Said};
+use crate::journal::store::{
+    Extent, Fault, Instance, Keys, Lease, Loaded, Places, Queue, QueueId, Read, Remembered, Row,
+    Span, Stored, StoredAside, StoredBatch, StoredWait, Unrecognised,
+};
+
+type Sql<T> = Result<T, tokio_postgres::Error>;
+type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// The database's clock, in milliseconds since 1970. `now()` would stand still from BEGIN on.
+pub(super) const CLOCK: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+/// The columns of the counters, in the order of [`tally`].
+pub(super) const TALLY: &str = "next_number, next_batch, accepted, remembered, duplicate,
+    unrecognised, written, set_aside, handovers, handovers_written, handovers_set_aside, assigned_at,
+    waits";
+
+/// Reads over a link. Inside a transaction some of it is known from its beginning.
+pub(in crate::journal) struct Reader {
+    pub(super) link: Link,
+    /// As they were when the transaction under way had its lock.
+    pub(super) counters: RefCell<Option<Counters>>,
+    pub(super) lease: RefCell<Option<Lease>>,
+    pub(super) clock: Cell<Option<UnixMs>>,
+}
+
+impl Reader {
+    pub(super) fn new(link: Link) -> Self {
+        Self {
+            link,
+            counters: RefCell::default(),
+            lease: RefCell::default(),
+            clock: Cell::default(),
+        }
+    }
+
+    fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<SqlRow>, Fault> {
+        let was_connected = self.link.is_connected();
+        let ask = async |client: &Client| client.query_typed(sql, parameters).await;
+        match self.link.run(ask) {
+            // A connection that nobody used for a while may have been closed meanwhile. One of a transaction is
+            // never replaced.
+            Err(Said::Connection(_)) if was_connected => Ok(self.link.run(ask)?),
+            done => Ok(done?),
+        }
+    }
+
+    fn all<T>(
+        &self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+        read: impl Fn(&SqlRow) -> Sql<T>,
+    ) -> Result<Vec<T>, Fault> {
+        let rows = self.query(sql, parameters)?;
+        Ok(rows.iter().map(read).collect::<Sql<_>>().map_err(Said::from)?)
+    }
+
+    fn first<T>(
+        &self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+        read: impl Fn(&SqlRow) -> Sql<T>,
+    ) -> Result<Option<T>, Fault> {
+        Ok(self.all(sql, parameters, read)?.into_iter().next())
+    }
+
+    /// All that stands under these keys, in one go.
+    pub(super) fn load(&self, keys: &Keys) -> Result<Loaded, Fault> {
+        let (last, records) = (bytes(&keys.last), bytes(&keys.records));
+        let (chats, customers) = (bytes(&keys.chats), bytes(&keys.customers));
+        let rows = self.link.run(async |client| {
+            let array = Type::BYTEA_ARRAY;
+            let of_last: [Parameter<'_>; 1] = [(&last, array.clone())];
+            let of_records: [Parameter<'_>; 1] = [(&records, array.clone())];
+            let of_waits: [Parameter<'_>; 2] = [(&chats, array.clone()), (&customers, array)];
+            let asks_for_waits = !(chats.is_empty() && customers.is_empty());
+            tokio::try_join!(
+                some(client, LAST, !last.is_empty(), &of_last),
+                some(client, RECORDS, !records.is_empty(), &of_records),
+                some(client, WAITS, asks_for_waits, &of_waits),
+            )
+        });
+        let (last, records, waits) = rows?;
+        let read = || -> Sql<Loaded> {
+            Ok(Loaded {
+                last: last.iter().map(told).collect::<Sql<_>>()?,
+                records: records.iter().map(record).collect::<Sql<_>>()?,
+                waits: waits.iter().map(wait).collect::<Sql<_>>()?,
+            })
+        };
+        Ok(read().map_err(Said::from)?)
+    }
+}
+
+const LAST: &str = "SELECT DISTINCT ON (chat) chat, body, number, at FROM doubletick_sheets.recent
+    WHERE chat = ANY($1) ORDER BY chat, number DESC";
+const RECORDS: &str = "WITH asked AS (
+        SELECT key, seen_at, same_as, record FROM doubletick_sheets.memory WHERE key = ANY($1)
+    )
+    SELECT key, seen_at, same_as, record FROM asked
+    UNION ALL
+    SELECT key, seen_at, same_as, record FROM doubletick_sheets.memory
+    WHERE key IN (SELECT same_as FROM asked WHERE same_as IS NOT NULL)";
+const WAITS: &str = "SELECT number, book, chat, customer, is_over, seen_at, record
+    FROM doubletick_sheets.waiting
+    WHERE number IN (
+        SELECT number FROM doubletick_sheets.waiting WHERE chat = ANY($1)
+        UNION
+        SELECT number FROM doubletick_sheets.waiting_customer WHERE key = ANY($2)
+    )
+    ORDER BY number";
+
+async fn some(
+    client: &Client,
+    sql: &str,
+    is_asked: bool,
+    parameters: &[Parameter<'_>],
+) -> Sql<Vec<SqlRow>> {
+    if is_asked { client.query_typed(sql, parameters).await } else { Ok(Vec::new()) }
+}
+
+pub(super) fn bytes(keys: &[Digest]) -> Vec<&[u8]> {
+    keys.iter().map(Digest::as_bytes).collect()
+}
+
+/// Ours start at zero and only count up.
+fn unsigned(row: &SqlRow, column: usize) -> Sql<u64> {
+    row.try_get::<_, i64>(column).map(i64::cast_unsigned)
+}
+
+fn time(row: &SqlRow, column: usize) -> Sql<UnixMs> {
+    row.try_get(column).map(UnixMs)
+}
+
+fn owned(row: &SqlRow, column: usize) -> Sql<Vec<u8>> {
+    Ok(row.try_get::<_, &[u8]>(column)?.to_vec())
+}
+
+/// A key. What is no key is the same as none that anybody looks for.
+fn key(bytes: &[u8]) -> Digest {
+    Digest::from_bytes(bytes.try_into().unwrap_or_default())
+}
+
+fn digest(row: &SqlRow, column: usize) -> Sql<Digest> {
+    Ok(key(row.try_get(column)?))
+}
+
+fn told(row: &SqlRow) -> Sql<(Digest, Told)> {
+    let told = Told { digest: digest(row, 1)?, number: unsigned(row, 2)?, at: time(row, 3)? };
+    Ok((digest(row, 0)?, told))
+}
+
+fn record(row: &SqlRow) -> Sql<(Digest, Remembered)> {
+    let what = match row.try_get::<_, Option<&[u8]>>(2)? {
+        Some(target) => Stored::SameAs(key(target)),
+        None => Stored::Record(row.try_get::<_, Option<Vec<u8>>>(3)?.unwrap_or_default()),
+    };
+    Ok((digest(row, 0)?, Remembered { what, seen_at: time(row, 1)? }))
+}
+
+fn wait(row: &SqlRow) -> Sql<StoredWait> {
+    Ok(StoredWait {
+        number: unsigned(row, 0)?,
+        book: BookId(row.try_get(1)?),
+        chat: digest(row, 2)?,
+        customer: row.try_get::<_, &[u8]>(3)?.chunks_exact(Digest::BYTES).map(key).collect(),
+        is_over: row.try_get(4)?,
+        seen_at: time(row, 5)?,
+        record: owned(row, 6)?,
+    })
+}
+
+fn stored_row(row: &SqlRow) -> Sql<Row> {
+    Ok(Row { number: unsigned(row, 0)?, received_at: time(row, 1)?, payload: owned(row, 2)? })
+}
+
+fn tally(row: &SqlRow) -> Sql<Tally> {
+    let get = |column| unsigned(row, column);
+    Ok(Tally {
+        next_number: get(0)?,
+        next_batch: get(1)?,
+        accepted: get(2)?,
+        remembered: get(3)?,
+        duplicate: get(4)?,
+        unrecognised: get(5)?,
+        written: get(6)?,
+        set_aside: get(7)?,
+        handovers: get(8)?,
+        handovers_written: get(9)?,
+        handovers_set_aside: get(10)?,
+        assigned_at: row.try_get(11)?,
+        waits: get(12)?,
+    })
+}
+
+fn batch(row: &SqlRow) -> Sql<StoredBatch> {
+    let span = |at: usize| -> Sql<Span> {
+        Ok(Span {
+            queue: row.try_get(at)?,
+            first: unsigned(row, at + 1)?,
+            last: unsigned(row, at + 2)?,
+        })
+    };
+    Ok(StoredBatch {
+        number: unsigned(row, 0)?,
+        book: BookId(row.try_get(1)?),
+        log: span(2)?,
+        handovers: span(5)?,
+        marker_id: row.try_get(8)?,
+        digest: row.try_get(9)?,
+        plan: row.try_get(10)?,
+        board: row.try_get(11)?,
+        board_changes: unsigned(row, 12)?,
+        sealed_at: time(row, 13)?,
+    })
+}
+
+/// As many as a query may ask for.
+fn limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
+}
+
+impl Read for Reader {
+    fn origin(&self) -> Result<Origin, Fault> {
+        let sql = "SELECT hash_key, tag FROM doubletick_sheets.origin";
+        let origin = self.first(sql, &[], |row| {
+            Ok(Origin { hash_key: row.try_get(0)?, tag: row.try_get::<_, String>(1)?.into() })
+        })?;
+        origin.ok_or_else(|| {
+            let missing = std::io::Error::other("the table `origin` is empty");
+            Fault::Damaged(Arc::new(missing))
+        })
+    }
+
+    fn clock(&self) -> Result<Option<UnixMs>, Fault> {
+        if let Some(clock) = self.clock.get() {
+            return Ok(Some(clock));
+        }
+        self.first(&format!("SELECT {CLOCK}"), &[], |row| time(row, 0))
+    }
+
+    fn lease(&self) -> Result<Option<Lease>, Fault> {
+        if let Some(lease) = &*self.lease.borrow() {
+            return Ok(Some(lease.clone()));
+        }
+        let sql = "SELECT owner, epoch, until FROM doubletick_sheets.lease";
+        self.first(sql, &[], |row| {
+            Ok(Lease { owner: row.try_get(0)?, epoch: unsigned(row, 1)?, until: time(row, 2)? })
+        })
+    }
+
+    fn instances(&self) -> Result<Vec<Instance>, Fault> {
+        let sql = "SELECT id, seen_at, report FROM doubletick_sheets.instance
+                   WHERE report IS NOT NULL ORDER BY id";
+        self.all(sql, &[], |row| {
+            Ok(Instance { id: row.try_get(0)?, seen_at: time(row, 1)?, report: row.try_get(2)? })
+        })
+    }
+
+    fn counters(&self) -> Result<Counters, Fault> {
+        if let Some(counters) = &*self.counters.borrow() {
+            return Ok(counters.clone());
+        }
+        let books = self.all(BOOKS, &[], |row| {
+            let (pending, waiting) = (unsigned(row, 1)?, unsigned(row, 2)?);
+            let work = Work { pending, waiting, board_changes: unsigned(row, 3)? };
+            Ok((BookId(row.try_get(0)?), work))
+        })?;
+        let sql = format!("SELECT {TALLY} FROM doubletick_sheets.tally");
+        let tally = self.first(&sql, &[], tally)?.unwrap_or_default();
+        Ok(Counters { tally, books })
+    }
+
+    fn meta(&self, name: &str) -> Result<Option<i64>, Fault> {
+        let sql = "SELECT value FROM doubletick_sheets.meta WHERE name = $1";
+        self.first(sql, &[(&name, Type::TEXT)], |row| row.try_get(0))
+    }
+
+    fn places(&self) -> Result<Places, Fault> {
+        let books = "SELECT id, spreadsheet FROM doubletick_sheets.book ORDER BY id";
+        let queues = "SELECT id, book, tab FROM doubletick_sheets.queue ORDER BY id";
+        Ok(Places {
+            books: self.all(books, &[], |row| Ok((BookId(row.try_get(0)?), row.try_get(1)?)))?,
+            queues: self.all(queues, &[], |row| {
+                let book = BookId(row.try_get(1)?);
+                Ok(Queue { id: row.try_get(0)?, book, tab: row.try_get(2)? })
+            })?,
+        })
+    }
+
+    fn head(&self, queue: QueueId) -> Result<Option<(u64, UnixMs)>, Fault> {
+        let sql = "SELECT number, received_at FROM doubletick_sheets.entry
+                   WHERE queue = $1 ORDER BY number LIMIT 1";
+        self.first(sql, &[(&queue, Type::INT8)], |row| Ok((unsigned(row, 0)?, time(row, 1)?)))
+    }
+
+    fn rows(&self, span: Span, rows_max: usize) -> Result<Vec<Row>, Fault> {
+        let sql = "SELECT number, received_at, payload FROM doubletick_sheets.entry
+                   WHERE queue = $1 AND number BETWEEN $2 AND $3 ORDER BY number LIMIT $4";
+        let (first, last) = (span.first.cast_signed(), span.last.cast_signed());
+        let parameters: [Parameter<'_>; 4] = [
+            (&span.queue, Type::INT8),
+            (&first, Type::INT8),
+            (&last, Type::INT8),
+            (&limit(rows_max), Type::INT8),
+        ];
+        self.all(sql, &parameters, stored_row)
+    }
+
+    fn extent(&self, span: Span) -> Result<Extent, Fault> {
+        let sql = "SELECT count(*), coalesce(sum(length(payload)), 0)::bigint
+                   FROM doubletick_sheets.entry WHERE queue = $1 AND number BETWEEN $2 AND $3";
+        let (first, last) = (span.first.cast_signed(), span.last.cast_signed());
+        let parameters: [Parameter<'_>; 3] =
+            [(&span.queue, Type::INT8), (&first, Type::INT8), (&last, Type::INT8)];
+        let extent = self.first(sql, &parameters, |row| {
+            Ok(Extent { rows: unsigned(row, 0)?, bytes: unsigned(row, 1)? })
+        })?;
+        Ok(extent.unwrap_or_default())
+    }
+
+    fn batches(&self) -> Result<Vec<StoredBatch>, Fault> {
+        let sql = "SELECT number, book, queue, first, last, handover_queue, handover_first,
+                       handover_last, marker_id, digest, plan, board, board_changes, sealed_at
+                   FROM doubletick_sheets.batch ORDER BY number";
+        self.all(sql, &[], batch)
+    }
+
+    fn board(&self, book: BookId, lines_max: usize) -> Result<Vec<StoredWait>, Fault> {
+        let sql = "SELECT number, book, chat, customer, is_over, seen_at, record
+                   FROM doubletick_sheets.waiting
+                   WHERE book = $1 AND NOT is_over ORDER BY number LIMIT $2";
+        self.all(sql, &[(&book.0, Type::INT8), (&limit(lines_max), Type::INT8)], wait)
+    }
+
+    fn awaited(&self, book: BookId) -> Result<Vec<(u64, UnixMs)>, Fault> {
+        let sql = "SELECT number, until FROM doubletick_sheets.awaited WHERE book = $1
+                   ORDER BY number";
+        self.all(sql, &[(&book.0, Type::INT8)], |row| Ok((unsigned(row, 0)?, time(row, 1)?)))
+    }
+
+    fn aside(&self, after: u64, rows_max: usize) -> Result<Vec<StoredAside>, Fault> {
+        let sql = "SELECT number, received_at, payload, reason, at FROM doubletick_sheets.set_aside
+                   WHERE number > $1 ORDER BY number LIMIT $2";
+        let after = after.cast_signed();
+        self.all(sql, &[(&after, Type::INT8), (&limit(rows_max), Type::INT8)], |row| {
+            Ok(StoredAside { row: stored_row(row)?, reason: row.try_get(3)?, at: time(row, 4)? })
+        })
+    }
+
+    fn unrecognised(&self) -> Result<Vec<Unrecognised>, Fault> {
+        let sql = "SELECT id, received_at, announced, body FROM doubletick_sheets.unrecognised
+                   ORDER BY id";
+        self.all(sql, &[], |row| {
+            Ok(Unrecognised {
+                id: unsigned(row, 0)?,
+                received_at: time(row, 1)?,
+                announced: row.try_get(2)?,
+                body: owned(row, 3)?,
+            })
+        })
+    }
+
+    fn waits(&self, after: u64, waits_max: usize) -> Result<Vec<StoredWait>, Fault> {
+        let sql = "SELECT number, book, chat, customer, is_over, seen_at, record
+                   FROM doubletick_sheets.waiting WHERE number > $1 ORDER BY number LIMIT $2";
+        let after = after.cast_signed();
+        self.all(sql, &[(&after, Type::INT8), (&limit(waits_max), Type::INT8)], wait)
+    }
+
+    fn records(
+        &self,
+        after: Option<Digest>,
+        records_max: usize,
+    ) -> Result<Vec<(Digest, Remembered)>, Fault> {
+        let sql = "SELECT key, seen_at, same_as, record FROM doubletick_sheets.memory
+                   WHERE key > $1 ORDER BY key LIMIT $2";
+        let after: &[u8] = after.as_ref().map_or(&[], Digest::as_bytes);
+        self.all(sql, &[(&after, Type::BYTEA), (&limit(records_max), Type::INT8)], record)
+    }
+
+    fn sent(&self) -> Result<Vec<UnixMs>, Fault> {
+        self.all("SELECT at FROM doubletick_sheets.sent ORDER BY at", &[], |row| time(row, 0))
+    }
+
+    fn verify(&self) -> Result<(), Fault> {
+        // Its own checks are the database's business; that everything can be read is ours.
+        self.counters().and_then(|_| self.batches()).and_then(|_| self.places()).map(drop)
+    }
+
+    fn copy_into(&self, _file: &Path) -> Result<(), Fault> {
+        let word = "a journal on PostgreSQL is backed up with the database: by pg_dump or its host";
+        Err(Fault::Failed(Arc::new(std::io::Error::other(word))))
+    }
+}
+
+/// What there is to do for each spreadsheet.
+pub(super) const BOOKS: &str =
+    "SELECT id, pending, waiting, board_changes FROM doubletick_sheets.book ORDER BY id";
