@@ -68,7 +68,8 @@ impl Forwarder {
     async fn put_right(&mut self, held: &Held, layout: &Layout) -> Result<Repaired, Trouble> {
         let mut all = Repaired::default();
         for (tab, entries) in held.rows_by_tab(layout) {
-            let repaired = self.sheets.repair(tab, &layout.time_zone, entries).await?;
+            let formats = held.plan.as_ref().and_then(|plan| plan.formats_from(tab.purpose));
+            let repaired = self.sheets.repair(tab, &layout.time_zone, entries, formats).await?;
             all.rewritten += repaired.rewritten;
             all.missing += repaired.missing;
             // One write a slot.

@@ -6,7 +6,7 @@ use crate::causes::Causes;
 use crate::forwarder::backoff::Failures;
 use crate::forwarder::barred::PAUSE;
 use crate::forwarder::seal::fullness;
-use crate::forwarder::seen::{LOOK_AGE_MAX, Seen};
+use crate::forwarder::seen::Seen;
 use crate::forwarder::{Forwarder, Next, tab_name, tabs_of};
 use crate::sheets::zone::{known_time_zone, time_zone};
 use crate::sheets::{Later, Layout, Purpose, Survey, Trouble, Wanted, WantedTab};
@@ -17,8 +17,7 @@ const SURVEY_AGE_MAX: Duration = Duration::from_secs(300);
 impl Forwarder {
     /// Looks where our tabs are before something is written.
     pub(super) async fn look(&mut self) -> Result<Survey, Trouble> {
-        let has_prepared = self.seen.as_ref().is_some_and(|seen| seen.layout.has_prepared());
-        self.look_with(if has_prepared { LOOK_AGE_MAX } else { SURVEY_AGE_MAX }).await
+        self.look_with(SURVEY_AGE_MAX).await
     }
 
     /// The same, where it was not just looked.

@@ -14,7 +14,8 @@
 //!   ├─ sending  held     the batch in hand: what to do with it next, and what each outcome makes of it
 //!   ├─ landing           whether its rows stand in the right columns
 //!   ├─ idle     board    nothing to write: a look now and then, the board's time kept fresh
-//!   └─ pruning  barred   old markers; tabs that are left alone for a while
+//!   └─ pruning  barred   old markers; tabs, and formats, that are left alone for a while
+//!      formats
 //! ```
 //!
 //! The names on the right are small types without a clock or a call, and so are [`backoff`] and [`pace`],
@@ -25,6 +26,7 @@ pub mod pace;
 pub mod pick;
 mod barred;
 mod board;
+mod formats;
 mod held;
 mod idle;
 mod landing;
@@ -49,6 +51,7 @@ use crate::chat::time::UnixMs;
 use crate::forwarder::backoff::Failures;
 use crate::forwarder::barred::Barred;
 use crate::forwarder::board::WrittenBoard;
+use crate::forwarder::formats::Formats;
 use crate::forwarder::held::{Ending, Held};
 use crate::forwarder::pace::{Pace, WINDOW_MS};
 use crate::forwarder::pruning::Pruning;
@@ -59,8 +62,8 @@ use crate::status::{SheetState, Status};
 
 /// Most rows and bytes of one batch: Google recommends 2 MB a request.
 pub const BATCH_ROWS_MAX: usize = 5_000;
-/// Leaves room for the marker and the envelope.
-pub const BATCH_BYTES_MAX: usize = 2_000_000 - 1_000;
+/// Leaves room for the marker, the formats and the envelope.
+pub const BATCH_BYTES_MAX: usize = 2_000_000 - 5_000;
 /// How often it is looked for a name that another process asks for.
 const NAME_LOOKED_FOR_EVERY: Duration = Duration::from_millis(250);
 /// How long the write under way may still take when the service stops.
@@ -123,6 +126,7 @@ pub struct Forwarder {
     row_bytes: usize,
     markers_full: bool,
     positions_untold: bool,
+    formats: Formats,
     board: WrittenBoard,
     barred: Barred,
     /// What cannot be written or made, and what to do; until it was written again.
@@ -184,6 +188,7 @@ impl Forwarder {
             row_bytes: seal::ROW_BYTES,
             markers_full: false,
             positions_untold: false,
+            formats: Formats::default(),
             board: WrittenBoard::default(),
             barred: Barred::default(),
             lack: None,

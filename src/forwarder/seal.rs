@@ -14,7 +14,9 @@ use crate::sheets::zone::time_zone;
 use crate::sheets::{LINE_BYTES, Layout, Needs, Plan, Purpose, TabLayout, Traces};
 
 /// What a row is taken to be on the wire before one was written: a short one.
-pub(super) const ROW_BYTES: usize = 1_600;
+pub(super) const ROW_BYTES: usize = 700;
+/// What a blank cell is on the wire.
+const BLANK_BYTES: usize = 3;
 /// How long to wait where of what is pending nothing can go now.
 const NOTHING_CAN_GO: Duration = Duration::from_secs(1);
 /// Google allows 10,000,000 cells a workbook; from here on we say so.
@@ -83,7 +85,8 @@ impl Forwarder {
     ) -> Result<Next, Error> {
         let Some(Seen { layout, .. }) = &self.seen else { return Ok(Next::Step) };
         let handovers = !draft.handovers().is_empty();
-        let needs = Needs { log: title.as_deref(), handovers, board: with_board };
+        let formats = self.formats.go_along(Instant::now());
+        let needs = Needs { log: title.as_deref(), handovers, board: with_board, formats };
         let Some(plan) = Plan::new(layout, needs, self.traces().await?) else {
             // The tab of another month, or one that has gone since.
             self.late_title = title;
@@ -143,10 +146,10 @@ impl Forwarder {
         Ok((draft.first(picked.log, picked.handovers), picked.title))
     }
 
-    /// Bytes that a row takes besides its own cells.
+    /// Bytes that a row takes besides its own cells: blank ones, in columns of people's own between ours.
     fn bytes_more(&self) -> usize {
         let tabs = self.seen.iter().flat_map(|seen| &seen.layout.tabs);
-        tabs.map(TabLayout::bytes_prepared).max().unwrap_or(0)
+        tabs.map(TabLayout::between).max().unwrap_or(0) * BLANK_BYTES
     }
 
     /// Whether there is no tab for handovers, or one that cannot be written.

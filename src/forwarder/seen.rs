@@ -33,7 +33,6 @@ impl Seen {
     /// Whether a write may be planned by it.
     pub(super) fn is_fresh(&self) -> bool {
         self.at.is_some_and(|at| at.elapsed() <= LOOK_AGE_MAX)
-            && (!self.layout.has_prepared() || self.was_surveyed_within(LOOK_AGE_MAX))
     }
 
     pub(super) fn was_surveyed_within(&self, age_max: Duration) -> bool {

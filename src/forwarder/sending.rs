@@ -59,6 +59,9 @@ impl Forwarder {
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match delivery {
             Delivery::Written(landing) => {
+                if plan.has_formats() {
+                    self.formats.written();
+                }
                 let (number, sheet) = (batch.number(), &self.options.name);
                 match batch.rows() {
                     0 => log::debug!(batch = number, sheet, elapsed_ms; "wrote the board"),
@@ -106,6 +109,13 @@ impl Forwarder {
             Refused::PositionsUntold => {
                 log::warn!("Google does not tell where the columns are: looking after each write");
                 self.positions_untold = true;
+                self.release_when_safe(held).await
+            }
+            Refused::Formats { is_lasting } => {
+                if self.formats.refused(is_lasting, Instant::now()) {
+                    log::warn!("Google does not take the formats of new rows: they go without");
+                }
+                self.seen = None;
                 self.release_when_safe(held).await
             }
             Refused::Operator(advice) => {

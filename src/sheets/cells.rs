@@ -5,32 +5,22 @@ use std::borrow::Cow;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::chat::entry::Entry;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::sheets::column::{Column, NumberFormat, STATUSES};
 
+/// What a cell of ours says of itself: its value and its link. Nothing else of it is touched, so that formats,
+/// dropdowns and their colours stay as people have them.
+pub(super) const FIELDS: &str = "userEnteredValue,userEnteredFormat.textFormat.link";
+/// What a row without any text takes on the wire, in bytes.
+const ROW_FRAME_BYTES: usize = 600;
+
 /// The cells of a row, from the first column of its tab or, on the board, from our first.
 #[derive(Serialize)]
 pub(super) struct Row<'a> {
-    pub(super) values: Vec<Written<'a>>,
-}
-
-impl<'a> Row<'a> {
-    /// A row of our cells only.
-    pub(super) fn of(cells: impl IntoIterator<Item = Cell<'a>>) -> Self {
-        Self { values: cells.into_iter().map(Written::Ours).collect() }
-    }
-}
-
-/// A cell of ours, or one of people's that stays as they prepared it.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Written<'a> {
-    Ours(Cell<'a>),
-    Theirs(&'a Value),
+    pub(super) values: Vec<Cell<'a>>,
 }
 
 #[derive(Default, Serialize)]
@@ -40,14 +30,19 @@ pub(super) struct Cell<'a> {
     pub(super) user_entered_value: Option<Entered<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_entered_format: Option<Format>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data_validation: Option<Dropdown>,
 }
 
 impl<'a> Cell<'a> {
     /// A text, in whatever format the cell has.
     pub(super) fn text(text: &'a str) -> Self {
         Self { user_entered_value: Some(Entered::Text(text.into())), ..Self::default() }
+    }
+
+    /// The same, in the number format of this column.
+    pub(super) fn formatted_for(mut self, column: Column) -> Self {
+        let format = self.user_entered_format.get_or_insert_default();
+        format.number_format = Some(column.number_format());
+        self
     }
 }
 
@@ -61,10 +56,11 @@ pub(super) enum Entered<'a> {
     Formula(String),
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Format {
-    number_format: NumberFormat,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number_format: Option<NumberFormat>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text_format: Option<Linked>,
 }
@@ -80,41 +76,14 @@ struct Link {
     uri: String,
 }
 
-/// The rule of the Status column: one of these, chosen from a list.
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Dropdown {
-    condition: OneOf,
-    show_custom_ui: bool,
-}
-
-#[derive(Clone, Copy, Serialize)]
-struct OneOf {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    values: [Choice; STATUSES.len()],
-}
-
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Choice {
-    user_entered_value: &'static str,
-}
-
-/// What people set a row's status with.
-fn dropdown() -> Dropdown {
-    let values = STATUSES.map(|status| Choice { user_entered_value: status });
-    Dropdown { condition: OneOf { kind: "ONE_OF_LIST", values }, show_custom_ui: true }
-}
-
-/// What a column's cell of an entry is.
+/// What a column's cell of an entry is. It says nothing of validation, and of formats only a link: those are the
+/// column's.
 pub(super) fn cell<'a>(column: Column, entry: &'a Entry, zone: &TimeZone) -> Cell<'a> {
     let text = |text: &'a Personal| {
         if text.is_blank() { None } else { Some(Entered::Text(text.reveal().into())) }
     };
     let time = |at: UnixMs| Some(Entered::Number(at.serial_in(zone)));
-    let mut format = Format { number_format: column.number_format(), text_format: None };
-    let mut data_validation = None;
+    let mut user_entered_format = None;
     let handover = entry.handover.as_ref();
     let user_entered_value = match column {
         Column::UnassignedAt => time(entry.unassigned_at),
@@ -126,13 +95,11 @@ pub(super) fn cell<'a>(column: Column, entry: &'a Entry, zone: &TimeZone) -> Cel
         Column::ChatId => text(&entry.chat_id),
         Column::EventId => Some(Entered::Text(entry.event_id.to_string().into())),
         Column::Chat => entry.chat_url().map(|url| {
-            format.text_format = Some(Linked { link: Link { uri: url } });
+            let text_format = Some(Linked { link: Link { uri: url } });
+            user_entered_format = Some(Format { text_format, ..Format::default() });
             Entered::Text("Open chat".into())
         }),
-        Column::Status => {
-            data_validation = Some(dropdown());
-            Some(Entered::Text(STATUSES[0].into()))
-        }
+        Column::Status => Some(Entered::Text(STATUSES[0].into())),
         Column::TakenBy => match handover {
             Some(handover) if handover.is_closed => Some(Entered::Text("closed".into())),
             Some(handover) => text(&handover.agent),
@@ -145,7 +112,7 @@ pub(super) fn cell<'a>(column: Column, entry: &'a Entry, zone: &TimeZone) -> Cel
         // Of the board alone.
         Column::Waiting | Column::Drops => None,
     };
-    Cell { user_entered_value, user_entered_format: Some(format), data_validation }
+    Cell { user_entered_value, user_entered_format }
 }
 
 /// Minutes to a tenth; none where a clock went backwards.
@@ -157,11 +124,8 @@ fn minutes(milliseconds: i64) -> f64 {
 
 /// An upper bound of what a row takes on the wire, in bytes.
 ///
-/// Formats, keys, brackets and the dropdown of ten cells are under 1,500 bytes. What people prepared in
-/// columns between ours comes on top, see [`TabLayout::bytes_prepared`]; a blank cell there is 3 bytes and
-/// not counted.
-///
-/// [`TabLayout::bytes_prepared`]: crate::sheets::TabLayout::bytes_prepared
+/// Keys, brackets, the time and the link of ten cells are under [`ROW_FRAME_BYTES`]. Blank cells in columns
+/// of people's own between ours come on top.
 pub fn bytes_of(entry: &Entry) -> usize {
     let escaped = |text: &Personal| {
         let text = text.reveal();
@@ -177,5 +141,5 @@ pub fn bytes_of(entry: &Entry) -> usize {
     ];
     let taken_by = entry.handover.as_ref().map_or(0, |handover| escaped(&handover.agent));
     let link = entry.waba_number.reveal().len() + entry.customer_phone.reveal().len();
-    1_500 + link + taken_by + texts.into_iter().map(escaped).sum::<usize>()
+    ROW_FRAME_BYTES + link + taken_by + texts.into_iter().map(escaped).sum::<usize>()
 }

@@ -104,7 +104,7 @@ pub enum Column {
     ChatId,
     /// Ours: for audit, and to find a row again where markers cannot be trusted.
     EventId,
-    /// People's: a dropdown that we set once, with the row.
+    /// People's: a row begins with the first choice of a dropdown.
     Status,
     /// How long so far, by a formula.
     Waiting,
@@ -125,6 +125,13 @@ pub struct NumberFormat {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pattern: Option<&'static str>,
+}
+
+impl NumberFormat {
+    /// Whether cells of it hold texts.
+    pub(super) fn is_text(self) -> bool {
+        self.kind == "TEXT"
+    }
 }
 
 /// The pattern under which people see a time.

@@ -5,8 +5,6 @@
 //! that nobody bound yet. `decide` is pure; what it asks for is one atomic request whose ids are
 //! all chosen by us, so that an answer lost on the way cannot make two of anything.
 
-use serde_json::Value;
-
 use crate::sheets::column::{Column, Purpose};
 pub use crate::sheets::wire::Grid;
 use crate::sheets::wire::{Binding, Spreadsheet, Tab, TabProperties};
@@ -78,9 +76,6 @@ pub struct TabLayout {
     pub grid: Grid,
     /// Each column that there is, with its position from 0.
     pub columns: Vec<(Column, u32)>,
-    /// What people prepared in columns of theirs between ours: the dropdown and format that a new row's
-    /// cell is to have, with the position.
-    pub prepared: Vec<(u32, Value)>,
 }
 
 impl Layout {
@@ -101,11 +96,6 @@ impl Layout {
         self.tabs.iter().chain(&self.others).find(is_it)
     }
 
-    /// Whether people prepared cells between our columns, which may change while no column moves.
-    pub fn has_prepared(&self) -> bool {
-        self.tabs.iter().any(|tab| tab.purpose != Purpose::Board && !tab.between().is_empty())
-    }
-
     /// The same but for what changes with every row: sizes.
     #[must_use]
     pub fn without_sizes(&self) -> Self {
@@ -117,16 +107,10 @@ impl Layout {
 }
 
 impl TabLayout {
-    /// Positions that are not ours, left of the last that is.
-    pub fn between(&self) -> Vec<u32> {
-        let end = self.columns.last().map_or(0, |(_, index)| *index);
-        let is_ours = |index: &u32| self.columns.iter().any(|(_, own)| own == index);
-        (0..end).filter(|index| !is_ours(index)).collect()
-    }
-
-    /// What a new row takes on the wire besides its own cells, in bytes.
-    pub fn bytes_prepared(&self) -> usize {
-        self.prepared.iter().map(|(_, prepared)| prepared.to_string().len()).sum()
+    /// How many columns that are not ours stand left of the last that is.
+    pub fn between(&self) -> usize {
+        let end = self.columns.last().map_or(0, |(_, index)| *index as usize + 1);
+        end.saturating_sub(self.columns.len())
     }
 
     /// The labels of the columns that are not there, because people deleted them.
@@ -207,7 +191,6 @@ pub(super) fn decide(
         title: tab.title.clone(),
         grid: tab.grid_properties,
         columns,
-        prepared: Vec::new(),
     })
 }
 
@@ -231,7 +214,6 @@ pub(super) fn others(
                     title: tab.title.clone(),
                     grid: tab.grid_properties,
                     columns,
-                    prepared: Vec::new(),
                 });
             }
         }

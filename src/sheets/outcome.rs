@@ -68,6 +68,11 @@ pub enum Refused {
     MarkersFull,
     /// Google does not like to be asked where the columns are.
     PositionsUntold,
+    /// Google does not take the formats that go along, and perhaps never will.
+    Formats {
+        /// Whether it says so.
+        is_lasting: bool,
+    },
     /// One of its tabs keeps it out, this one where that is known; the sentence says what to do. The other
     /// tabs may be well.
     Part(Option<Purpose>, String),
@@ -144,6 +149,7 @@ pub(super) fn refused(fault: Fault, by: Option<Purpose>) -> Refused {
         Fault::Narrow => Refused::Reshaped,
         Fault::MarkersFull => Refused::MarkersFull,
         Fault::PositionsUntold => Refused::PositionsUntold,
+        Fault::Formats => Refused::Formats { is_lasting: false },
         Fault::Operator(advice) => Refused::Part(by, advice),
         // Without a marker nothing of ours has an id that could be in use.
         Fault::Taken => Refused::MarkerForeign,

@@ -12,19 +12,18 @@ use serde_json::{Value, json};
 
 use crate::chat::board::{Board, Line};
 use crate::chat::time::UnixMs;
-use crate::sheets::cells::{self, Cell, Entered, Row};
+use crate::sheets::cells::{self, Cell, Entered, FIELDS, Row};
 use crate::sheets::column::{Column, Purpose};
 use crate::sheets::column_letters;
 use crate::sheets::plan::{Place, Plan};
+use crate::sheets::setup::formats;
 use crate::sheets::zone::time_zone;
 
 /// Bytes that a usual line takes on the wire; with the longest texts three times as many.
-pub const LINE_BYTES: usize = 1_200;
+pub const LINE_BYTES: usize = 700;
 /// Longest text of a cell, in characters: the whole of it is in the log, and a board of a thousand lines
 /// must fit a request whatever people are called.
 const TEXT_CHARS_MAX: usize = 100;
-const FIELDS: &str =
-    "userEnteredValue,userEnteredFormat.numberFormat,userEnteredFormat.textFormat.link";
 /// The first line's row, from 0.
 const FIRST: u32 = Purpose::Board.header_row() + 1;
 
@@ -32,8 +31,6 @@ const FIRST: u32 = Purpose::Board.header_row() + 1;
 pub(super) struct Picture<'a> {
     board: &'a Board,
     place: &'a Place,
-    /// Rows that its tab has.
-    rows: u32,
     zone: TimeZone,
     /// The zone of `NOW()`.
     own_zone: TimeZone,
@@ -69,18 +66,28 @@ enum Rows<'a> {
 impl<'a> Picture<'a> {
     /// The board where the plan has a place for one.
     pub(super) fn new(plan: &'a Plan, board: &'a Board) -> Option<Self> {
-        let (place, rows) = (plan.board.as_ref()?, plan.board_rows);
+        let place = plan.board.as_ref()?;
         let (zone, own_zone) = (time_zone(&plan.time_zone), time_zone(&plan.own_zone));
-        Some(Self { board, place, rows, zone, own_zone })
+        Some(Self { board, place, zone, own_zone })
     }
 
     /// The `appendDimension` that its tab needs first to have a row for each line.
     pub(super) fn longer_tab(&self) -> Option<Value> {
         let lines = u32::try_from(self.board.lines.len()).unwrap_or(u32::MAX);
         let lacking =
-            (FIRST + lines.max(1)).checked_sub(self.rows).filter(|lacking| *lacking > 0)?;
+            (FIRST + lines.max(1)).checked_sub(self.place.rows).filter(|lacking| *lacking > 0)?;
         let sheet_id = self.place.sheet_id;
         Some(json!({ "sheetId": sheet_id, "dimension": "ROWS", "length": lacking }))
+    }
+
+    /// The `repeatCell`s that give the lines their formats, a column or more at a time.
+    pub(super) fn formats(&self) -> impl Iterator<Item = Value> {
+        let end = FIRST + u32::try_from(self.board.lines.len()).unwrap_or(u32::MAX);
+        let all = formats(self.place.sheet_id, &self.place.columns, FIRST);
+        all.filter(move |_| end > FIRST).map(move |mut request| {
+            request["repeatCell"]["range"]["endRowIndex"] = end.into();
+            request
+        })
     }
 
     /// The requests that make the board look like this.
@@ -158,13 +165,14 @@ impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Sentence(sentence) => {
-                let row = sentence.as_deref().map(|text| Row::of([Cell::text(text)]));
+                let row = sentence.as_deref().map(|text| Row { values: vec![Cell::text(text)] });
                 serializer.collect_seq(row)
             }
             Self::Lines(picture, run) => {
                 let rows = (FIRST..).zip(&picture.board.lines);
                 serializer.collect_seq(rows.map(|(row, line)| {
-                    Row::of(run.iter().map(|(column, _)| picture.cell(*column, line, row)))
+                    let cells = run.iter().map(|(column, _)| picture.cell(*column, line, row));
+                    Row { values: cells.collect() }
                 }))
             }
         }

@@ -9,6 +9,9 @@ use crate::sheets::column::{Column, Purpose};
 use crate::sheets::layout::{Layout, TabLayout, columns_of};
 use crate::sheets::wire::Binding;
 
+/// How many of the last rows of a tab get formats again. Where people delete so many rows after we have looked, and
+/// the tab is full, new rows land that much higher.
+const ROWS_AGAIN: u32 = 100;
 /// Metadata key of a batch's marker.
 pub(super) const MARKER_KEY: &str = "dts.batch";
 
@@ -32,6 +35,8 @@ pub struct Needs<'a> {
     pub handovers: bool,
     /// The board.
     pub board: bool,
+    /// Formats of the cells below what its tabs had when they were last seen.
+    pub formats: bool,
 }
 
 /// How a batch is told by its traces.
@@ -50,11 +55,11 @@ pub struct Plan {
     /// The zone of the spreadsheet's `NOW()`.
     pub(super) own_zone: String,
     pub(super) traces: Traces,
+    /// Whether formats go along.
+    pub(super) formats: bool,
     pub(super) log: Option<Place>,
     pub(super) handovers: Option<Place>,
     pub(super) board: Option<Place>,
-    /// Rows that the board's tab has.
-    pub(super) board_rows: u32,
 }
 
 /// A tab and where its columns are.
@@ -62,14 +67,19 @@ pub struct Plan {
 pub(super) struct Place {
     pub(super) sheet_id: i32,
     pub(super) columns: Vec<(Column, u32)>,
-    /// What cells of people's own columns between ours are said to be again.
-    pub(super) prepared: Vec<(u32, Value)>,
+    /// Rows that the tab had when it was last seen.
+    pub(super) rows: u32,
 }
 
 impl Place {
     fn of(tab: &TabLayout) -> Self {
-        let (columns, prepared) = (tab.columns.clone(), tab.prepared.clone());
-        Self { sheet_id: tab.sheet_id, columns, prepared }
+        Self { sheet_id: tab.sheet_id, columns: tab.columns.clone(), rows: tab.grid.row_count }
+    }
+
+    /// From which row on formats go along: those of rows below what the tab had. What is above has the formats of
+    /// its columns, which are set when they are made, or what people made of them.
+    pub(super) fn formats_from(&self) -> u32 {
+        self.rows.saturating_sub(ROWS_AGAIN).max(1)
     }
 
     /// Where a column is, if there is one.
@@ -95,10 +105,10 @@ impl Plan {
             time_zone: layout.time_zone.clone(),
             own_zone: layout.own_zone.clone(),
             traces,
+            formats: needs.formats,
             log,
             handovers: place(Purpose::Handovers, needs.handovers)?,
             board: place(Purpose::Board, needs.board)?,
-            board_rows: layout.tab(Purpose::Board).map_or(0, |board| board.grid.row_count),
         })
     }
 
@@ -115,6 +125,17 @@ impl Plan {
     /// How the batch is told by its traces.
     pub fn traces(&self) -> Traces {
         self.traces
+    }
+
+    /// Whether formats go along.
+    pub fn has_formats(&self) -> bool {
+        self.formats
+    }
+
+    /// From which row of the tab of this purpose on it brings formats, where it does.
+    pub fn formats_from(&self, purpose: Purpose) -> Option<u32> {
+        let place = self.places().find(|(own, _)| *own == purpose);
+        place.filter(|_| self.formats).map(|(_, place)| place.formats_from())
     }
 
     /// Whether the board goes along.

@@ -15,19 +15,22 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use crate::chat::entry::Entry;
-use crate::sheets::cells::{Entered, cell};
+use crate::sheets::cells::{Entered, FIELDS, cell};
 use crate::sheets::client::Client;
 use crate::sheets::column::Column;
 use crate::sheets::column_letters;
 use crate::sheets::layout::TabLayout;
 use crate::sheets::outcome::{Trouble, answered, settled};
-use crate::sheets::request::FIELDS;
+use crate::sheets::setup::formats;
 use crate::sheets::zone::time_zone;
 
 /// Rows that one call reads at most.
 const ROWS_A_CALL: usize = 500;
 /// Cells that one call reads at most, in search of a row.
 const CELLS_A_CALL: u32 = 300_000;
+/// What a cell that is put right says of itself.
+const FORMATTED: &str =
+    "userEnteredValue,userEnteredFormat.numberFormat,userEnteredFormat.textFormat.link";
 /// How near two times are the same cell; a second is 1.2e-5 days.
 const SAME: f64 = 1e-6;
 
@@ -44,7 +47,8 @@ pub struct Repaired {
 type Change = (u32, Option<Column>);
 
 impl Client {
-    /// Puts some of these rows of a tab right, as far as they are there: with one write at most.
+    /// Puts some of these rows of a tab right, as far as they are there: with one write at most. Where
+    /// formats went along, they went to wrong columns, too, from row `formats_from` on.
     ///
     /// # Errors
     /// [`Trouble`]; what was put right stays so.
@@ -53,6 +57,7 @@ impl Client {
         tab: &TabLayout,
         zone_name: &str,
         entries: &[Entry],
+        formats_from: Option<u32>,
     ) -> Result<Repaired, Trouble> {
         let found = self.find_rows(tab, entries).await?;
         let mut repaired = Repaired { missing: entries.len() - found.len(), rewritten: 0 };
@@ -76,7 +81,11 @@ impl Client {
             let changes: Vec<(usize, Vec<Change>)> = changes.collect();
             if !changes.is_empty() {
                 repaired.rewritten = changes.len();
-                self.rewrite(tab, zone_name, &found, &changes).await?;
+                let mut requests = rewritten(tab, zone_name, &found, &changes);
+                let formats = formats_from.map(|first| formats(tab.sheet_id, &tab.columns, first));
+                requests.extend(formats.into_iter().flatten());
+                let body = json!({ "requests": requests }).to_string().into_bytes();
+                settled(self.account(), answered(self.write("repair", body).await)?)?;
                 break;
             }
         }
@@ -113,32 +122,33 @@ impl Client {
         }
         Ok(found)
     }
+}
 
-    async fn rewrite(
-        &self,
-        tab: &TabLayout,
-        zone_name: &str,
-        entries: &HashMap<usize, &Entry>,
-        changes: &[(usize, Vec<Change>)],
-    ) -> Result<(), Trouble> {
-        let zone = time_zone(zone_name);
-        let mut requests = Vec::new();
-        for (number, row) in changes {
-            for (index, column) in row {
-                let cell = match (column, entries.get(number)) {
-                    (Some(column), Some(entry)) => json!(cell(*column, entry, &zone)),
-                    _ => json!({}),
-                };
-                requests.push(json!({ "updateCells": {
-                    "start": { "sheetId": tab.sheet_id, "rowIndex": number, "columnIndex": index },
-                    "rows": [{ "values": [cell] }],
-                    "fields": FIELDS,
-                } }));
-            }
+fn rewritten(
+    tab: &TabLayout,
+    zone_name: &str,
+    entries: &HashMap<usize, &Entry>,
+    changes: &[(usize, Vec<Change>)],
+) -> Vec<Value> {
+    let zone = time_zone(zone_name);
+    let mut requests = Vec::new();
+    for (number, row) in changes {
+        for (index, column) in row {
+            let (cell, fields) = match (column, entries.get(number)) {
+                // Rows may have been sorted since, away from where formats are put right.
+                (Some(column), Some(entry)) => {
+                    (json!(cell(*column, entry, &zone).formatted_for(*column)), FORMATTED)
+                }
+                _ => (json!({}), FIELDS),
+            };
+            requests.push(json!({ "updateCells": {
+                "start": { "sheetId": tab.sheet_id, "rowIndex": number, "columnIndex": index },
+                "rows": [{ "values": [cell] }],
+                "fields": fields,
+            } }));
         }
-        let body = json!({ "requests": requests }).to_string().into_bytes();
-        settled(self.account(), answered(self.write("repair", body).await)?).map(drop)
     }
+    requests
 }
 
 /// What is to be rewritten in a row so that each of our cells stands in its column, and none in

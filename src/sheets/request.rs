@@ -6,23 +6,31 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::chat::entry::Entry;
-use crate::sheets::cells::{Cell, Row, Written, cell};
+use crate::sheets::cells::{Cell, FIELDS, Row, cell};
 use crate::sheets::column::Purpose;
 use crate::sheets::layout::COLUMN_KEY;
 use crate::sheets::picture::{self, Picture};
 use crate::sheets::plan::{Content, Marker, Place, Plan};
+use crate::sheets::setup::formats;
 use crate::sheets::zone::time_zone;
-
-/// What each appended cell says of itself; nothing else of the row is touched.
-pub(super) const FIELDS: &str = "userEnteredValue,userEnteredFormat.numberFormat,\
-                                 userEnteredFormat.textFormat.link,dataValidation";
-/// The same of the handovers, which have no dropdown.
-const PLAIN_FIELDS: &str =
-    "userEnteredValue,userEnteredFormat.numberFormat,userEnteredFormat.textFormat.link";
 
 #[derive(Serialize)]
 struct Update<'a> {
-    requests: Vec<Request<'a>>,
+    requests: Vec<Written<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Written<'a> {
+    Request(Request<'a>),
+    /// With its kind.
+    Format(Value),
+}
+
+impl<'a> From<Request<'a>> for Written<'a> {
+    fn from(request: Request<'a>) -> Self {
+        Self::Request(request)
+    }
 }
 
 #[derive(Serialize)]
@@ -34,7 +42,7 @@ enum Request<'a> {
     AppendCells {
         sheet_id: i32,
         rows: Rows<'a>,
-        fields: &'a str,
+        fields: &'static str,
     },
     UpdateCells(picture::Update<'a>),
     AppendDimension(Value),
@@ -60,34 +68,52 @@ pub(super) fn body(plan: &Plan, marker: &Marker, content: Content<'_>) -> Vec<u8
     let mut requests = Vec::new();
     // First, so that a refusal of the marker names request 0 and stands before all else.
     if plan.traces.marker {
-        requests.push(Request::CreateDeveloperMetadata(marker.request()));
+        requests.push(Request::CreateDeveloperMetadata(marker.request()).into());
     }
     if plan.traces.positions {
-        requests.push(Request::UpdateDeveloperMetadata(where_they_are(COLUMN_KEY)));
+        requests.push(Request::UpdateDeveloperMetadata(where_they_are(COLUMN_KEY)).into());
     }
-    if let Some(place) = plan.log.as_ref().filter(|_| !content.log.is_empty()) {
-        requests.push(append(place, content.log, &zone, FIELDS));
-    }
-    if let Some(place) = plan.handovers.as_ref().filter(|_| !content.handovers.is_empty()) {
-        requests.push(append(place, content.handovers, &zone, PLAIN_FIELDS));
+    for (_, place, entries) in appended(plan, content) {
+        let rows = Rows { place, entries, zone: &zone };
+        let append = Request::AppendCells { sheet_id: place.sheet_id, rows, fields: FIELDS };
+        requests.push(append.into());
+        requests.extend(formats_below(plan, place).map(Written::Format));
     }
     if let Some(picture) = &picture {
-        requests.extend(picture.longer_tab().map(Request::AppendDimension));
-        requests.extend(picture.updates().into_iter().map(Request::UpdateCells));
+        requests.extend(picture.longer_tab().map(|it| Request::AppendDimension(it).into()));
+        requests.extend(picture.formats().filter(|_| plan.formats).map(Written::Format));
+        requests.extend(picture.updates().into_iter().map(|it| Request::UpdateCells(it).into()));
     }
     // Strings, numbers and maps of them always serialise.
     serde_json::to_vec(&Update { requests }).unwrap_or_default()
 }
 
+/// The rows that go below others, and where.
+fn appended<'a>(
+    plan: &'a Plan,
+    content: Content<'a>,
+) -> impl Iterator<Item = (Purpose, &'a Place, &'a [Entry])> {
+    let all = [
+        (Purpose::Log, &plan.log, content.log),
+        (Purpose::Handovers, &plan.handovers, content.handovers),
+    ];
+    let all = all.into_iter().filter(|(_, _, entries)| !entries.is_empty());
+    all.filter_map(|(purpose, place, entries)| Some((purpose, place.as_ref()?, entries)))
+}
+
+fn formats_below(plan: &Plan, place: &Place) -> impl Iterator<Item = Value> {
+    let all = formats(place.sheet_id, &place.columns, place.formats_from());
+    all.filter(|_| plan.formats)
+}
+
 /// What the request at this place of such a batch is for; `None` where it is for the batch as a whole.
 pub(super) fn purpose_of(plan: &Plan, content: Content<'_>, place: usize) -> Option<Purpose> {
     let before = usize::from(plan.traces.marker) + usize::from(plan.traces.positions);
-    let log = plan.log.as_ref().filter(|_| !content.log.is_empty()).map(|_| Purpose::Log);
-    let handovers = plan.handovers.as_ref().filter(|_| !content.handovers.is_empty());
-    let appended = [log, handovers.map(|_| Purpose::Handovers)];
-    let mut purposes = appended.into_iter().flatten();
+    let rows = appended(plan, content).flat_map(|(purpose, place, _)| {
+        std::iter::repeat_n(purpose, 1 + formats_below(plan, place).count())
+    });
     let board = plan.board.as_ref().map(|_| Purpose::Board);
-    purposes.nth(place.checked_sub(before)?).or(board)
+    rows.into_iter().nth(place.checked_sub(before)?).or(board)
 }
 
 /// Changes nothing, and is answered with every metadata of that key as it is at that very moment of the
@@ -100,26 +126,12 @@ pub(super) fn where_they_are(key: &str) -> Value {
     })
 }
 
-fn append<'a>(
-    place: &'a Place,
-    entries: &'a [Entry],
-    zone: &'a TimeZone,
-    fields: &'a str,
-) -> Request<'a> {
-    Request::AppendCells { sheet_id: place.sheet_id, rows: Rows { place, entries, zone }, fields }
-}
-
 fn row<'a>(place: &'a Place, entry: &'a Entry, zone: &TimeZone) -> Row<'a> {
     let width = place.columns.iter().map(|(_, index)| *index as usize + 1).max().unwrap_or(0);
     let mut values = Vec::new();
-    values.resize_with(width, || Written::Ours(Cell::default()));
-    for (index, prepared) in &place.prepared {
-        if let Some(value) = values.get_mut(*index as usize) {
-            *value = Written::Theirs(prepared);
-        }
-    }
+    values.resize_with(width, Cell::default);
     for (column, index) in &place.columns {
-        values[*index as usize] = Written::Ours(cell(*column, entry, zone));
+        values[*index as usize] = cell(*column, entry, zone);
     }
     Row { values }
 }

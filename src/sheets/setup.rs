@@ -1,9 +1,11 @@
 //! The requests that make, bind or change a tab of ours: each one atomic, each with ids that we chose.
 
+use std::ops::Range;
+
 use serde_json::{Value, json};
 
 use crate::chat::board::LINES_MAX;
-use crate::sheets::column::{Column, Purpose};
+use crate::sheets::column::{Column, NumberFormat, Purpose, STATUSES};
 use crate::sheets::layout::{Binder, COLUMN_KEY, TAB_KEY, TabAt, WantedTab, tab_value};
 
 /// Rows of a new log; appending grows it.
@@ -81,6 +83,12 @@ pub(super) fn bind(wanted: &WantedTab, tab: &TabAt, binder: &Binder) -> Setup {
     }
     for (column, index) in &binder.found {
         requests.push(bind_column(wanted, id, *column, *index));
+        // A time is unreadable as the number that it is; a text is one in any format.
+        let format = column.number_format();
+        if !format.is_text() {
+            let first = wanted.purpose.header_row() + 1;
+            requests.push(json!({ "repeatCell": formatted(id, first, *index..index + 1, format) }));
+        }
     }
     for (column, index) in &binder.added {
         requests.extend(new_column(wanted, id, *column, *index));
@@ -173,14 +181,11 @@ fn new_column(wanted: &WantedTab, sheet_id: i32, column: Column, index: u32) -> 
         }] }],
         "fields": "userEnteredValue,userEnteredFormat.textFormat.bold",
     } })];
-    requests.push(json!({ "repeatCell": {
-        "range": {
-            "sheetId": sheet_id, "startRowIndex": header_row + 1,
-            "startColumnIndex": index, "endColumnIndex": index + 1,
-        },
-        "cell": { "userEnteredFormat": { "numberFormat": column.number_format() } },
-        "fields": "userEnteredFormat.numberFormat",
-    } }));
+    let (format, first) = (column.number_format(), header_row + 1);
+    requests.push(json!({ "repeatCell": formatted(sheet_id, first, index..index + 1, format) }));
+    if column == Column::Status {
+        requests.push(json!({ "setDataValidation": dropdown(sheet_id, first, index) }));
+    }
     requests.push(json!({ "updateDimensionProperties": {
         "range": columns(sheet_id, index),
         "properties": { "pixelSize": column.width_px() },
@@ -188,6 +193,52 @@ fn new_column(wanted: &WantedTab, sheet_id: i32, column: Column, index: u32) -> 
     } }));
     requests.push(bind_column(wanted, sheet_id, column, index));
     requests
+}
+
+/// The `repeatCell`s that give our columns of a tab their formats from this row on.
+pub(super) fn formats(
+    sheet_id: i32,
+    columns: &[(Column, u32)],
+    first_row: u32,
+) -> impl Iterator<Item = Value> {
+    // Neighbours of one format go together.
+    let runs = columns.chunk_by(|(one, index), (next, at)| {
+        index + 1 == *at && one.number_format() == next.number_format()
+    });
+    runs.filter_map(move |run| {
+        let ((column, first), (_, last)) = (run.first()?, run.last()?);
+        let format = column.number_format();
+        Some(json!({ "repeatCell": formatted(sheet_id, first_row, *first..last + 1, format) }))
+    })
+}
+
+/// A `repeatCell` that gives these columns a number format, from this row to the end of the tab.
+fn formatted(sheet_id: i32, first_row: u32, columns: Range<u32>, format: NumberFormat) -> Value {
+    json!({
+        "range": below(sheet_id, first_row, columns),
+        "cell": { "userEnteredFormat": { "numberFormat": format } },
+        "fields": "userEnteredFormat.numberFormat",
+    })
+}
+
+/// The rule of a Status column: one of these, chosen from a list. Said once, when the column is made: the same
+/// again would take away the colours that people gave the choices.
+fn dropdown(sheet_id: i32, first_row: u32, index: u32) -> Value {
+    let choices = STATUSES.map(|status| json!({ "userEnteredValue": status }));
+    json!({
+        "range": below(sheet_id, first_row, index..index + 1),
+        "rule": {
+            "condition": { "type": "ONE_OF_LIST", "values": choices }, "showCustomUi": true,
+        },
+    })
+}
+
+/// These columns from a row to the end of the tab, as a range.
+fn below(sheet_id: i32, first_row: u32, columns: Range<u32>) -> Value {
+    json!({
+        "sheetId": sheet_id, "startRowIndex": first_row,
+        "startColumnIndex": columns.start, "endColumnIndex": columns.end,
+    })
 }
 
 /// One column, as a range.

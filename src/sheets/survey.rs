@@ -2,13 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use crate::sheets::client::Client;
 use crate::sheets::column::Purpose;
 use crate::sheets::layout::{
-    Binder, COLUMN_KEY, Decision, Layout, TAB_KEY, TabAt, TabLayout, Wanted, WantedTab, bind,
-    decide, others,
+    Binder, COLUMN_KEY, Decision, Layout, TAB_KEY, TabAt, Wanted, WantedTab, bind, decide, others,
 };
 use crate::sheets::outcome::{Survey, Trouble};
 use crate::sheets::setup::Shading;
@@ -59,10 +56,7 @@ impl Client {
         let mut lacking = Vec::new();
         for tab in &wanted.tabs {
             let found = match decide(&spreadsheet, &layout.bindings, tab) {
-                Decision::Ready(mut found) => {
-                    if found.purpose != Purpose::Board && !found.between().is_empty() {
-                        found.prepared = self.prepared(&found).await?;
-                    }
+                Decision::Ready(found) => {
                     layout.tabs.push(found);
                     continue;
                 }
@@ -147,36 +141,6 @@ impl Client {
             true => Unbound::Ours(setup::bind(wanted, tab, &binder)),
             false => foreign,
         })
-    }
-
-    /// What people prepared in their columns between ours. `appendCells` has one field mask for all
-    /// cells, so that what is not said again of theirs would be cleared on the new row. Taken from the
-    /// first row below the header and from the last there is. Checkboxes count as data, so that rows land
-    /// below those that are prepared, and none is carried on.
-    async fn prepared(&self, tab: &TabLayout) -> Result<Vec<(u32, Value)>, Trouble> {
-        let title = tab.title.replace('\'', "''");
-        let last = tab.grid.row_count.max(2);
-        let (first, last) = (format!("'{title}'!2:2"), format!("'{title}'!{last}:{last}"));
-        let query = [
-            ("ranges", first.as_str()),
-            ("ranges", last.as_str()),
-            (
-                "fields",
-                "sheets(data(rowData(values(dataValidation,userEnteredFormat.numberFormat))))",
-            ),
-        ];
-        let found: Value = self.parsed(self.read("prepared", "", &query).await)?;
-        let cell = |index: u32| {
-            ["0", "1"].into_iter().find_map(|range| {
-                let path = format!("/sheets/0/data/{range}/rowData/0/values/{index}");
-                let cell = found.pointer(&path)?;
-                let is_checkbox =
-                    cell.pointer("/dataValidation/condition/type") == Some(&Value::from("BOOLEAN"));
-                let says_something = cell.as_object().is_some_and(|cell| !cell.is_empty());
-                (says_something && !is_checkbox).then(|| cell.clone())
-            })
-        };
-        Ok(tab.between().into_iter().filter_map(|index| Some((index, cell(index)?))).collect())
     }
 
     /// Whether a tab has nothing in any cell. Read from the top, a little at first, until something is

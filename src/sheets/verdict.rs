@@ -62,6 +62,8 @@ pub enum Fault {
     MarkersFull,
     /// Asking where the columns are.
     PositionsUntold,
+    /// The formats that go along with rows.
+    Formats,
     /// The tab is not there any more.
     TabGone,
     /// The tab has fewer columns than we thought.
@@ -231,6 +233,8 @@ fn fault(body: &Body) -> Fault {
             "the file is an Excel document: open it and choose File > Save as Google Sheets, then \
              set SPREADSHEET_ID to the new file",
         )
+    } else if body.says("].repeatCell") {
+        Fault::Formats
     } else {
         operator(
             "Google refuses the request for a reason that this program does not know; nothing is \

@@ -2,6 +2,7 @@
 
 mod board;
 mod edges;
+mod formats;
 mod picking;
 mod stepping;
 mod tabs;

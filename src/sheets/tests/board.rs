@@ -19,14 +19,20 @@ use crate::sheets::{
     Client, Content, Delivery, LINE_BYTES, Landing, Layout, Marker, Needs, Plan, Purpose,
 };
 
-const BOARD_ONLY: Needs<'static> = Needs { log: None, handovers: false, board: true };
+const BOARD_ONLY: Needs<'static> =
+    Needs { log: None, handovers: false, board: true, formats: true };
 
 fn board_tab() -> TabLayout {
     as_made(Purpose::Board, 2_777)
 }
 
-/// The requests that write this board.
+/// The requests that write this board, without those for its formats.
 fn requests(layout: &Layout, board: &Board) -> Vec<Value> {
+    let all = all_requests(layout, board).into_iter();
+    all.filter(|request| request.get("repeatCell").is_none()).collect()
+}
+
+fn all_requests(layout: &Layout, board: &Board) -> Vec<Value> {
     let plan = Plan::new(layout, BOARD_ONLY, NO_TRACES).expect("the board is there");
     let content = Content { log: &[], handovers: &[], board: Some(board) };
     let body: Value = serde_json::from_slice(&body(&plan, &marker(), content)).unwrap();
@@ -42,6 +48,7 @@ fn formula(requests: &[Value], line: usize) -> String {
 fn a_board_is_its_sentence_and_a_line_for_each_who_waits() {
     let mut two = board(&[130, 5]);
     two.lines[0].drops = 3;
+    let all = all_requests(&layout(vec![board_tab()]), &two);
     let requests = requests(&layout(vec![board_tab()]), &two);
     let [sentence, lines] = &requests[..] else { panic!("{requests:#?}") };
     let headline = "2 patients waiting · longest 2 h 10 min · updated 12:00, 22 Nov";
@@ -81,8 +88,11 @@ fn a_board_is_its_sentence_and_a_line_for_each_who_waits() {
     let link = values[8].pointer("/userEnteredFormat/textFormat/link/uri");
     let url = "https://web.doubletick.io/conversations/918000000001/919876543210";
     assert_eq!(link, Some(&json!(url)));
-    let format = values[0].pointer("/userEnteredFormat/numberFormat/pattern");
+    let format = all[0].pointer("/repeatCell/cell/userEnteredFormat/numberFormat/pattern");
     assert_eq!(format, Some(&json!("[h]:mm")));
+    let range = json!({ "sheetId": 2_777, "startRowIndex": 2, "endRowIndex": 4,
+        "startColumnIndex": 0, "endColumnIndex": 1 });
+    assert_eq!(all[0].pointer("/repeatCell/range"), Some(&range), "of the lines drawn");
     assert_eq!(formula(&requests, 1), "\"=NOW()-B4\"");
 }
 

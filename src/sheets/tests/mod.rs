@@ -2,6 +2,7 @@
 
 mod board;
 mod client;
+mod formats;
 mod landing;
 mod layout;
 mod markers;
@@ -37,8 +38,9 @@ const HANDOVERS: &str = "Handovers";
 const SHADING: Shading = Shading { warn_minutes: 15, alert_minutes: 60 };
 const TRACES: Traces = Traces { marker: true, positions: true };
 /// The log's rows, and nothing else.
-const LOG_ONLY: Needs<'static> = Needs { log: Some(TAB), handovers: false, board: false };
-const ALL: Needs<'static> = Needs { log: Some(TAB), handovers: true, board: true };
+const LOG_ONLY: Needs<'static> =
+    Needs { log: Some(TAB), handovers: false, board: false, formats: true };
+const ALL: Needs<'static> = Needs { log: Some(TAB), handovers: true, board: true, formats: true };
 
 fn wanted_tab(purpose: Purpose, title: &str, tab_id: i32) -> WantedTab {
     WantedTab { purpose, title: title.into(), tab_id }

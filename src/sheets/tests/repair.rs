@@ -50,7 +50,7 @@ fn shown(google: &FakeGoogle, row: usize) -> [String; 10] {
 async fn repair(client: &Client, layout: &Layout, entries: &[Entry]) -> Repaired {
     let tab = layout.log(TAB).unwrap();
     for _ in 0..3 {
-        let repaired = client.repair(tab, &layout.time_zone, entries).await.unwrap();
+        let repaired = client.repair(tab, &layout.time_zone, entries, Some(1)).await.unwrap();
         if repaired.rewritten == 0 {
             return repaired;
         }
@@ -185,7 +185,7 @@ async fn handovers_are_put_right_too() {
     let google = FakeGoogle::start();
     let client = client(&google).await;
     let layout = in_shape(&client, &all_wanted()).await;
-    let needs = crate::sheets::Needs { log: None, handovers: true, board: false };
+    let needs = crate::sheets::Needs { log: None, handovers: true, board: false, formats: true };
     let plan = Plan::new(&layout, needs, TRACES).unwrap();
     google.staff().move_column(HANDOVERS, 8, 0);
     google.staff().insert_column(HANDOVERS, 4, "Remark");
@@ -194,9 +194,9 @@ async fn handovers_are_put_right_too() {
     drop(client.deliver(&plan, &marker(), content).await);
     let layout = in_shape(&client, &all_wanted()).await;
     let tab = layout.tab(Purpose::Handovers).unwrap();
-    let first = client.repair(tab, &layout.time_zone, &handovers).await.unwrap();
+    let first = client.repair(tab, &layout.time_zone, &handovers, Some(1)).await.unwrap();
     assert_eq!(first, Repaired { rewritten: 2, missing: 0 });
-    let again = client.repair(tab, &layout.time_zone, &handovers).await.unwrap();
+    let again = client.repair(tab, &layout.time_zone, &handovers, Some(1)).await.unwrap();
     assert_eq!(again, Repaired::default());
     assert_eq!(google.column(HANDOVERS, "Event ID"), ["abc234-1", "abc234-2"]);
     assert_eq!(google.column(HANDOVERS, "Taken by"), ["Bala", "closed"]);

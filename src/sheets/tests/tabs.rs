@@ -12,10 +12,10 @@ use crate::sheets::{
     Client, Content, Delivery, Landing, Plan, Purpose, Refused, Survey, Trouble, Wanted,
 };
 
-const HERE: Delivery = Delivery::Written(Landing::InPlace);
+pub(super) const HERE: Delivery = Delivery::Written(Landing::InPlace);
 
 /// Applies requests as someone else who may use the API.
-async fn apply(client: &Client, requests: Value) {
+pub(super) async fn apply(client: &Client, requests: Value) {
     let body = json!({ "requests": requests }).to_string().into_bytes();
     let answer = client.write("test", body).await.unwrap();
     assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
@@ -198,7 +198,7 @@ async fn two_logs_in_one_spreadsheet_keep_apart() {
     wanted.tabs.insert(0, wanted_tab(Purpose::Log, "North", 3_777));
     let layout = in_shape(&client, &wanted).await;
     for (title, number) in [(TAB, 1), ("North", 2)] {
-        let needs = crate::sheets::Needs { log: Some(title), handovers: false, board: false };
+        let needs = crate::sheets::Needs { log: Some(title), ..LOG_ONLY };
         let plan = Plan::new(&layout, needs, TRACES).unwrap();
         let marker = crate::sheets::Marker::new(number, "0123456789abcdef", 1);
         let number = number.unsigned_abs().into();
@@ -235,24 +235,4 @@ async fn a_protected_part_is_told_from_what_stops_the_whole_spreadsheet() {
     let delivery = client.deliver(&plan, &marker(), content).await;
     let Delivery::Refused(Refused::Part(_, advice)) = delivery else { panic!("{delivery:?}") };
     assert!(advice.contains("protected"), "{advice}");
-}
-
-/// Staff prepare dropdowns and checkboxes in columns of their own before rows come.
-#[tokio::test]
-async fn what_people_prepared_in_their_columns_is_not_taken_away_by_new_rows() {
-    let google = FakeGoogle::start();
-    let client = client(&google).await;
-    in_shape(&client, &wanted()).await;
-    google.staff().insert_column(TAB, 2, "Seen by");
-    let rule = json!({ "condition": { "type": "ONE_OF_LIST", "values": [
-        { "userEnteredValue": "Asha" }, { "userEnteredValue": "Bala" }] } });
-    let range = json!({ "sheetId": 777, "startRowIndex": 1, "endRowIndex": 50,
-        "startColumnIndex": 2, "endColumnIndex": 3 });
-    apply(&client, json!([{ "setDataValidation": { "range": range, "rule": rule } }])).await;
-    let layout = in_shape(&client, &wanted()).await;
-    let plan = Plan::new(&layout, LOG_ONLY, TRACES).unwrap();
-    assert_eq!(client.deliver(&plan, &marker(), rows_of(&[entry(1)])).await, HERE);
-    assert_eq!(google.column(TAB, "Event ID"), ["abc234-1"]);
-    let kept = google.cell(TAB, 1, 2);
-    assert!(kept.get("dataValidation").is_some(), "their dropdown is gone: {kept}");
 }

@@ -9,7 +9,7 @@ use crate::book::Book;
 use crate::book::metadata::Place;
 use crate::book::tabs::Tab;
 use crate::formula::Recalculation;
-use crate::grid::cell::Cell;
+use crate::grid::cell::{CHIP_COLOURS, Cell};
 use crate::read::cell_data;
 use crate::state::Seen;
 
@@ -73,6 +73,15 @@ impl FakeGoogle {
             cell_data(&Recalculation::of(book, tab), tab.grid.cell(row, column))
         });
         cell.unwrap_or_else(|| serde_json::json!({}))
+    }
+
+    /// The name of the colours that people gave the choices of a cell's dropdown.
+    pub fn chip_colours(&self, title: &str, row: usize, column: usize) -> Option<String> {
+        let colours = self.with_tab(title, |_, tab| {
+            let dress = tab.grid.cell(row, column).dress();
+            dress.get(CHIP_COLOURS).and_then(Value::as_str).map(str::to_owned)
+        });
+        colours.flatten()
     }
 
     /// What stands below the header with that text, blanks included, down to the tab's last row with data.

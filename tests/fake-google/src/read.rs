@@ -11,7 +11,7 @@ use crate::book::tabs::Tab;
 use crate::display::{display, is_date};
 use crate::errors::Refused;
 use crate::formula::Recalculation;
-use crate::grid::cell::{Cell, Entered};
+use crate::grid::cell::{CHIP_COLOURS, Cell, Entered};
 use crate::schema::mask::Mask;
 
 /// The spreadsheet as Google's `Spreadsheet`. Only what the mask wants is built: a tab may be large.
@@ -123,6 +123,7 @@ fn data(book: &Book, tab: &Tab, cut: &Cut, mask: &Mask) -> Value {
 /// The cell as Google's `CellData`.
 pub(crate) fn cell_data(recalculation: &Recalculation<'_>, cell: &Cell) -> Value {
     let mut data = cell.dress();
+    data.remove(CHIP_COLOURS);
     if let Some(format) = data.get("userEnteredFormat").cloned() {
         let link = format["textFormat"]["link"]["uri"].clone();
         if link.is_string() {

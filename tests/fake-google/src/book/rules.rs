@@ -10,7 +10,7 @@ use crate::book::range::GridRange;
 use crate::book::tabs::Protection;
 use crate::book::{Book, Wrong};
 use crate::grid::Row;
-use crate::grid::cell::{Cell, Entered};
+use crate::grid::cell::{CHIP_COLOURS, Cell, Entered};
 use crate::grid::widen;
 
 #[derive(Debug, Default, Deserialize)]
@@ -104,6 +104,7 @@ impl Book {
             for column in area.columns.clone() {
                 let cell = widen(cells, column);
                 let mut dress = cell.dress();
+                dress.remove(CHIP_COLOURS);
                 match &request.rule {
                     Some(rule) => dress.insert("dataValidation".to_owned(), rule.clone()),
                     None => dress.remove("dataValidation"),

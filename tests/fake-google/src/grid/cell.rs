@@ -10,6 +10,9 @@ use crate::schema::mask::Mask;
 
 /// What people can put on a cell besides its value.
 const DRESS: &[&str] = &["userEnteredFormat", "dataValidation", "note", "textFormatRuns"];
+/// What people gave the choices of a dropdown: the API neither reads nor writes it, and who sets the rule anew,
+/// be it the same, takes it away.
+pub(crate) const CHIP_COLOURS: &str = "chipColours";
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) enum Entered {
@@ -137,6 +140,9 @@ impl<'a> Brush<'a> {
         let wanted =
             DRESS.iter().filter_map(|name| Some(((*name).to_owned(), data.get(name)?.to_value())));
         self.dress.overwrite(&mut dress, &wanted.collect());
+        if self.dress.wants("dataValidation") {
+            dress.remove(CHIP_COLOURS);
+        }
         cell.set_dress(&dress);
         self.last[column] = Some(Painted { data, over, dress: cell.dress.clone() });
         Ok(())

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value, json};
 
-use crate::grid::cell::{Cell, Entered};
+use crate::grid::cell::{CHIP_COLOURS, Cell, Entered};
 use crate::staff::Staff;
 
 impl Staff<'_> {
@@ -94,6 +94,31 @@ impl Staff<'_> {
         let rule = json!({ "condition": condition, "strict": true, "showCustomUi": true });
         self.dress(title, rows, column..column + 1, |_, dress| {
             dress.insert("dataValidation".to_owned(), rule.clone());
+        });
+    }
+
+    /// Gives the choices of these dropdowns colours, by this name.
+    pub fn colour_chips(&self, title: &str, rows: Range<usize>, column: usize, name: &str) {
+        self.dress(title, rows, column..column + 1, |_, dress| {
+            if dress.contains_key("dataValidation") {
+                dress.insert(CHIP_COLOURS.to_owned(), name.into());
+            }
+        });
+    }
+
+    /// Gives cells a number format.
+    pub fn format_numbers(
+        &self,
+        title: &str,
+        rows: Range<usize>,
+        column: usize,
+        kind: &str,
+        pattern: &str,
+    ) {
+        let wanted = json!({ "type": kind, "pattern": pattern });
+        self.dress(title, rows, column..column + 1, |_, dress| {
+            let format = dress.entry("userEnteredFormat").or_insert_with(|| json!({}));
+            format["numberFormat"] = wanted.clone();
         });
     }
 
