@@ -141,7 +141,7 @@ async fn check_tabs(
             }
             let columns: usize = layout.tabs.iter().map(|tab| tab.columns.len()).sum();
             report.holds("columns", &format!("{columns} bound"));
-            for sentence in &layout.left_out {
+            for sentence in layout.left_out.iter().chain(&layout.table_advice()) {
                 report.fails("tabs", sentence);
             }
             for tab in layout.tabs.iter().filter(|_| tried == Tried::Cells) {

@@ -164,5 +164,7 @@ impl Forwarder {
 
 /// Whether there is something that people are asked to change, and no metadata will tell when they have.
 fn lacks_something(layout: &Layout) -> bool {
-    !layout.left_out.is_empty() || fullness(layout.cells).is_some()
+    !layout.left_out.is_empty()
+        || layout.table_advice().is_some()
+        || fullness(layout.cells).is_some()
 }

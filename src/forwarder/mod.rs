@@ -350,7 +350,9 @@ impl Forwarder {
     fn warn_of(&mut self, lack: Option<String>) {
         let full = self.seen.as_ref().and_then(|seen| seal::fullness(seen.layout.cells));
         let left_out = self.seen.iter().flat_map(|seen| seen.layout.left_out.clone());
-        let all: Vec<String> = left_out.chain(lack.clone()).chain(full).collect();
+        let tables = self.seen.as_ref().and_then(|seen| seen.layout.table_advice());
+        let all = left_out.chain(lack.clone()).chain(tables).chain(full);
+        let all: Vec<String> = all.collect();
         self.lack = lack;
         let warning = (!all.is_empty()).then(|| all.join("; "));
         if self.status.set_warning(&self.options.name, warning.clone())

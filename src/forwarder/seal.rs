@@ -181,9 +181,8 @@ impl Forwarder {
             let count = tally.set_aside + tally.handovers_set_aside;
             remarks.push(format!("{count} rows were refused by Google and set aside"));
         }
-        if let Some(warning) = fullness(layout.cells) {
-            remarks.push(warning);
-        }
+        remarks.extend(layout.table_advice());
+        remarks.extend(fullness(layout.cells));
         if tally.assigned_at().is_none() && tally.accepted > 0 {
             remarks.push(format!(
                 "tick CHAT_ASSIGNED_TO_AGENT in DoubleTick: until then a line leaves only after {} h",

@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use crate::sheets::client::{Client, NoAnswer, WRITE_TIMEOUT};
 use crate::sheets::column::Purpose;
-use crate::sheets::outcome::{Delivery, Landing, Later, Refused, Trouble, later, refused, settled};
+use crate::sheets::outcome::{
+    Delivery, Landing, Later, Refused, TYPED_COLUMNS, Trouble, later, refused, settled,
+};
 use crate::sheets::plan::{Content, MARKER_KEY, Marker, Plan};
 use crate::sheets::request;
 use crate::sheets::token::TokenTrouble;
@@ -60,7 +62,14 @@ impl Client {
                 answer.refused_request().and_then(|at| request::purpose_of(plan, content, at));
             place.or(plan.only_purpose())
         };
-        match answer.verdict(self.account()) {
+        let verdict = match answer.verdict(self.account()) {
+            // Without formats there is nothing more to leave out.
+            Verdict::Refused(Fault::TypedColumns | Fault::Formats) if !plan.formats => {
+                Verdict::Refused(Fault::Operator(TYPED_COLUMNS.to_owned()))
+            }
+            verdict => verdict,
+        };
+        match verdict {
             Verdict::Fine => match landing(&answer, plan, marker) {
                 Some(landing) => Delivery::Written(landing),
                 None => {

@@ -7,7 +7,7 @@
 
 use crate::sheets::column::{Column, Purpose};
 pub use crate::sheets::wire::Grid;
-use crate::sheets::wire::{Binding, Spreadsheet, Tab, TabProperties};
+use crate::sheets::wire::{Binding, Spreadsheet, Tab};
 
 /// Metadata key that binds the tab.
 pub(super) const TAB_KEY: &str = "dts.tab";
@@ -76,6 +76,8 @@ pub struct TabLayout {
     pub grid: Grid,
     /// Each column that there is, with its position from 0.
     pub columns: Vec<(Column, u32)>,
+    /// Whether people made a table of it.
+    pub is_table: bool,
 }
 
 impl Layout {
@@ -94,6 +96,22 @@ impl Layout {
     pub fn by_id(&self, purpose: Purpose, sheet_id: i32) -> Option<&TabLayout> {
         let is_it = |tab: &&TabLayout| tab.purpose == purpose && tab.sheet_id == sheet_id;
         self.tabs.iter().chain(&self.others).find(is_it)
+    }
+
+    /// What it means that people made tables of our tabs, and how to undo it; `None` where they did not.
+    pub fn table_advice(&self) -> Option<String> {
+        let tables = self.tabs.iter().filter(|tab| tab.is_table);
+        let titles: Vec<String> = tables.map(|tab| format!("`{}`", tab.title)).collect();
+        let are = match titles.len() {
+            0 => return None,
+            1 => "is a table",
+            _ => "are tables",
+        };
+        Some(format!(
+            "{} {are}: new rows land whole, but below the table, so that its filters and groups do not \
+             have them; to undo it, open the table's menu and choose Revert to unformatted data",
+            titles.join(" and ")
+        ))
     }
 
     /// The same but for what changes with every row: sizes.
@@ -141,6 +159,8 @@ pub(super) struct TabAt {
     pub(super) column_count: u32,
     /// The id of the metadata that binds it already, where only columns are missing.
     pub(super) bound_by: Option<i32>,
+    /// Whether people made a table of something on it.
+    pub(super) has_table: bool,
     /// Whether it has cells at all; a chart on a tab of its own has none.
     pub(super) has_cells: bool,
 }
@@ -168,21 +188,21 @@ pub(super) fn decide(
                 && binding.location.sheet_id == tab.properties.sheet_id
         })
     };
-    let tabs =
-        || spreadsheet.sheets.iter().filter_map(|tab| Some((&tab.properties, binding_of(tab)?)));
+    let tabs = || spreadsheet.sheets.iter().filter_map(|tab| Some((tab, binding_of(tab)?)));
     // A copy of the tab may carry the same metadata, but not the same metadata id.
     let first = tabs().find(|(_, binding)| binding.metadata_id == wanted.tab_id);
-    let Some((tab, binding)) = first.or_else(|| tabs().next()) else {
+    let Some((found, binding)) = first.or_else(|| tabs().next()) else {
         // To Google, capitals make no other title.
         let title = wanted.title.to_lowercase();
         let mut sheets = spreadsheet.sheets.iter();
         let titled = sheets.find(|tab| tab.properties.title.to_lowercase() == title);
-        let at = |tab: &Tab| Decision::ReadHeader(at(&tab.properties, None));
+        let at = |tab: &Tab| Decision::ReadHeader(at(tab, None));
         return titled.map_or(Decision::Make, at);
     };
+    let tab = &found.properties;
     let columns = columns_of(tab.sheet_id, wanted.purpose, bindings);
     if columns.is_empty() {
-        return Decision::ReadHeader(at(tab, Some(binding.metadata_id)));
+        return Decision::ReadHeader(at(found, Some(binding.metadata_id)));
     }
     Decision::Ready(TabLayout {
         purpose: wanted.purpose,
@@ -190,6 +210,7 @@ pub(super) fn decide(
         sheet_id: tab.sheet_id,
         title: tab.title.clone(),
         grid: tab.grid_properties,
+        is_table: found.has_table_over(&columns),
         columns,
     })
 }
@@ -200,10 +221,10 @@ pub(super) fn others(
     bindings: &[Binding],
     tabs: &[TabLayout],
 ) -> Vec<TabLayout> {
-    let unused = spreadsheet.sheets.iter().map(|tab| &tab.properties);
-    let unused = unused.filter(|tab| tabs.iter().all(|ours| ours.sheet_id != tab.sheet_id));
+    let is_used = |tab: &&Tab| tabs.iter().all(|ours| ours.sheet_id != tab.properties.sheet_id);
     let mut others = Vec::new();
-    for tab in unused {
+    for found in spreadsheet.sheets.iter().filter(is_used) {
+        let tab = &found.properties;
         for purpose in [Purpose::Log, Purpose::Handovers] {
             let columns = columns_of(tab.sheet_id, purpose, bindings);
             if !columns.is_empty() {
@@ -213,6 +234,7 @@ pub(super) fn others(
                     sheet_id: tab.sheet_id,
                     title: tab.title.clone(),
                     grid: tab.grid_properties,
+                    is_table: found.has_table_over(&columns),
                     columns,
                 });
             }
@@ -221,8 +243,10 @@ pub(super) fn others(
     others
 }
 
-fn at(tab: &TabProperties, bound_by: Option<i32>) -> TabAt {
+fn at(tab: &Tab, bound_by: Option<i32>) -> TabAt {
+    let (has_table, tab) = (!tab.tables.is_empty(), &tab.properties);
     TabAt {
+        has_table,
         sheet_id: tab.sheet_id,
         title: tab.title.clone(),
         row_count: tab.grid_properties.row_count,

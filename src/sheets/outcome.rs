@@ -100,6 +100,9 @@ pub enum Survey {
     Setup(Setup),
 }
 
+/// What to do where a table is in the way of more than formats.
+pub(super) const TYPED_COLUMNS: &str = "a table with typed columns keeps the service from writing: open \
+                                        the table's menu and choose Revert to unformatted data";
 const QUOTA: &str = "the quota of the minute is used up";
 
 pub(super) fn later(why: String) -> Later {
@@ -137,6 +140,7 @@ pub(super) fn settled(account: &str, answer: Answer) -> Result<Answer, Trouble> 
             Err(Trouble::Operator(advice))
         }
         Verdict::Refused(Fault::Taken) => Err(Trouble::Taken),
+        Verdict::Refused(Fault::TypedColumns) => Err(Trouble::Operator(TYPED_COLUMNS.to_owned())),
         Verdict::Refused(_) => passing("the spreadsheet changed while it was being looked at"),
     }
 }
@@ -150,6 +154,7 @@ pub(super) fn refused(fault: Fault, by: Option<Purpose>) -> Refused {
         Fault::MarkersFull => Refused::MarkersFull,
         Fault::PositionsUntold => Refused::PositionsUntold,
         Fault::Formats => Refused::Formats { is_lasting: false },
+        Fault::TypedColumns => Refused::Formats { is_lasting: true },
         Fault::Operator(advice) => Refused::Part(by, advice),
         // Without a marker nothing of ours has an id that could be in use.
         Fault::Taken => Refused::MarkerForeign,

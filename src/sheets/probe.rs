@@ -24,6 +24,8 @@ pub struct Finding {
     pub holds: bool,
     /// What the service does where it does not hold.
     pub else_: &'static str,
+    /// Whether something is to be mended where it does not hold: what is only to be known is no fault.
+    pub matters: bool,
 }
 
 /// The scratch tab, and what is known to be in it.
@@ -66,6 +68,7 @@ impl Scratch<'_> {
     async fn findings(&mut self) -> Result<Vec<Finding>, Trouble> {
         let mut findings = Vec::from(self.of_markers().await?);
         findings.extend(self.of_appending().await?);
+        findings.extend(self.of_tables().await?);
         findings.extend(self.of_the_board().await?);
         Ok(findings)
     }
@@ -83,24 +86,28 @@ impl Scratch<'_> {
                 sentence: "a marker id used twice is refused and takes the whole batch with it",
                 holds: fences,
                 else_: FALLBACK,
+                matters: true,
             },
             Finding {
                 name: "marker_readable",
                 sentence: "a marker can be read right after the write",
                 holds: readable,
                 else_: FALLBACK,
+                matters: true,
             },
             Finding {
                 name: "prune_absent",
                 sentence: "deleting a marker that is not there is no error",
                 holds: self.write(json!([delete_metadata(marker - 1)])).await?,
                 else_: "a failed pruning is tried again later",
+                matters: true,
             },
             Finding {
                 name: "positions_told",
                 sentence: "a write is told where columns are at its moment",
                 holds: self.tells_where_a_column_is().await?,
                 else_: "each write is looked after instead",
+                matters: true,
             },
         ])
     }
@@ -112,18 +119,59 @@ impl Scratch<'_> {
                 sentence: "rows land after the last row though a dropdown waits below",
                 holds: self.under(self.dropdown_below(), "below").await?,
                 else_: "keep dropdowns out of the empty rows below",
+                matters: true,
             },
             Finding {
                 name: "append_under_filter",
                 sentence: "rows land while a filter is on",
                 holds: self.under(self.filter(), "filter").await?,
                 else_: READ_BACK,
+                matters: true,
             },
             Finding {
                 name: "append_past_hidden",
                 sentence: "rows land while rows are hidden",
                 holds: self.under(self.hidden_rows(), "hidden").await?,
                 else_: READ_BACK,
+                matters: true,
+            },
+        ])
+    }
+
+    /// Appends to the tab and to the table that was made of it. Where none can be made, nobody can have one there.
+    async fn of_tables(&mut self) -> Result<Vec<Finding>, Trouble> {
+        let table = json!({ "addTable": { "table": {
+            "name": format!("scratch_{}", self.id),
+            "range": { "sheetId": self.id, "startRowIndex": 0, "endRowIndex": self.rows,
+                       "startColumnIndex": 0, "endColumnIndex": 2 },
+        } } });
+        let clear = json!({ "clearBasicFilter": { "sheetId": self.id } });
+        let Some(made) = self.answer(json!([clear, table])).await? else { return Ok(Vec::new()) };
+        let below = self.write(json!([self.append("tab")])).await?;
+        self.rows += usize::from(below);
+        let below = below && self.stands_at_end("tab").await?;
+        let made: Value = serde_json::from_slice(&made.body).unwrap_or_default();
+        let id = made.pointer("/replies/1/addTable/table/tableId").cloned().unwrap_or_default();
+        let mut append = self.append("table");
+        append["appendCells"]["tableId"] = id;
+        let column = match self.write(json!([append])).await? {
+            true => self.client.values(&self.title, "A:A", "COLUMNS").await?,
+            false => Vec::new(),
+        };
+        Ok(vec![
+            Finding {
+                name: "append_below_table",
+                sentence: "rows land below a table",
+                holds: below,
+                else_: "open the table's menu and choose Revert to unformatted data",
+                matters: true,
+            },
+            Finding {
+                name: "append_into_table",
+                sentence: "rows appended to a table are kept",
+                holds: column.iter().flatten().any(|text| text == "table"),
+                else_: "rows are appended to the tab, below the table",
+                matters: false,
             },
         ])
     }
@@ -138,12 +186,14 @@ impl Scratch<'_> {
                 sentence: "a tab takes colours by waiting time and a warning to who changes it",
                 holds: self.write(Value::from(dress)).await?,
                 else_: NEVER_MADE,
+                matters: true,
             },
             Finding {
                 name: "board_drawn",
                 sentence: "lines are written with formulas, and what stood below them is cleared",
                 holds: self.draws_over_what_was_there().await?,
                 else_: NOT_DRAWN,
+                matters: true,
             },
         ])
     }

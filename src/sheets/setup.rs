@@ -83,9 +83,10 @@ pub(super) fn bind(wanted: &WantedTab, tab: &TabAt, binder: &Binder) -> Setup {
     }
     for (column, index) in &binder.found {
         requests.push(bind_column(wanted, id, *column, *index));
-        // A time is unreadable as the number that it is; a text is one in any format.
+        // A time is unreadable as the number that it is; a text is one in any format. A table's columns have
+        // formats of their own.
         let format = column.number_format();
-        if !format.is_text() {
+        if !format.is_text() && !tab.has_table {
             let first = wanted.purpose.header_row() + 1;
             requests.push(json!({ "repeatCell": formatted(id, first, *index..index + 1, format) }));
         }

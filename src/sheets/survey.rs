@@ -89,7 +89,8 @@ impl Client {
         let fields = [(
             "fields",
             "spreadsheetId,properties(title,timeZone),\
-             sheets.properties(sheetId,title,sheetType,gridProperties(rowCount,columnCount))",
+             sheets(properties(sheetId,title,sheetType,gridProperties(rowCount,columnCount)),\
+             tables.range(startColumnIndex,endColumnIndex))",
         )];
         self.parsed(self.read("spreadsheet", "", &fields).await)
     }

@@ -64,6 +64,8 @@ pub enum Fault {
     PositionsUntold,
     /// The formats that go along with rows.
     Formats,
+    /// Validation or formats in a column of a table that has a type.
+    TypedColumns,
     /// The tab is not there any more.
     TabGone,
     /// The tab has fewer columns than we thought.
@@ -233,6 +235,8 @@ fn fault(body: &Body) -> Fault {
             "the file is an Excel document: open it and choose File > Save as Google Sheets, then \
              set SPREADSHEET_ID to the new file",
         )
+    } else if body.says("typed columns") {
+        Fault::TypedColumns
     } else if body.says("].repeatCell") {
         Fault::Formats
     } else {

@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use crate::sheets::column::Column;
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Spreadsheet {
@@ -29,6 +31,31 @@ pub(super) struct SpreadsheetProperties {
 #[serde(default)]
 pub(super) struct Tab {
     pub(super) properties: TabProperties,
+    pub(super) tables: Vec<Table>,
+}
+
+impl Tab {
+    /// Whether a table of people's covers one of these columns.
+    pub(super) fn has_table_over(&self, columns: &[(Column, u32)]) -> bool {
+        self.tables.iter().any(|table| {
+            let (start, end) = (table.range.start_column_index, table.range.end_column_index);
+            columns.iter().any(|(_, index)| *index >= start && end.is_none_or(|end| *index < end))
+        })
+    }
+}
+
+/// What people made with *Convert to table*.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Table {
+    range: TableRange,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct TableRange {
+    start_column_index: u32,
+    end_column_index: Option<u32>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

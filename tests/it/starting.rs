@@ -306,7 +306,14 @@ async fn check_live_proves_the_facts_beside_a_running_service_and_cleans_up() {
     service.wait_for_sheet("delivering").await;
     let ended = clinic.run(&["check", "--live"]);
     assert!(ended.status.success(), "{}", ended.stdout);
-    for fact in ["marker_fences", "append_under_filter", "positions_told", "board_dressed"] {
+    for fact in [
+        "marker_fences",
+        "append_under_filter",
+        "positions_told",
+        "board_dressed",
+        "append_below_table",
+        "append_into_table",
+    ] {
         assert!(ended.stdout.contains(fact), "{}", ended.stdout);
     }
     assert_eq!(clinic.google.tabs(), [BOARD_TAB, "Sheet1", LOG_TAB, HANDOVERS_TAB]);

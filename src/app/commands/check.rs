@@ -94,12 +94,11 @@ async fn check_live(journal: Option<&Journal>, sheets: &Client, report: &mut Rep
         }
     };
     for finding in findings {
-        match finding.holds {
-            true => report.holds(finding.name, finding.sentence),
-            false => {
-                report
-                    .fails(finding.name, &format!("NOT: {}; {}", finding.sentence, finding.else_));
-            }
+        let not = || format!("NOT: {}; {}", finding.sentence, finding.else_);
+        match (finding.holds, finding.matters) {
+            (true, _) => report.holds(finding.name, finding.sentence),
+            (false, true) => report.fails(finding.name, &not()),
+            (false, false) => report.holds(finding.name, &not()),
         }
         let Some(journal) = journal else { continue };
         if let Err(error) = journal.note_fact(finding.name, finding.holds).await {

@@ -73,6 +73,7 @@ fn an_empty_spreadsheet_gets_a_tab() {
 fn a_tab_of_the_title_that_nobody_bound_is_read_first() {
     let decision = decided(json!([tab(5, "Sheet1"), tab(6, TAB)]), json!([]), &wanted());
     let at = TabAt {
+        has_table: false,
         sheet_id: 6,
         title: TAB.into(),
         row_count: 1_000,
@@ -173,6 +174,7 @@ fn metadata_that_this_version_does_not_know_is_nobodys_business() {
 fn a_tab_whose_columns_were_all_deleted_gets_them_again() {
     let decision = decided(json!([tab(777, "Waiting")]), json!([tab_binding(777, 777)]), &wanted());
     let at = TabAt {
+        has_table: false,
         sheet_id: 777,
         title: "Waiting".into(),
         row_count: 1_000,
@@ -254,6 +256,7 @@ fn a_complete_header_needs_nothing_added() {
 fn bound(column_count: u32, is_bound: bool, labels: &[&str]) -> Vec<Value> {
     let bound_by = is_bound.then_some(777);
     let tab = TabAt {
+        has_table: false,
         sheet_id: 6,
         title: TAB.into(),
         row_count: 1_000,

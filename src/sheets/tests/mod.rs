@@ -9,6 +9,7 @@ mod markers;
 mod quota;
 mod repair;
 mod rows;
+mod tables;
 mod tabs;
 mod token;
 mod verdict;

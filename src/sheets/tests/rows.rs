@@ -22,6 +22,7 @@ pub(super) const NO_TRACES: Traces = Traces { marker: false, positions: false };
 
 fn tab(purpose: Purpose, sheet_id: i32, columns: Vec<(Column, u32)>) -> TabLayout {
     TabLayout {
+        is_table: false,
         purpose,
         wanted_title: TAB.into(),
         sheet_id,

@@ -170,6 +170,7 @@ pub(crate) const METADATA_FULL: &str =
     "Adding the requested developer metadata would exceed the allowed storage limit";
 pub(crate) const NO_FIELDS: &str =
     "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)";
+pub(crate) const TYPED_COLUMN: &str = "This operation is not allowed on cells in typed columns.";
 pub(crate) const NOT_A_SHEET: &str = "This operation is not supported for this document";
 
 pub(crate) fn no_grid(sheet: i64) -> String {

@@ -22,7 +22,7 @@
 //! tabs carries developer metadata along.
 //!
 //! What it does not do: calculate more than differences of times, inherit formats on insertion, or know
-//! tables, charts and named ranges.
+//! charts and named ranges.
 
 mod a1;
 mod book;
@@ -176,6 +176,13 @@ impl FakeGoogle {
     /// Refuses with 400 every `batchUpdate` with a request of that kind, until [`FakeGoogle::heal`].
     pub fn refuse_writes_with(&self, kind: &str) {
         self.shared.lock().script.refused_kind = Some(kind.to_owned());
+    }
+
+    /// Whether number formats in a typed column are refused as validation in it is, from now on.
+    pub fn typed_columns_take_no_formats(&self, do_so: bool) {
+        let mut state = self.shared.lock();
+        let book = state.books.get_mut(&self.spreadsheet).expect("spreadsheets stay");
+        book.typed_columns_take_no_formats = do_so;
     }
 
     /// Whether a refused batch is told which of its requests is to blame, as it is from the start.

@@ -65,6 +65,9 @@ fn sheet(book: &Book, index: usize, tab: &Tab, cuts: &[Cut], mask: &Mask) -> Val
     if !shape.merges.is_empty() {
         sheet["merges"] = shape.merges.clone().into();
     }
+    if !shape.tables.is_empty() {
+        sheet["tables"] = shape.tables.clone().into();
+    }
     if !shape.conditionals.is_empty() {
         sheet["conditionalFormats"] = shape.conditionals.clone().into();
     }

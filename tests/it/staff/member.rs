@@ -13,6 +13,8 @@ const EVENT_ID: &str = "event_id";
 const STATUS: &str = "status";
 const STATUSES: [&str; 4] = ["Waiting", "Called back", "Reassigned", "Done"];
 const OWN_COLUMNS_MAX: usize = 6;
+const CHOICE: &str = "/dataValidation/condition/values/0/userEnteredValue";
+const PATTERN: &str = "/userEnteredFormat/numberFormat/pattern";
 
 /// One thing that people do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,11 @@ pub(super) enum Habit {
     Note,
     Paint,
     ChangeStatus,
+    ColourChips,
+    SetDropdown,
+    FormatNumbers,
+    /// Convert to table, or back.
+    Table,
 }
 
 pub(super) const EVERY_HABIT: &[Habit] = &[
@@ -46,12 +53,16 @@ pub(super) const EVERY_HABIT: &[Habit] = &[
     Habit::Note,
     Habit::Paint,
     Habit::ChangeStatus,
+    Habit::ColourChips,
+    Habit::SetDropdown,
+    Habit::FormatNumbers,
+    Habit::Table,
     Habit::InsertColumn,
     Habit::MoveColumn,
 ];
 
 /// All but the last two.
-pub(super) const HABITS_THAT_MOVE_NO_COLUMN: &[Habit] = EVERY_HABIT.split_at(12).0;
+pub(super) const HABITS_THAT_MOVE_NO_COLUMN: &[Habit] = EVERY_HABIT.split_at(16).0;
 
 pub(super) struct Member {
     random: fastrand::Rng,
@@ -65,6 +76,7 @@ pub(super) struct Member {
     /// By Event ID.
     rows: HashMap<String, Marks>,
     deleted: HashSet<String>,
+    is_table: bool,
     acts: usize,
 }
 
@@ -83,6 +95,11 @@ struct Marks {
     notes: BTreeMap<Place, String>,
     is_painted: bool,
     status: Option<String>,
+    /// The colours of the choices of its status.
+    chips: Option<String>,
+    /// The choice that they gave a cell of theirs, by the column's number.
+    dropdowns: BTreeMap<usize, String>,
+    formats: BTreeMap<usize, String>,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,6 +122,7 @@ impl Member {
             filter_views: Vec::new(),
             rows: HashMap::new(),
             deleted: HashSet::new(),
+            is_table: false,
             acts: 0,
         }
     }
@@ -141,6 +159,19 @@ impl Member {
                 self.rows.entry(id).or_default().is_painted = true;
             }
             Habit::ChangeStatus => self.change_status(google),
+            Habit::ColourChips => self.colour_chips(google),
+            Habit::SetDropdown => self.dress_own(google, true),
+            Habit::FormatNumbers => self.dress_own(google, false),
+            Habit::Table => {
+                match self.is_table {
+                    true => google.staff().revert_tables(&self.tab),
+                    false => {
+                        let name = format!("Table_{}", self.acts);
+                        google.staff().make_table(&self.tab, &name, true);
+                    }
+                }
+                self.is_table = !self.is_table;
+            }
         }
     }
 
@@ -304,6 +335,34 @@ impl Member {
         }
     }
 
+    fn colour_chips(&mut self, google: &FakeGoogle) {
+        let Some(column) = self.ours(google).get(STATUS).copied() else { return };
+        let Some((row, id)) = self.some_row(google) else { return };
+        // Below the rows that the tab had nobody knows whether there is a dropdown.
+        if google.cell(&self.tab, row, column).get("dataValidation").is_some() {
+            let name = format!("Colours {}", self.acts);
+            google.staff().colour_chips(&self.tab, row..row + 1, column, &name);
+            self.rows.entry(id).or_default().chips = Some(name);
+        }
+    }
+
+    /// Gives a cell of theirs a dropdown of their own, or a number format.
+    fn dress_own(&mut self, google: &FakeGoogle, with_dropdown: bool) {
+        let Some(own) = self.own_column(false) else { return };
+        let Some((row, id)) = self.some_row(google) else { return };
+        let (column, acts) = (self.column(google, &Place::Own(own)), self.acts);
+        let (rows, marks) = (row..row + 1, self.rows.entry(id).or_default());
+        if with_dropdown {
+            let choice = format!("Choice {acts}");
+            google.staff().set_dropdown(&self.tab, rows, column, &[&choice]);
+            marks.dropdowns.insert(own, choice);
+        } else {
+            let pattern = format!("0.0 \"in {acts}\"");
+            google.staff().format_numbers(&self.tab, rows, column, "NUMBER", &pattern);
+            marks.formats.insert(own, pattern);
+        }
+    }
+
     /// Every event is one whole row in our columns, and everything of theirs stands where they put it.
     #[track_caller]
     pub(super) fn expect_all(&self, google: &FakeGoogle, sent: &HashMap<String, Cells>) {
@@ -369,10 +428,31 @@ impl Member {
         }
     }
 
+    /// The dropdowns, their colours and the number formats that they gave this row.
+    #[track_caller]
+    fn expect_rules(&self, google: &FakeGoogle, at: usize, marks: &Marks) {
+        if let Some(column) = self.ours(google).get(STATUS).filter(|_| marks.chips.is_some()) {
+            assert_eq!(google.chip_colours(&self.tab, at, *column), marks.chips, "in row {at}");
+        }
+        let cell = |own: &usize| {
+            let column = self.column(google, &Place::Own(*own));
+            google.cell(&self.tab, at, column)
+        };
+        for (own, choice) in &marks.dropdowns {
+            let found = cell(own).pointer(CHOICE).cloned();
+            assert_eq!(found, Some(choice.as_str().into()), "a dropdown in row {at}");
+        }
+        for (own, pattern) in &marks.formats {
+            let found = cell(own).pointer(PATTERN).cloned();
+            assert_eq!(found, Some(pattern.as_str().into()), "a format in row {at}");
+        }
+    }
+
     /// The notes and the colour that they gave this row.
     #[track_caller]
     fn expect_dress(&self, google: &FakeGoogle, at: usize, marks: Option<&Marks>) {
         let Some(marks) = marks else { return };
+        self.expect_rules(google, at, marks);
         for (place, note) in &marks.notes {
             let cell = google.cell(&self.tab, at, self.column(google, place));
             assert_eq!(cell["note"], note.as_str(), "a note in row {at}");

@@ -237,6 +237,40 @@ async fn what_staff_put_beside_and_below_our_rows_stays() {
     );
 }
 
+/// Google's menus suggest to everybody to make a table of what they see.
+#[tokio::test]
+async fn rows_land_below_a_table_and_the_board_says_how_to_undo_it() {
+    const ADVICE: &str = "Revert to unformatted data";
+    let (clinic, service) = log_of(3).await;
+    let (google, staff) = (&clinic.google, clinic.google.staff());
+    staff.make_table(LOG_TAB, "Waiting_list", true);
+    google.typed_columns_take_no_formats(true);
+    expect_next_at_the_end(&service, google, LOG_TAB, 3).await;
+    drop(service);
+    let service = clinic.open();
+    expect_next_at_the_end(&service, google, LOG_TAB, 4).await;
+    clinic.wait_for_headline(ADVICE).await;
+    assert_eq!(service.wait_for_sheet("delivering").await, "rows are being written");
+    assert_eq!(service.log().matches(ADVICE).count(), 1, "{}", service.log());
+    let check = clinic.run(&["check"]);
+    assert!(check.stdout.contains(ADVICE), "{}", check.stdout);
+    staff.revert_tables(LOG_TAB);
+    google.typed_columns_take_no_formats(false);
+    assert!(!clinic.run(&["check"]).stdout.contains(ADVICE));
+    expect_next_at_the_end(&service, google, LOG_TAB, 5).await;
+    (0..6).for_each(|n| expect_event(google, LOG_TAB, n + 1, n));
+}
+
+/// Google's doing, which no write of ours can undo: what is turned on is a row of the table's own.
+#[tokio::test]
+async fn a_footer_takes_the_last_row_and_the_next_lands_below_it() {
+    let (clinic, service) = log_of(3).await;
+    clinic.google.staff().make_table(LOG_TAB, "Waiting_list", false);
+    clinic.google.staff().turn_footer_on(LOG_TAB);
+    expect_next_at_the_end(&service, &clinic.google, LOG_TAB, 3).await;
+    assert_eq!(clinic.google.row(LOG_TAB, 3)[0], "Total");
+}
+
 /// Events come in bursts while staff are at work: between writes, and in the very middle of them.
 async fn a_busy_day(seed: u64, habits: &'static [Habit], bursts: usize, burst: usize) {
     let clinic = Clinic::new().with("MAX_WRITES_PER_MINUTE", "60");

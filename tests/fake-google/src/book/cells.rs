@@ -13,11 +13,11 @@ impl Book {
     /// Writes below the last row that has data in any column, always from column A on.
     pub(super) fn append_cells(&mut self, request: &Node<'_>) -> Result<(), Wrong> {
         let mask = fields(request.get("fields").and_then(Node::text), "CellData")?;
+        let rows = request.get("rows").map_or(&[][..], Node::list);
         if let Some(table) = request.get("tableId").and_then(Node::text) {
-            return Err(format!("No table with id: {table}").into());
+            return self.append_to_table(table, rows.len());
         }
         let id = sheet_id(request);
-        let rows = request.get("rows").map_or(&[][..], Node::list);
         let tab = self.tab(id)?;
         let start = tab.grid.used_rows();
         let width = rows.iter().map(|row| values(row).len()).max().unwrap_or_default();
@@ -112,6 +112,10 @@ impl Book {
             .map_err(|error| Wrong::malformed(error.to_string()))?;
         let area = range.area(self.tab(range.sheet_id)?)?;
         self.refuse_protected(self.tab(range.sheet_id)?, &area)?;
+        if self.typed_columns_take_no_formats {
+            let tab = self.tab(range.sheet_id)?;
+            tab.refuse_typed(&Area { rows: 0..usize::MAX, columns: area.columns.clone() })?;
+        }
         let tab = self.tab_mut(range.sheet_id)?;
         let mut brush = Brush::new(&mask);
         for row in area.rows {

@@ -189,6 +189,7 @@ impl Book {
         shape.filter.take_if(|filter| !shift.grid_range(&mut filter["range"], columns));
         shape.filter_views.retain_mut(|view| shift.grid_range(&mut view["range"], columns));
         shape.merges.retain_mut(|range| shift.grid_range(range, columns));
+        shape.tables.retain_mut(|table| shift.grid_range(&mut table["range"], columns));
         shape
             .protections
             .retain_mut(|protection| shift.grid_range(&mut protection.rule["range"], columns));

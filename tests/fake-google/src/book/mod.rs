@@ -9,6 +9,7 @@ mod merges;
 pub(crate) mod metadata;
 mod range;
 mod rules;
+pub(crate) mod tables;
 pub(crate) mod tabs;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,8 @@ pub(crate) struct Book {
     gone: Vec<Tab>,
     /// Who calls the API; protection is judged for them.
     editor: String,
+    /// Whether number formats anywhere in a typed column are refused as validation in it is: nobody knows.
+    pub(crate) typed_columns_take_no_formats: bool,
 }
 
 /// Everything of a spreadsheet but its cells, which keep their own notes.
@@ -83,6 +86,7 @@ impl Book {
             tabs: vec![Tab::new(0, "Sheet1", 1000, 26)],
             gone: Vec::new(),
             editor: editor.to_owned(),
+            typed_columns_take_no_formats: false,
         }
     }
 
@@ -95,6 +99,7 @@ impl Book {
             tabs: self.tabs.iter().map(|tab| tab.copy(tab.id)).collect(),
             gone: Vec::new(),
             editor: self.editor.clone(),
+            typed_columns_take_no_formats: self.typed_columns_take_no_formats,
         }
     }
 

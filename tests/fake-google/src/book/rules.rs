@@ -86,6 +86,7 @@ impl Book {
         let tab = self.tab(request.range.sheet_id)?;
         let area = request.range.area(tab)?;
         self.refuse_protected(tab, &area)?;
+        tab.refuse_typed(&area)?;
         let condition = request.rule.as_ref().map(|rule| &rule["condition"]);
         match condition.map(|condition| condition["type"].as_str().unwrap_or_default()) {
             Some("") => {

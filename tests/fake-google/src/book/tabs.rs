@@ -36,6 +36,8 @@ pub(crate) struct Shape {
     pub(crate) merges: Vec<Value>,
     pub(crate) conditionals: Vec<Value>,
     pub(crate) protections: Vec<Protection>,
+    /// As Google's `Table`s.
+    pub(crate) tables: Vec<Value>,
 }
 
 #[derive(Debug, Clone)]
@@ -52,6 +54,7 @@ impl Shape {
         let filters = self.filter.iter_mut().chain(&mut self.filter_views);
         filters.for_each(|filter| point(&mut filter["range"]));
         self.merges.iter_mut().for_each(point);
+        self.tables.iter_mut().for_each(|table| point(&mut table["range"]));
         let rules = self.conditionals.iter_mut();
         rules.filter_map(|rule| rule["ranges"].as_array_mut()).flatten().for_each(point);
         for Protection { rule, .. } in &mut self.protections {
@@ -76,6 +79,7 @@ impl Tab {
             merges: Vec::new(),
             conditionals: Vec::new(),
             protections: Vec::new(),
+            tables: Vec::new(),
         };
         Self { id, shape, grid: Grid::default() }
     }

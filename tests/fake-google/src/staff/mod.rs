@@ -5,6 +5,7 @@
 
 mod copies;
 mod dress;
+mod tables;
 #[cfg(test)]
 mod tests;
 
