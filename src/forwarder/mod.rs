@@ -13,6 +13,7 @@
 //!   ├─ seal     pick     what goes into the next batch
 //!   ├─ sending  held     the batch in hand: what to do with it next, and what each outcome makes of it
 //!   ├─ landing           whether its rows stand in the right columns
+//!   ├─ turn              whether a write may leave now
 //!   ├─ idle     board    nothing to write: a look now and then, the board's time kept fresh
 //!   └─ pruning  barred   old markers; tabs, and formats, that are left alone for a while
 //!      formats
@@ -36,6 +37,7 @@ mod seal;
 mod seen;
 mod sending;
 mod tabs;
+mod turn;
 #[cfg(test)]
 mod tests;
 
@@ -53,7 +55,7 @@ use crate::forwarder::barred::Barred;
 use crate::forwarder::board::WrittenBoard;
 use crate::forwarder::formats::Formats;
 use crate::forwarder::held::{Ending, Held};
-use crate::forwarder::pace::{Pace, WINDOW_MS};
+use crate::forwarder::pace::{Pace, TURN_MS};
 use crate::forwarder::pruning::Pruning;
 use crate::forwarder::seen::Seen;
 use crate::journal::{BookId, Counters, Error, Journal};
@@ -115,6 +117,8 @@ pub struct Forwarder {
     changes: watch::Receiver<Counters>,
     all_writes: SharedPace,
     own_writes: Pace,
+    /// How long a turn to write is good for: longer where the journal is slow.
+    turn_ms: i64,
     /// The spreadsheet, as far as it is known.
     seen: Option<Seen>,
     /// A log tab that rows are waiting for, beside those of the moment: last month's.
@@ -179,6 +183,7 @@ impl Forwarder {
             status,
             own_writes,
             all_writes,
+            turn_ms: TURN_MS,
             options,
             seen: None,
             late_title: None,
@@ -315,35 +320,6 @@ impl Forwarder {
             log::error!(sheet = self.options.name, pending_rows = self.journal.work(self.options.book).pending; "{advice}");
         }
         wait
-    }
-
-    /// Takes one of the minute's writes, or says how long until there is one.
-    async fn take_write_slot(&mut self) -> Result<(), Duration> {
-        let now = self.now();
-        // A full batch waits, or something that is not a batch: only the ceiling counts.
-        let wait_ms = self.wait_ms(now, true);
-        if wait_ms > 0 {
-            return Err(Duration::from_millis(wait_ms.unsigned_abs()));
-        }
-        if let Some(wait) = self.sheets.write_wait() {
-            return Err(wait);
-        }
-        locked(&self.all_writes).note(now);
-        self.own_writes.note(now);
-        // On disk before it leaves: killed and started again, we still keep the ceiling.
-        self.journal.note_sent(now, WINDOW_MS).await.map_err(|error| {
-            log::error!("cannot note a write before it leaves: {}", Causes(&error));
-            Duration::from_secs(1)
-        })
-    }
-
-    /// Milliseconds until the next write of this spreadsheet may leave: by its share, and by what all
-    /// have written.
-    fn wait_ms(&mut self, now: UnixMs, is_full: bool) -> i64 {
-        let writes_max = self.options.writes_per_minute_max;
-        self.own_writes.share(writes_max, self.journal.busy_books(self.options.book));
-        let all_ms = locked(&self.all_writes).wait_ms(now, true);
-        self.own_writes.wait_ms(now, is_full).max(all_ms)
     }
 
     /// Notes what the operator is to mend though rows are being written, or that nothing is.

@@ -1,6 +1,7 @@
-//! When the next write may leave: pure, over the times of those that left.
+//! When the next write of this process is due: pure, over the times of those that left.
 //!
-//! Two rules. The ceiling is hard: at most so many writes in any 60 s. Below it, the first half of the
+//! Whether it may leave then the journal decides, for all processes ([`crate::journal::Journal::take_turn`]).
+//! Two rules. The ceiling: at most so many writes in any 60 s. Below it, the first half of the
 //! minute's writes leave as soon as each has gathered for a moment, which is nothing in a quiet inbox,
 //! written event by event, and grows in a burst, which would else use up the minute with a few rows each.
 //! The other half is spread over the minute, so that a busy inbox never stands still until it is over. A
@@ -13,6 +14,8 @@ use crate::chat::time::UnixMs;
 pub const WINDOW_MS: i64 = 61_000;
 /// How much longer a write gathers rows for each that left in the last minute.
 const GATHER_MS: i64 = 5;
+/// How long a turn to write is good for, where nothing is slow; part of the window.
+pub const TURN_MS: i64 = 500;
 
 /// The writes of the last minute.
 #[derive(Clone, Debug)]

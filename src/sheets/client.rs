@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, Url};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::outbound;
 use crate::sheets::quota::{Kind, Quota};
@@ -140,7 +140,12 @@ impl Client {
     /// # Errors
     /// As [`Token::get`].
     pub async fn check_token(&self) -> Result<(), TokenTrouble> {
-        self.account.token.get().await.map(drop)
+        self.token().await.map(drop)
+    }
+
+    async fn token(&self) -> Result<SecretString, TokenTrouble> {
+        let token = self.account.token.get().await;
+        token.inspect_err(|_| _ = self.status.google_calls.add(("token", "failed")))
     }
 
     /// A GET whose answer is needed; a token refused once is renewed and the call repeated.
@@ -230,10 +235,7 @@ impl Client {
         if let Some(wait) = wait {
             return Err(NoAnswer::QuotaUsedUp(wait));
         }
-        let token = self.account.token.get().await.map_err(|trouble| {
-            self.status.google_calls.add(("token", "failed"));
-            NoAnswer::NotSent(trouble)
-        })?;
+        let token = self.token().await.map_err(NoAnswer::NotSent)?;
         let mut request =
             self.http.request(method, url).bearer_auth(token.expose_secret()).timeout(timeout);
         if let Some(body) = body {

@@ -283,8 +283,10 @@ pub(super) struct Changes {
     pub(super) awaited: BTreeMap<u64, Option<(BookId, UnixMs)>>,
     /// What waited until before then waits no more.
     pub(super) awaited_until: Option<UnixMs>,
-    /// A write leaves at the first of these; those outside the other two need not be known any more.
-    pub(super) sent: Option<(UnixMs, UnixMs, UnixMs)>,
+    /// Writes noted as leaving then.
+    pub(super) sent: Vec<UnixMs>,
+    /// Of those noted before, what is not between these two, both included, need not be known any more.
+    pub(super) sent_kept: Option<(UnixMs, UnixMs)>,
     pub(super) lease: Option<Lease>,
     /// A process, by its id, and what it says of itself as JSON.
     pub(super) report: Option<(Arc<str>, String)>,

@@ -24,7 +24,7 @@ use crate::journal::tests::{
     HOUR_MS, LIMITS, NOW, PLAN, accept_all, assigned, book, dir, drafted, event, look, one_tab,
     unassigned,
 };
-use crate::journal::{BookId, Journal, Standing};
+use crate::journal::{BookId, Ceiling, Journal, Standing};
 
 /// A store with a clock of its own, as one that several machines share has.
 struct Timed<S> {
@@ -250,4 +250,22 @@ fn what_waited_for_its_transaction_is_dated_back_by_how_long_it_waited() {
     assert_eq!(reading.time_of(Moment::Asked(AHEAD, at)), NOW.plus_ms(-20_000));
     assert_eq!(reading.time_of(Moment::Asked(AHEAD, at + Duration::from_secs(30))), NOW);
     assert_eq!(reading.time_of(Moment::Dated(AHEAD)), AHEAD);
+}
+
+#[tokio::test]
+async fn machines_together_never_take_more_turns_than_the_ceiling_whatever_their_clocks_say() {
+    let Shared { clock, first, second, .. } = shared();
+    let ceiling = Ceiling { writes_max: 10, window_ms: 60_500, turn_ms: 500 };
+    let mut taken = 0;
+    for _ in 0..10 {
+        for (journal, now) in [(&first, NOW), (&second, AHEAD)] {
+            taken += usize::from(journal.take_turn(ceiling, now).await.unwrap().is_none());
+        }
+    }
+    assert_eq!(taken, 10);
+    let wait = first.take_turn(ceiling, NOW).await.unwrap();
+    assert_eq!(wait, Some(Duration::from_secs(61)));
+    assert_eq!(second.take_turn(ceiling, AHEAD).await.unwrap(), wait);
+    clock.fetch_add(61_000, Ordering::SeqCst);
+    assert_eq!(second.take_turn(ceiling, AHEAD).await.unwrap(), None);
 }

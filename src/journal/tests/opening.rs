@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::journal::tests::{LIMITS, NOW, accept_all, book, dir, one_tab, open};
-use crate::journal::{Journal, OpenError};
+use crate::journal::{Ceiling, Journal, OpenError};
 
 /// What opening this directory is refused with.
 #[track_caller]
@@ -45,20 +45,27 @@ async fn the_counters_are_there_again_after_a_restart() {
 async fn when_writes_left_survives_a_restart_and_only_the_window_is_kept() {
     let dir = dir();
     let journal = open(dir.path());
+    let ceiling = Ceiling { writes_max: 50, window_ms: 61_000, turn_ms: 0 };
+    let take = async |journal: &Journal, now| journal.take_turn(ceiling, now).await.unwrap();
     for second in 0..5 {
-        journal.note_sent(NOW.plus_ms(second * 1_000), 61_000).await.unwrap();
+        assert_eq!(take(&journal, NOW.plus_ms(second * 1_000)).await, None);
     }
     drop(journal);
     let journal = open(dir.path());
     let expected: Vec<_> = (0..5).map(|second| NOW.plus_ms(second * 1_000)).collect();
     assert_eq!(journal.sent().await.unwrap(), expected);
-    journal.note_sent(NOW.plus_ms(63_000), 61_000).await.unwrap();
+    assert_eq!(take(&journal, NOW.plus_ms(63_000)).await, None);
     let expected = [2_000, 3_000, 4_000, 63_000].map(|later| NOW.plus_ms(later));
     assert_eq!(journal.sent().await.unwrap(), expected);
-    // The clock was set back by an hour: what seems to be to come does not count for ever.
+    // The clock was set back by an hour: what seems to be to come counts as if it left now, not for ever.
     let before = NOW.plus_ms(-3_600_000);
-    journal.note_sent(before, 61_000).await.unwrap();
-    assert_eq!(journal.sent().await.unwrap(), [before]);
+    assert_eq!(take(&journal, before).await, None);
+    let latest = before.plus_ms(Ceiling::TURN_MAX_MS);
+    let expected: Vec<_> = [before].into_iter().chain([latest; 4]).collect();
+    assert_eq!(journal.sent().await.unwrap(), expected);
+    let later = latest.plus_ms(61_001);
+    assert_eq!(take(&journal, later).await, None);
+    assert_eq!(journal.sent().await.unwrap(), [later]);
 }
 
 #[tokio::test]

@@ -281,11 +281,14 @@ async fn small(client: &Client, changes: &Changes) -> Sql<()> {
                    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         client.execute_typed(sql, &[(name, Type::TEXT), (value, Type::INT8)]).await?;
     }
-    if let Some((at, since, until)) = changes.sent {
+    if let Some((since, until)) = changes.sent_kept {
         let old = "DELETE FROM doubletick_sheets.sent WHERE at < $1 OR at > $2";
         client.execute_typed(old, &[(&since.0, Type::INT8), (&until.0, Type::INT8)]).await?;
-        let sql = "INSERT INTO doubletick_sheets.sent (at) VALUES ($1)";
-        client.execute_typed(sql, &[(&at.0, Type::INT8)]).await?;
+    }
+    if !changes.sent.is_empty() {
+        let times: Vec<i64> = changes.sent.iter().map(|at| at.0).collect();
+        let sql = "INSERT INTO doubletick_sheets.sent (at) SELECT unnest($1)";
+        client.execute_typed(sql, &[(&times, BIGINTS)]).await?;
     }
     if let Some(lease) = &changes.lease {
         let epoch = lease.epoch.cast_signed();

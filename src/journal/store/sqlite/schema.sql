@@ -128,7 +128,7 @@ CREATE TABLE waiting (
 );
 CREATE INDEX waiting_now ON waiting (book, number) WHERE is_over = 0;
 
--- When the writes of the last minute left, so that a restart does not forget the quota.
+-- When the writes of the last minute left, at the latest: nobody forgets the quota, or takes it twice.
 CREATE TABLE sent (
     at INTEGER NOT NULL
 );

@@ -29,9 +29,11 @@ pub(super) fn all(db: &Connection, changes: Changes) -> Result<(), Fault> {
         db.prepare_cached(sql)?.execute(params![name, value])?;
     }
     awaited(db, &changes)?;
-    if let Some((at, since, until)) = changes.sent {
+    if let Some((since, until)) = changes.sent_kept {
         db.prepare_cached("DELETE FROM sent WHERE at < ?1 OR at > ?2")?
             .execute([since.0, until.0])?;
+    }
+    for at in &changes.sent {
         db.prepare_cached("INSERT INTO sent (at) VALUES (?1)")?.execute([at.0])?;
     }
     if let Some(counts) = &changes.tally {
