@@ -1,4 +1,6 @@
 //! A backup is the journal of one moment, whole, and nobody else's to read.
+//!
+//! Of SQLite alone: a database has its own.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,25 +8,26 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::journal::Standing;
+use crate::journal::tests::engine::Place;
 use crate::journal::tests::{
     NOW, accept_all, chats, check_identity, dir, open, open_batch, sealed, unassigned,
 };
 
 #[tokio::test]
 async fn a_backup_opens_as_the_journal_that_it_was_while_the_journal_goes_on() {
-    let (dir, elsewhere) = (dir(), dir());
-    let journal = open(dir.path());
+    let (place, elsewhere) = (Place::sqlite(), Place::sqlite());
+    let journal = place.open();
     accept_all(&journal, &["a", "b", "c"]).await;
     let batch = sealed(&journal, 2).await;
-    let file = elsewhere.path().join("journal.sqlite3");
+    let file = elsewhere.file();
     journal.back_up(&file).await.unwrap();
     let (number, digest) = (batch.number(), batch.digest().to_owned());
     journal.written(batch).await.unwrap();
     accept_all(&journal, &["d"]).await;
 
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    let copy = open(elsewhere.path());
-    check_identity(&copy);
+    let copy = elsewhere.open();
+    check_identity(&elsewhere, &copy);
     assert_eq!((copy.tally().accepted, copy.tally().pending()), (3, 3));
     let taken_up = open_batch(&copy).await.expect("it was under way");
     assert_eq!((taken_up.number(), taken_up.digest()), (number, digest.as_str()));

@@ -1,29 +1,27 @@
 //! A transaction that fails has not happened: not on the disk, not in memory, not to those who wait. And a
 //! batch is what is stored of it, whatever happens while it is sealed.
 
+use each_engine::each_engine;
 use serde_json::json;
 
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::text::Personal;
-use crate::journal::tests::{
-    LIMITS, NOW, allow_commits, book, dir, event, one_tab, open, open_batch, refuse_commits,
-    sealed, unassigned,
-};
-use crate::journal::{Journal, Standing};
+use crate::journal::Standing;
+use crate::journal::tests::engine::Place;
+use crate::journal::tests::{NOW, book, event, open_batch, sealed, unassigned};
 
 /// An unassignment that lacks its customer's name.
 fn of_customer(chat: &str, customer: &str) -> ChatEvent {
     event(Happening::Unassigned, json!({ "chatId": chat, "dtCustomerId": customer }))
 }
 
-#[tokio::test]
-async fn a_name_is_not_asked_for_where_the_row_was_not_kept() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn a_name_is_not_asked_for_where_the_row_was_not_kept(place: Place) {
+    let journal = place.open();
     let mut asked = journal.unnamed();
-    refuse_commits(&journal);
+    place.refuse_commits();
     journal.accept(of_customer("a", "1"), NOW).await.unwrap_err();
-    allow_commits(&journal);
+    place.allow_commits();
     // This one gets the number that the other would have had.
     drop(journal.accept(of_customer("b", "2"), NOW).await.unwrap());
     let first = asked.recv().await.unwrap();
@@ -35,23 +33,21 @@ async fn a_name_is_not_asked_for_where_the_row_was_not_kept() {
     assert_eq!((row.chat_id.reveal(), row.customer_name.reveal()), ("b", "Asha"));
 }
 
-#[tokio::test]
-async fn what_another_process_adds_after_a_failure_is_recognised() {
-    let dir = dir();
-    let journal = open(dir.path());
-    refuse_commits(&journal);
+#[each_engine]
+async fn what_another_process_adds_after_a_failure_is_recognised(place: Place) {
+    let journal = place.open();
+    place.refuse_commits();
     journal.accept(unassigned("a"), NOW).await.unwrap_err();
-    allow_commits(&journal);
-    let beside = Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap();
+    place.allow_commits();
+    let beside = place.beside();
     let first = beside.accept(unassigned("b"), NOW).await.unwrap();
     let again = journal.accept(unassigned("b"), NOW).await.unwrap();
     assert_eq!((again.standing(), again.event_id()), (Standing::Duplicate, first.event_id()));
 }
 
-#[tokio::test]
-async fn a_name_that_comes_while_a_batch_is_sealed_makes_it_be_drafted_anew() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn a_name_that_comes_while_a_batch_is_sealed_makes_it_be_drafted_anew(place: Place) {
+    let journal = place.open();
     let mut asked = journal.unnamed();
     drop(journal.accept(of_customer("a", "1"), NOW).await.unwrap());
     let unnamed = asked.recv().await.unwrap();

@@ -19,6 +19,8 @@ mod waiting;
 use std::fs;
 use std::path::Path;
 
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -31,9 +33,9 @@ use crate::chat::route::{Destination, Routes};
 use crate::chat::time::UnixMs;
 use crate::journal::accept::waits::WAITS_MAX;
 use crate::journal::store::StoredWait;
-pub(in crate::journal) use crate::journal::tests::engine::{allow_commits, counted, open, rows};
+use crate::journal::tests::engine::Place;
 use crate::journal::transaction::Transaction;
-use crate::journal::{Batch, BookId, Draft, Error, Fault, Journal, Limits, Look};
+use crate::journal::{Batch, BookId, Draft, Error, Journal, Limits, Look};
 
 pub(in crate::journal) const NOW: UnixMs = UnixMs(1_795_329_000_000);
 pub(in crate::journal) const HOUR_MS: i64 = 3_600_000;
@@ -45,8 +47,14 @@ pub(in crate::journal) const PLAN: &str = "a plan";
 pub(in crate::journal) const SHEET: &str = "1spreadsheet";
 pub(in crate::journal) const LOG: &str = "Unassigned chats";
 
+/// An empty directory, for what is about the files of SQLite.
 pub(in crate::journal) fn dir() -> TempDir {
     tempfile::tempdir().unwrap()
+}
+
+/// The service's journal in a directory.
+pub(in crate::journal) fn open(dir: &Path) -> Journal {
+    Journal::open(dir, LIMITS, one_tab()).unwrap()
 }
 
 pub(in crate::journal) fn to(spreadsheet: &str, title: &str) -> Destination {
@@ -118,14 +126,20 @@ pub(in crate::journal) async fn accept_all(journal: &Journal, chats: &[&str]) {
     }
 }
 
-/// Runs a case of a property test.
-pub(in crate::journal) fn block_on(case: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(case);
-}
-
-/// From now on no transaction is committed.
-pub(in crate::journal) fn refuse_commits(journal: &Journal) {
-    engine::refuse_commits(journal, Fault::Failed(std::sync::Arc::new(std::fmt::Error)));
+/// Something holds in so many cases, whatever they are.
+#[track_caller]
+pub(in crate::journal) fn property<S: Strategy>(
+    cases: u32,
+    strategy: S,
+    holds: impl AsyncFn(S::Value),
+) {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) };
+    let tried = TestRunner::new(config).run(&strategy, |case| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(holds(case));
+        Ok(())
+    });
+    tried.unwrap();
 }
 
 /// Does something in a transaction of its own.
@@ -162,8 +176,8 @@ pub(in crate::journal) fn chats(entries: &[Entry]) -> Vec<&str> {
 /// accepted = written + pending + set aside, of the log and of the handovers; and the tables hold what
 /// the counters say, of the whole and of each spreadsheet.
 #[track_caller]
-pub(in crate::journal) fn check_identity(journal: &Journal) {
-    let (tally, rows) = (journal.tally(), rows(Path::new(journal.place())));
+pub(in crate::journal) fn check_identity(place: &Place, journal: &Journal) {
+    let (tally, rows) = (journal.tally(), place.rows());
     assert_eq!(tally.accepted, tally.written + tally.pending() + tally.set_aside);
     let done = tally.handovers_written + tally.handovers_set_aside;
     assert_eq!(tally.handovers, done + tally.handovers_pending());
@@ -172,7 +186,7 @@ pub(in crate::journal) fn check_identity(journal: &Journal) {
     let mut pending = 0;
     for (_, book) in journal.books() {
         let work = journal.work(book);
-        let counted = counted(Path::new(journal.place()), book);
+        let counted = place.counted(book);
         assert_eq!((work.pending, work.waiting), counted, "pending and waiting of {book:?}");
         pending += work.pending;
     }

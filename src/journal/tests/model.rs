@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use each_engine::each_engine;
 use proptest::prelude::*;
 use serde_json::json;
-use tempfile::TempDir;
 
 use crate::chat::entry::Entry;
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::time::UnixMs;
+use crate::journal::tests::engine::Place;
 use crate::journal::tests::{
-    NOW, allow_commits, block_on, book, check_identity, copied, dir, drafted, event, look, open,
-    open_batch, refuse_commits,
+    NOW, book, check_identity, drafted, event, look, open_batch, property,
 };
 use crate::journal::{Batch, Journal, Refusal, Standing};
 
@@ -141,7 +141,7 @@ fn face(batch: &Batch) -> impl PartialEq + std::fmt::Debug + use<> {
 
 /// The journal, where it is, and what a forwarder would have in hand.
 struct Bench {
-    dir: TempDir,
+    place: Place,
     journal: Option<Journal>,
     batch: Option<Batch>,
 }
@@ -158,7 +158,7 @@ impl Bench {
 
     async fn open_again(&mut self) {
         let before = self.batch.take();
-        let journal = self.journal.insert(open(self.dir.path()));
+        let journal = self.journal.insert(self.place.open());
         self.batch = open_batch(journal).await;
         assert_eq!(self.batch.as_ref().map(face), before.as_ref().map(face));
     }
@@ -267,7 +267,7 @@ async fn apply(operation: &Operation, bench: &mut Bench, model: &mut Model) {
         }
         Operation::Fail(chat) => {
             let journal = bench.journal();
-            refuse_commits(journal);
+            bench.place.refuse_commits();
             let customer = format!("+91900{}", CUSTOMER[usize::from(*chat)]);
             let taken = json!({ "chatId": name(*chat), "assignedUserName": "nobody" });
             let closed = json!({ "from": customer, "closeConversation": true, "eventId": "none" });
@@ -279,16 +279,16 @@ async fn apply(operation: &Operation, bench: &mut Bench, model: &mut Model) {
                 let refusal = journal.accept(event, model.now).await.unwrap_err();
                 assert!(matches!(refusal, Refusal::Failed(_)));
             }
-            allow_commits(journal);
+            bench.place.allow_commits();
         }
         Operation::Reopen => {
             bench.journal = None;
             bench.open_again().await;
         }
         Operation::Kill => {
-            let copy = copied(bench.dir.path());
+            let copy = bench.place.cut();
             bench.journal = None;
-            bench.dir = copy;
+            bench.place = copy;
             bench.open_again().await;
         }
     }
@@ -323,25 +323,19 @@ async fn check(bench: &Bench, model: &Model) {
     assert_eq!((tally.handovers_written, tally.handovers_set_aside), done);
     assert_eq!(tally.handovers_pending(), model.handovers.len() as u64);
     assert_eq!(journal.work(book(journal)).waiting, model.waits.len() as u64);
-    check_identity(journal);
+    check_identity(&bench.place, journal);
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
-
-    #[test]
-    fn whatever_happens_in_whatever_order_nothing_is_lost_doubled_or_reordered(
-        operations in prop::collection::vec(operation(), 1..40),
-    ) {
-        block_on(async {
-            let dir = dir();
-            let journal = Some(open(dir.path()));
-            let mut bench = Bench { dir, journal, batch: None };
-            let mut model = Model { next_number: 1, now: NOW, ..Model::default() };
-            for operation in &operations {
-                apply(operation, &mut bench, &mut model).await;
-                check(&bench, &model).await;
-            }
-        });
-    }
+#[each_engine]
+fn whatever_happens_in_whatever_order_nothing_is_lost_doubled_or_reordered(place: Place) {
+    property(place.cases(32), prop::collection::vec(operation(), 1..40), async |operations| {
+        let place = place.another();
+        let journal = Some(place.open());
+        let mut bench = Bench { place, journal, batch: None };
+        let mut model = Model { next_number: 1, now: NOW, ..Model::default() };
+        for operation in &operations {
+            apply(operation, &mut bench, &mut model).await;
+            check(&bench, &model).await;
+        }
+    });
 }

@@ -2,24 +2,25 @@
 
 use std::time::Duration;
 
+use each_engine::each_engine;
 use serde_json::json;
 
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::text::Personal;
+use crate::journal::Limits;
 use crate::journal::tests::accepting::joined;
-use crate::journal::tests::{LIMITS, NOW, book, dir, event, one_tab, open, rows};
-use crate::journal::{Journal, Limits};
+use crate::journal::tests::engine::Place;
+use crate::journal::tests::{LIMITS, NOW, book, event, one_tab};
 
 /// An unassignment that lacks its customer's name.
 fn of_customer(chat: &str) -> ChatEvent {
     event(Happening::Unassigned, json!({ "chatId": chat, "dtCustomerId": "1" }))
 }
 
-#[tokio::test]
-async fn a_row_waits_for_the_name_that_another_process_asks_for() {
-    let dir = dir();
-    let journal = open(dir.path());
-    let beside = Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap();
+#[each_engine]
+async fn a_row_waits_for_the_name_that_another_process_asks_for(place: Place) {
+    let journal = place.open();
+    let beside = place.beside();
     let mut asked = beside.unnamed();
     drop(beside.accept(of_customer("a"), NOW).await.unwrap());
     journal.refresh().await.unwrap();
@@ -33,11 +34,10 @@ async fn a_row_waits_for_the_name_that_another_process_asks_for() {
     assert_eq!(journal.awaits_name(book(&journal), NOW).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_row_goes_without_the_name_that_a_process_which_is_gone_had_asked_for() {
-    let dir = dir();
-    let journal = open(dir.path());
-    let beside = Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap();
+#[each_engine]
+async fn a_row_goes_without_the_name_that_a_process_which_is_gone_had_asked_for(place: Place) {
+    let journal = place.open();
+    let beside = place.beside();
     drop(beside.unnamed());
     let asked = beside.unnamed();
     drop(beside.accept(of_customer("a"), NOW).await.unwrap());
@@ -50,13 +50,12 @@ async fn a_row_goes_without_the_name_that_a_process_which_is_gone_had_asked_for(
     assert_eq!(rows(NOW.plus_ms(-60_000)).await, 1);
 }
 
-#[tokio::test]
-async fn where_nobody_looks_names_up_or_too_many_wait_for_it_no_row_waits() {
-    let dir = dir();
+#[each_engine]
+async fn where_nobody_looks_names_up_or_too_many_wait_for_it_no_row_waits(place: Place) {
     let limits = Limits { pending_rows_max: 10_000, ..LIMITS };
-    let journal = Journal::open(dir.path(), limits, one_tab()).unwrap();
+    let journal = place.open_with(limits, one_tab());
     drop(journal.accept(of_customer("a"), NOW).await.unwrap());
-    assert_eq!(rows(dir.path())["awaited"], 0);
+    assert_eq!(place.rows()["awaited"], 0);
     let mut asked = journal.unnamed();
     let mut all = Vec::new();
     for number in 0..1_100 {
@@ -67,5 +66,5 @@ async fn where_nobody_looks_names_up_or_too_many_wait_for_it_no_row_waits() {
         drop(receipt.unwrap());
     }
     let told = std::iter::from_fn(|| asked.try_recv().ok()).count();
-    assert_eq!((told, rows(dir.path())["awaited"]), (1_024, 1_024));
+    assert_eq!((told, place.rows()["awaited"]), (1_024, 1_024));
 }

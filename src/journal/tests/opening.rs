@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use each_engine::each_engine;
+
+use crate::journal::tests::engine::Place;
 use crate::journal::tests::{LIMITS, NOW, accept_all, book, dir, one_tab, open};
 use crate::journal::{Ceiling, Journal, OpenError};
 
@@ -14,6 +17,7 @@ pub(in crate::journal) fn refused(dir: &Path) -> OpenError {
     }
 }
 
+/// Of SQLite alone: on a database any number of processes serve.
 #[test]
 fn a_directory_in_use_is_refused_and_free_afterwards() {
     let dir = dir();
@@ -28,30 +32,28 @@ fn a_directory_in_use_is_refused_and_free_afterwards() {
     drop(open(dir.path()));
 }
 
-#[tokio::test]
-async fn the_counters_are_there_again_after_a_restart() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn the_counters_are_there_again_after_a_restart(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a", "b"]).await;
     journal.keep_unrecognised(b"{}".to_vec(), None, NOW).await.unwrap();
     let tally = journal.tally();
     drop(journal);
-    let journal = open(dir.path());
+    let journal = place.open();
     assert_eq!(journal.tally(), tally);
     assert_eq!(journal.oldest_pending(NOW).await.unwrap(), Some(NOW));
 }
 
-#[tokio::test]
-async fn when_writes_left_survives_a_restart_and_only_the_window_is_kept() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn when_writes_left_survives_a_restart_and_only_the_window_is_kept(place: Place) {
+    let journal = place.open();
     let ceiling = Ceiling { writes_max: 50, window_ms: 61_000, turn_ms: 0 };
     let take = async |journal: &Journal, now| journal.take_turn(ceiling, now).await.unwrap();
     for second in 0..5 {
         assert_eq!(take(&journal, NOW.plus_ms(second * 1_000)).await, None);
     }
     drop(journal);
-    let journal = open(dir.path());
+    let journal = place.open();
     let expected: Vec<_> = (0..5).map(|second| NOW.plus_ms(second * 1_000)).collect();
     assert_eq!(journal.sent().await.unwrap(), expected);
     assert_eq!(take(&journal, NOW.plus_ms(63_000)).await, None);
@@ -68,10 +70,9 @@ async fn when_writes_left_survives_a_restart_and_only_the_window_is_kept() {
     assert_eq!(journal.sent().await.unwrap(), [later]);
 }
 
-#[tokio::test]
-async fn the_ids_it_chose_stay_until_others_are_drawn() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn the_ids_it_chose_stay_until_others_are_drawn(place: Place) {
+    let journal = place.open();
     let book = book(&journal);
     let tab_id = async |journal: &Journal, name| journal.tab_id(book, name).await.unwrap();
     let tab = tab_id(&journal, "log A").await;
@@ -80,7 +81,7 @@ async fn the_ids_it_chose_stay_until_others_are_drawn() {
     let board = tab_id(&journal, "board A").await;
     assert_ne!(board, tab, "each tab has its own");
     drop(journal);
-    let journal = open(dir.path());
+    let journal = place.open();
     assert_eq!(tab_id(&journal, "log A").await, tab);
     assert_eq!(journal.marker_ids().await.unwrap(), markers);
     journal.redraw_tab_id(book, "log A").await.unwrap();
@@ -90,14 +91,13 @@ async fn the_ids_it_chose_stay_until_others_are_drawn() {
     assert_ne!(journal.marker_ids().await.unwrap(), markers);
 }
 
-#[tokio::test]
-async fn what_the_live_check_found_out_is_known_while_the_service_runs() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn what_the_live_check_found_out_is_known_while_the_service_runs(place: Place) {
+    let journal = place.open();
     let facts = async || journal.facts(["marker_fences", "marker_readable"]).await.unwrap();
     assert_eq!(facts().await, [None, None]);
     for holds in [true, false] {
-        let beside = Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap();
+        let beside = place.beside();
         assert!(beside.is_beside());
         beside.note_fact("marker_fences", holds).await.unwrap();
         assert_eq!(facts().await, [Some(holds), None]);

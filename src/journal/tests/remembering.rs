@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use each_engine::each_engine;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -9,10 +10,8 @@ use crate::chat::digest::Digest;
 use crate::chat::event::Happening;
 use crate::chat::time::UnixMs;
 use crate::journal::Journal;
-use crate::journal::tests::{
-    LIMITS, NOW, allow_commits, block_on, commit, copied, dir, event, files_with, one_tab, open,
-    refuse_commits, sealed, unassigned,
-};
+use crate::journal::tests::engine::Place;
+use crate::journal::tests::{NOW, commit, event, property, sealed, unassigned};
 use crate::journal::transaction::Transaction;
 
 const KEYS: u8 = 12;
@@ -67,84 +66,76 @@ async fn known(journal: &Journal) -> BTreeMap<u8, Value> {
     known
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn what_was_noted_last_is_known_whatever_happened_since(
-        operations in prop::collection::vec(operation(), 1..80),
-    ) {
-        block_on(async {
-            let mut dir = dir();
-            let mut journal = Some(open(dir.path()));
-            let mut model: BTreeMap<u8, (Value, UnixMs)> = BTreeMap::new();
-            let mut now = NOW;
-            for (count, operation) in operations.iter().enumerate() {
-                now = now.plus_ms(1_000);
-                let open_journal = journal.as_ref().unwrap();
-                match operation {
-                    Operation::Note(number) | Operation::NoteBeside(number) => {
-                        let record = json!({ "n": number, "count": count });
-                        let beside = matches!(operation, Operation::NoteBeside(_))
-                            .then(|| Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap());
-                        let journal = beside.as_ref().unwrap_or(open_journal);
-                        assert!(note(journal, *number, record.clone(), now).await);
-                        model.insert(*number, (record, now));
-                    }
-                    Operation::Fail(number) => {
-                        refuse_commits(open_journal);
-                        assert!(!note(open_journal, *number, json!("lost"), now).await);
-                        allow_commits(open_journal);
-                    }
-                    Operation::Forget(number) => {
-                        open_journal.forget(&number.to_string()).await.unwrap();
-                        model.retain(|_, (record, _)| {
-                            record["n"] != *number && record["count"] != *number
-                        });
-                    }
-                    Operation::Sweep(percent) => {
-                        let age_ms = now.since_ms(NOW) * i64::from(*percent) / 100;
-                        let before = NOW.plus_ms(age_ms);
-                        let retention_ms = open_journal.limits().rules.retention_ms;
-                        open_journal.sweep(before.plus_ms(retention_ms)).await.unwrap();
-                        model.retain(|_, (_, noted)| *noted >= before);
-                    }
-                    Operation::Reopen => {
-                        drop(journal.take());
-                        journal = Some(open(dir.path()));
-                    }
-                    Operation::Kill => {
-                        let copy = copied(dir.path());
-                        drop(journal.take());
-                        dir = copy;
-                        journal = Some(open(dir.path()));
-                    }
+#[each_engine]
+fn what_was_noted_last_is_known_whatever_happened_since(place: Place) {
+    property(place.cases(64), prop::collection::vec(operation(), 1..80), async |operations| {
+        let mut place = place.another();
+        let mut journal = Some(place.open());
+        let mut model: BTreeMap<u8, (Value, UnixMs)> = BTreeMap::new();
+        let mut now = NOW;
+        for (count, operation) in operations.iter().enumerate() {
+            now = now.plus_ms(1_000);
+            let open_journal = journal.as_ref().unwrap();
+            match operation {
+                Operation::Note(number) | Operation::NoteBeside(number) => {
+                    let record = json!({ "n": number, "count": count });
+                    let beside =
+                        matches!(operation, Operation::NoteBeside(_)).then(|| place.beside());
+                    let journal = beside.as_ref().unwrap_or(open_journal);
+                    assert!(note(journal, *number, record.clone(), now).await);
+                    model.insert(*number, (record, now));
                 }
-                let expected: BTreeMap<u8, Value> =
-                    model.iter().map(|(number, (record, _))| (*number, record.clone())).collect();
-                assert_eq!(known(journal.as_ref().unwrap()).await, expected, "{operation:?}");
+                Operation::Fail(number) => {
+                    place.refuse_commits();
+                    assert!(!note(open_journal, *number, json!("lost"), now).await);
+                    place.allow_commits();
+                }
+                Operation::Forget(number) => {
+                    open_journal.forget(&number.to_string()).await.unwrap();
+                    model.retain(|_, (record, _)| {
+                        record["n"] != *number && record["count"] != *number
+                    });
+                }
+                Operation::Sweep(percent) => {
+                    let age_ms = now.since_ms(NOW) * i64::from(*percent) / 100;
+                    let before = NOW.plus_ms(age_ms);
+                    let retention_ms = open_journal.limits().rules.retention_ms;
+                    open_journal.sweep(before.plus_ms(retention_ms)).await.unwrap();
+                    model.retain(|_, (_, noted)| *noted >= before);
+                }
+                Operation::Reopen => {
+                    drop(journal.take());
+                    journal = Some(place.open());
+                }
+                Operation::Kill => {
+                    let copy = place.cut();
+                    drop(journal.take());
+                    place = copy;
+                    journal = Some(place.open());
+                }
             }
-        });
-    }
+            let expected: BTreeMap<u8, Value> =
+                model.iter().map(|(number, (record, _))| (*number, record.clone())).collect();
+            assert_eq!(known(journal.as_ref().unwrap()).await, expected, "{operation:?}");
+        }
+    });
 }
 
 /// A customer has another number now: forgetting who had the old one takes the old record only.
-#[tokio::test]
-async fn an_older_record_is_forgotten_and_the_newest_stays() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn an_older_record_is_forgotten_and_the_newest_stays(place: Place) {
+    let journal = place.open();
     for phone in ["911111111111", "912222222222"] {
         assert!(note(&journal, 1, json!(phone), NOW).await);
     }
     assert_eq!(journal.forget("911111111111").await.unwrap().records, 0);
-    assert!(files_with(dir.path(), "911111111111").is_empty());
+    assert!(!place.holds("911111111111"));
     assert_eq!(known(&journal).await, BTreeMap::from([(1, json!("912222222222"))]));
 }
 
-#[tokio::test]
-async fn a_patient_is_forgotten_however_often_they_were_heard_of() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn a_patient_is_forgotten_however_often_they_were_heard_of(place: Place) {
+    let journal = place.open();
     let opened = |phone: &str| {
         event(Happening::Opened, json!({ "from": phone, "customerName": format!("of {phone}") }))
     };
@@ -157,7 +148,7 @@ async fn a_patient_is_forgotten_however_often_they_were_heard_of() {
     }
     for phone in ["911111111111", "912222222222"] {
         assert_eq!(journal.forget(phone).await.unwrap().records, 1);
-        assert!(files_with(dir.path(), phone).is_empty());
+        assert!(!place.holds(phone));
     }
     let mut taken = unassigned("c");
     taken.customer_phone = crate::chat::text::Personal::new("+912222222222");

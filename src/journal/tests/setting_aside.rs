@@ -1,8 +1,10 @@
 //! Rows set aside are listed, come back when asked for, and never into a batch that has its members.
 
+use each_engine::each_engine;
+
+use crate::journal::tests::engine::Place;
 use crate::journal::tests::{
-    LIMITS, NOW, PLAN, accept_all, chats, check_identity, dir, next_batch, one_tab, open,
-    open_batch, sealed,
+    LIMITS, NOW, PLAN, accept_all, chats, check_identity, next_batch, one_tab, open_batch, sealed,
 };
 use crate::journal::{Journal, Retried, Whereabouts};
 
@@ -18,10 +20,9 @@ fn back(rows: u64) -> Retried {
     Retried { rows, ..Retried::default() }
 }
 
-#[tokio::test]
-async fn what_is_set_aside_is_listed_with_its_reason_in_order() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn what_is_set_aside_is_listed_with_its_reason_in_order(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a", "b", "c"]).await;
     let numbers = [set_one_aside(&journal).await, set_one_aside(&journal).await];
     let all = journal.set_aside_after(0, 10).await.unwrap();
@@ -33,33 +34,31 @@ async fn what_is_set_aside_is_listed_with_its_reason_in_order() {
     assert_eq!(journal.set_aside_after(0, 1).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_row_that_is_retried_is_pending_under_its_old_id() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn a_row_that_is_retried_is_pending_under_its_old_id(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a", "b", "c"]).await;
     let (first, second) = (set_one_aside(&journal).await, set_one_aside(&journal).await);
     assert_eq!(journal.whereabouts(first).await.unwrap(), Whereabouts::SetAside);
     assert_eq!(journal.retry_set_aside(Some(second)).await.unwrap(), back(1));
-    check_identity(&journal);
+    check_identity(&place, &journal);
     assert_eq!(journal.whereabouts(second).await.unwrap(), Whereabouts::Pending);
     assert_eq!(journal.retry_set_aside(None).await.unwrap(), back(1));
     assert_eq!(journal.retry_set_aside(None).await.unwrap(), back(0));
-    check_identity(&journal);
+    check_identity(&place, &journal);
     let batch = sealed(&journal, 10).await;
     assert_eq!(chats(batch.entries()), ["a", "b", "c"]);
     assert_eq!(batch.entries()[0].event_id.number, first);
     journal.written(batch).await.unwrap();
-    check_identity(&journal);
+    check_identity(&place, &journal);
     assert_eq!(journal.whereabouts(first).await.unwrap(), Whereabouts::Written);
     assert_eq!((journal.tally().written, journal.tally().set_aside), (3, 0));
 }
 
 /// A batch's members are all rows from its first to its last.
-#[tokio::test]
-async fn a_row_never_comes_back_among_the_members_of_a_sealed_batch() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn a_row_never_comes_back_among_the_members_of_a_sealed_batch(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a", "b", "c"]).await;
     let (first, second) = (set_one_aside(&journal).await, set_one_aside(&journal).await);
     journal.retry_set_aside(Some(first)).await.unwrap();
@@ -68,20 +67,19 @@ async fn a_row_never_comes_back_among_the_members_of_a_sealed_batch() {
     let later = Retried { later: 1, ..Retried::default() };
     assert_eq!(journal.retry_set_aside(Some(second)).await.unwrap(), later);
     assert_eq!(journal.retry_set_aside(None).await.unwrap(), later);
-    check_identity(&journal);
+    check_identity(&place, &journal);
     journal.written(batch).await.unwrap();
     assert_eq!(journal.retry_set_aside(None).await.unwrap(), back(1));
     let batch = sealed(&journal, 10).await;
     assert_eq!(chats(batch.entries()), ["b"]);
     journal.written(batch).await.unwrap();
-    check_identity(&journal);
+    check_identity(&place, &journal);
 }
 
 /// Between reading the members and sealing them, another row may have come to stand among them.
-#[tokio::test]
-async fn a_batch_is_sealed_with_exactly_the_rows_that_it_was_made_of() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn a_batch_is_sealed_with_exactly_the_rows_that_it_was_made_of(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a", "b", "c"]).await;
     for _ in 0..20 {
         let first = set_one_aside(&journal).await;
@@ -96,33 +94,31 @@ async fn a_batch_is_sealed_with_exactly_the_rows_that_it_was_made_of() {
             journal.release(batch).await.unwrap();
         }
         journal.retry_set_aside(None).await.unwrap();
-        check_identity(&journal);
+        check_identity(&place, &journal);
         assert_eq!(journal.tally().pending(), 3);
     }
 }
 
-#[tokio::test]
-async fn a_row_whose_patient_was_forgotten_does_not_come_back_blank() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn a_row_whose_patient_was_forgotten_does_not_come_back_blank(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a"]).await;
     set_one_aside(&journal).await;
     journal.forget("919876543210").await.unwrap();
     let nothing = Retried { forgotten: 1, ..Retried::default() };
     assert_eq!(journal.retry_set_aside(None).await.unwrap(), nothing);
-    check_identity(&journal);
+    check_identity(&place, &journal);
 }
 
-#[tokio::test]
-async fn a_full_journal_takes_no_rows_back_either() {
-    let dir = dir();
+#[each_engine]
+async fn a_full_journal_takes_no_rows_back_either(place: Place) {
     let mut limits = LIMITS;
     limits.pending_rows_max = 1;
-    let journal = Journal::open(dir.path(), limits, one_tab()).unwrap();
+    let journal = place.open_with(limits, one_tab());
     accept_all(&journal, &["a"]).await;
     set_one_aside(&journal).await;
     accept_all(&journal, &["b"]).await;
     let later = Retried { later: 1, ..Retried::default() };
     assert_eq!(journal.retry_set_aside(None).await.unwrap(), later);
-    check_identity(&journal);
+    check_identity(&place, &journal);
 }

@@ -1,5 +1,6 @@
 //! Who waits: kept through restarts and failures, bounded, and forgotten in time.
 
+use each_engine::each_engine;
 use serde_json::json;
 
 use crate::chat::board::{Board, LINES_MAX};
@@ -7,9 +8,10 @@ use crate::chat::event::Happening;
 use crate::chat::time::UnixMs;
 use crate::journal::accept::waits::WAITS_MAX;
 use crate::journal::tests::accepting::joined;
+use crate::journal::tests::engine::Place;
 use crate::journal::tests::{
-    HOUR_MS, LIMITS, NOW, PLAN, accept_all, assigned, book, check_identity, commit, copied, dir,
-    drafted, event, files_with, fill_waits, look, one_tab, open, rows, unassigned,
+    HOUR_MS, LIMITS, NOW, PLAN, accept_all, assigned, book, check_identity, commit, drafted, event,
+    fill_waits, look, one_tab, unassigned,
 };
 use crate::journal::{Error, Journal, Limits, Look, Standing};
 
@@ -30,30 +32,28 @@ async fn close(journal: &Journal, phone: &str) {
     drop(journal.accept(event(Happening::Closed, body), NOW).await.unwrap());
 }
 
-#[tokio::test]
-async fn who_waits_is_known_again_after_a_restart_and_a_power_cut() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn who_waits_is_known_again_after_a_restart_and_a_power_cut(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a", "b", "c"]).await;
     drop(journal.accept(assigned("b", "Dr. Meera"), NOW).await.unwrap());
     assert_eq!(board(&journal).await, ["a", "c"]);
-    let cut = copied(dir.path());
-    assert_eq!(board(&open(cut.path())).await, ["a", "c"]);
+    let cut = place.cut();
+    assert_eq!(board(&cut.open()).await, ["a", "c"]);
     drop(journal);
-    let journal = open(dir.path());
+    let journal = place.open();
     assert_eq!(board(&journal).await, ["a", "c"]);
     // What is known of them is, too: an assignment and a closing find them.
     drop(journal.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
     assert_eq!(board(&journal).await, ["c"]);
     close(&journal, "+91 98765 43210").await;
     assert_eq!(board(&journal).await, Vec::<String>::new());
-    check_identity(&journal);
+    check_identity(&place, &journal);
 }
 
-#[tokio::test]
-async fn a_transaction_that_fails_leaves_everyone_who_waited() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn a_transaction_that_fails_leaves_everyone_who_waited(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a", "b"]).await;
     let failed: Result<(), _> = commit(&journal, |transaction| {
         for number in [1, 2] {
@@ -70,28 +70,26 @@ async fn a_transaction_that_fails_leaves_everyone_who_waited() {
     drop(journal.accept(assigned("b", "Dr. Meera"), NOW).await.unwrap());
     assert_eq!(board(&journal).await, ["a"]);
     assert_eq!(journal.tally().handovers, 1);
-    check_identity(&journal);
+    check_identity(&place, &journal);
 }
 
-#[tokio::test]
-async fn what_another_process_replays_is_on_the_board_of_the_service() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn what_another_process_replays_is_on_the_board_of_the_service(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a"]).await;
-    let beside = Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap();
+    let beside = place.beside();
     accept_all(&beside, &["b"]).await;
     drop(beside.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
     drop(beside);
     assert_eq!(board(&journal).await, ["b"]);
     drop(journal.accept(assigned("b", "Dr. Meera"), NOW).await.unwrap());
     assert_eq!(board(&journal).await, Vec::<String>::new());
-    check_identity(&journal);
+    check_identity(&place, &journal);
 }
 
-#[tokio::test]
-async fn every_change_of_the_board_is_told() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn every_change_of_the_board_is_told(place: Place) {
+    let journal = place.open();
     let changes = || journal.work(book(&journal)).board_changes;
     let mut last = changes();
     let mut has_changed = || {
@@ -108,12 +106,13 @@ async fn every_change_of_the_board_is_told() {
     assert!(has_changed());
 }
 
-#[tokio::test]
-async fn what_another_process_commits_changes_the_board_only_where_it_is_to_look_different() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn what_another_process_commits_changes_the_board_only_where_it_is_to_look_different(
+    place: Place,
+) {
+    let journal = place.open();
     accept_all(&journal, &["a"]).await;
-    let beside = Journal::open_beside(dir.path(), LIMITS, one_tab()).unwrap();
+    let beside = place.beside();
     let changes = async || {
         journal.refresh().await.unwrap();
         journal.work(book(&journal)).board_changes
@@ -127,14 +126,13 @@ async fn what_another_process_commits_changes_the_board_only_where_it_is_to_look
     drop(beside);
     let after = changes().await;
     drop(journal);
-    let journal = open(dir.path());
+    let journal = place.open();
     assert_eq!(journal.work(book(&journal)).board_changes, after);
 }
 
-#[tokio::test]
-async fn a_batch_tells_which_changes_its_board_shows() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn a_batch_tells_which_changes_its_board_shows(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a", "b"]).await;
     let book = book(&journal);
     let draft = drafted(&journal, book, 9).await;
@@ -144,14 +142,13 @@ async fn a_batch_tells_which_changes_its_board_shows() {
     let changes = journal.work(book).board_changes;
     assert_eq!(sealed.board_changes(), changes);
     drop(journal);
-    let journal = open(dir.path());
+    let journal = place.open();
     assert_eq!(journal.open_batch(book).await.unwrap().unwrap().board_changes(), changes);
 }
 
-#[tokio::test]
-async fn where_no_assignment_is_ever_heard_of_lines_leave_after_their_time() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn where_no_assignment_is_ever_heard_of_lines_leave_after_their_time(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a", "b"]).await;
     let later = NOW.plus_ms(HOUR_MS);
     drop(journal.accept(unassigned("c"), later).await.unwrap());
@@ -160,26 +157,24 @@ async fn where_no_assignment_is_ever_heard_of_lines_leave_after_their_time() {
     let past = board_at(&journal, day.plus_ms(1)).await;
     assert_eq!((past.waiting, past.lines.len()), (1, 1));
     assert_eq!(journal.tally().handovers, 0, "nobody took them");
-    check_identity(&journal);
+    check_identity(&place, &journal);
 }
 
-#[tokio::test]
-async fn where_assignments_are_heard_of_whoever_waits_stays_on_the_board() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn where_assignments_are_heard_of_whoever_waits_stays_on_the_board(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a", "b"]).await;
     drop(journal.accept(assigned("b", "Dr. Meera"), NOW).await.unwrap());
     drop(journal);
-    let journal = open(dir.path());
+    let journal = place.open();
     let board = board_at(&journal, NOW.plus_ms(10 * 24 * HOUR_MS)).await;
     assert_eq!((board.waiting, board.lines[0].entry.chat_id.reveal()), (1, "a"));
 }
 
-#[tokio::test]
-async fn more_than_the_board_has_lines_for_are_counted_all_the_same() {
-    let dir = dir();
+#[each_engine]
+async fn more_than_the_board_has_lines_for_are_counted_all_the_same(place: Place) {
     let limits = Limits { pending_rows_max: 10_000, ..LIMITS };
-    let journal = Journal::open(dir.path(), limits, one_tab()).unwrap();
+    let journal = place.open_with(limits, one_tab());
     let mut all = Vec::new();
     for number in 0..LINES_MAX + 20 {
         let body = json!({ "chatId": format!("chat {number}"), "customerPhone": "+9198" });
@@ -191,13 +186,12 @@ async fn more_than_the_board_has_lines_for_are_counted_all_the_same() {
     let board = board_at(&journal, NOW).await;
     assert_eq!((board.waiting, board.lines.len()), (LINES_MAX as u64 + 20, LINES_MAX));
     assert_eq!(board.lines[0].entry.chat_id.reveal(), "chat 0");
-    check_identity(&journal);
+    check_identity(&place, &journal);
 }
 
-#[tokio::test]
-async fn those_who_waited_longest_stand_first() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn those_who_waited_longest_stand_first(place: Place) {
+    let journal = place.open();
     for (chat, at) in [("b", "2026-11-22T05:00:00Z"), ("a", "2026-11-22T04:00:00Z")] {
         let body = json!({ "chatId": chat, "customerPhone": "+9198", "timestamp": at });
         drop(journal.accept(event(Happening::Unassigned, body), NOW).await.unwrap());
@@ -205,47 +199,44 @@ async fn those_who_waited_longest_stand_first() {
     assert_eq!(board(&journal).await, ["a", "b"]);
 }
 
-#[tokio::test]
-async fn beyond_the_bound_the_board_says_that_it_is_not_complete() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn beyond_the_bound_the_board_says_that_it_is_not_complete(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a"]).await;
     // As many as may be, made directly; only their names count.
     fill_waits(&journal).await;
     drop(journal);
-    let journal = open(dir.path());
-    let before = rows(dir.path())["waiting"];
+    let journal = place.open();
+    let before = place.rows()["waiting"];
     assert_eq!(before, WAITS_MAX);
     accept_all(&journal, &["one more"]).await;
-    assert_eq!(rows(dir.path())["waiting"], before);
+    assert_eq!(place.rows()["waiting"], before);
     assert_eq!(journal.tally().pending(), 2, "its row is written all the same");
     let board = board_at(&journal, NOW).await;
     assert!(board.remarks.concat().contains("NOT COMPLETE"), "{:?}", board.remarks);
     assert_eq!(board.lines.len(), LINES_MAX);
-    check_identity(&journal);
+    check_identity(&place, &journal);
 }
 
-#[tokio::test]
-async fn who_was_taken_is_forgotten_after_a_day_and_who_waits_is_not() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn who_was_taken_is_forgotten_after_a_day_and_who_waits_is_not(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a", "b"]).await;
     drop(journal.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
     let day = NOW.plus_ms(24 * HOUR_MS);
     journal.sweep(day).await.unwrap();
-    assert_eq!(rows(dir.path())["waiting"], 2);
+    assert_eq!(place.rows()["waiting"], 2);
     journal.sweep(day.plus_ms(1)).await.unwrap();
-    assert_eq!(rows(dir.path())["waiting"], 1);
+    assert_eq!(place.rows()["waiting"], 1);
     assert_eq!(board(&journal).await, ["b"]);
     journal.sweep(NOW.plus_ms(LIMITS.rules.retention_ms + 1)).await.unwrap();
-    assert_eq!(rows(dir.path())["waiting"], 0, "nothing was heard of it for all of the retention");
-    check_identity(&journal);
+    assert_eq!(place.rows()["waiting"], 0, "nothing was heard of it for all of the retention");
+    check_identity(&place, &journal);
 }
 
-#[tokio::test]
-async fn a_patient_who_is_forgotten_leaves_the_board() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn a_patient_who_is_forgotten_leaves_the_board(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a", "b"]).await;
     let body = json!({ "chatId": "c", "customerPhone": "+919000000000" });
     drop(journal.accept(event(Happening::Unassigned, body), NOW).await.unwrap());
@@ -253,16 +244,15 @@ async fn a_patient_who_is_forgotten_leaves_the_board() {
     let forgotten = journal.forget("919876543210").await.unwrap();
     assert!(forgotten.records >= 1, "{forgotten:?}");
     assert_eq!(board(&journal).await, ["c"]);
-    check_identity(&journal);
+    check_identity(&place, &journal);
     // Nothing is left that an assignment could end.
     drop(journal.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
     assert_eq!(journal.tally().handovers, 1);
 }
 
-#[tokio::test]
-async fn a_board_is_sealed_with_its_batch_and_taken_up_again_as_it_was() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn a_board_is_sealed_with_its_batch_and_taken_up_again_as_it_was(place: Place) {
+    let journal = place.open();
     accept_all(&journal, &["a", "b"]).await;
     let book = book(&journal);
     let look = Look { remarks: vec!["BEHIND".into()], ..look(book) };
@@ -273,16 +263,15 @@ async fn a_board_is_sealed_with_its_batch_and_taken_up_again_as_it_was() {
     let shown = serde_json::to_string(board).unwrap();
     drop(journal.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
     drop(journal);
-    let journal = open(dir.path());
+    let journal = place.open();
     let found = journal.open_batch(book).await.unwrap().unwrap();
     assert_eq!(serde_json::to_string(found.board().unwrap()).unwrap(), shown);
 }
 
 /// A name is found while the row waits for it: the board shows it too.
-#[tokio::test]
-async fn a_name_that_was_looked_up_is_on_the_board() {
-    let dir = dir();
-    let journal = open(dir.path());
+#[each_engine]
+async fn a_name_that_was_looked_up_is_on_the_board(place: Place) {
+    let journal = place.open();
     let mut asked = journal.unnamed();
     let body = json!({ "chatId": "a", "customerPhone": "+9198", "dtCustomerId": "7" });
     drop(journal.accept(event(Happening::Unassigned, body), NOW).await.unwrap());
@@ -293,11 +282,10 @@ async fn a_name_that_was_looked_up_is_on_the_board() {
 }
 
 /// Only how often a chat is dropped is kept of a wait that is over: its row is in the sheet.
-#[tokio::test]
-async fn nothing_personal_is_kept_of_a_wait_that_is_over() {
+#[each_engine]
+async fn nothing_personal_is_kept_of_a_wait_that_is_over(place: Place) {
     const MARKED: &str = "Zzyzx Marked-Name";
-    let dir = dir();
-    let journal = open(dir.path());
+    let journal = place.open();
     let body = json!({ "chatId": "a", "customerName": MARKED });
     drop(journal.accept(event(Happening::Unassigned, body), NOW).await.unwrap());
     drop(journal.accept(assigned("a", "Dr. Meera"), NOW).await.unwrap());
@@ -305,5 +293,5 @@ async fn nothing_personal_is_kept_of_a_wait_that_is_over() {
     let batch = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap().unwrap();
     journal.written(batch).await.unwrap();
     journal.purge().await.unwrap();
-    assert_eq!(files_with(dir.path(), MARKED), Vec::<String>::new());
+    assert!(!place.holds(MARKED));
 }
