@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The state of a sheet.
@@ -30,6 +30,16 @@ impl SheetState {
             Self::Delivering => "delivering",
             Self::Retrying(_) => "retrying",
             Self::Parked(_) => "parked",
+        }
+    }
+
+    /// The state that another instance called by this word, with its sentence.
+    pub fn named(word: &str, sentence: String) -> Self {
+        match word {
+            "delivering" => Self::Delivering,
+            "retrying" => Self::Retrying(sentence),
+            "parked" => Self::Parked(sentence),
+            _ => Self::Connecting,
         }
     }
 
@@ -57,9 +67,28 @@ impl SheetState {
 pub const ACK_BOUNDS_US: [u64; 12] =
     [250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000];
 
+/// One of the processes that share a journal, as it was last heard of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// The first letters of what it is called.
+    pub id: String,
+    /// Which version it is.
+    pub version: String,
+    /// When it started, in milliseconds since 1970 by its own clock.
+    pub started_at_ms: i64,
+    /// How long ago it was heard of.
+    pub silent_ms: i64,
+    /// Whether it is the one that writes rows.
+    pub forwards: bool,
+    /// Whether it is this process.
+    pub is_self: bool,
+}
+
 /// What the service says of itself.
 #[derive(Debug, Default)]
 pub struct Status {
+    forwards: AtomicBool,
+    instances: Mutex<Vec<Instance>>,
     sheets: Mutex<BTreeMap<String, SheetState>>,
     warnings: Mutex<BTreeMap<String, String>>,
     alarm: Mutex<Option<String>>,
@@ -174,6 +203,26 @@ impl Status {
     /// What will have to be mended in a spreadsheet.
     pub fn warning(&self, name: &str) -> Option<String> {
         locked(&self.warnings).get(name).cloned()
+    }
+
+    /// Whether this process writes the rows. It may be another's turn where several share a journal.
+    pub fn forwards(&self) -> bool {
+        self.forwards.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether this process writes the rows.
+    pub fn set_forwards(&self, forwards: bool) {
+        self.forwards.store(forwards, Ordering::Relaxed);
+    }
+
+    /// The processes that share the journal; none where only one can.
+    pub fn instances(&self) -> Vec<Instance> {
+        locked(&self.instances).clone()
+    }
+
+    /// Notes which processes share the journal.
+    pub fn set_instances(&self, instances: Vec<Instance>) {
+        *locked(&self.instances) = instances;
     }
 
     /// Why the alarm is on, in one sentence; `None` where it is off.

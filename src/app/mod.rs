@@ -14,7 +14,9 @@ pub mod shutdown;
 mod checker;
 mod checks;
 mod alarm_hook;
+mod duty;
 mod parts;
+mod report;
 mod watch;
 #[cfg(test)]
 mod tests;
@@ -25,32 +27,25 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use anyhow::Context;
-use tokio::task::JoinSet;
 
 use crate::alarm::Alarm;
 use crate::app::checker::Checker;
-use crate::app::parts::{
-    DEFAULT_SHEET, about, alarm_hook, directory, forwarders, limits, routes, sheets,
-};
+use crate::app::duty::Duty;
+use crate::app::parts::{DEFAULT_SHEET, about, alarm_hook, directory, journal, sheets};
 use crate::app::watch::Watch;
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::forwarder::Forwarder;
 use crate::http::secret::Secrets;
 use crate::http::{self, Shared};
 use crate::journal::Journal;
 use crate::operator::Operator;
 use crate::status::{SheetState, Status};
 
-/// How often records older than the retention are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
-
 /// A service that listens.
 pub struct App {
     address: SocketAddr,
     server: Server,
-    /// One for each spreadsheet; none where the settings for Google cannot be used.
-    forwarders: Vec<Forwarder>,
+    duty: Duty,
     directory: Option<Directory>,
     journal: Journal,
     operator: Arc<Operator>,
@@ -71,7 +66,8 @@ impl App {
     /// # Errors
     /// The first sentence of the chain says what cannot be used.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        let journal = Journal::open(&config.data_dir, limits(&config), routes(&config))?;
+        let started_at = clock::now();
+        let journal = journal(&config).await?;
         let status = Arc::new(Status::default());
         let mut faults = config.google_faults.clone();
         let sheets = match sheets(&config, &journal, &status).await {
@@ -86,7 +82,13 @@ impl App {
                 Vec::new()
             }
         };
-        let forwarders = forwarders(&sheets, &journal, &status).await?;
+        let duty = Duty {
+            journal: journal.clone(),
+            status: Arc::clone(&status),
+            sheets: sheets.clone(),
+            lease: Duration::from_secs(u64::from(config.lease_s)),
+            started_at,
+        };
         let directory = directory(&config, &journal, &status);
         let operator = Arc::new(Operator::new(about(&config, &journal, &sheets)));
         let watch = Watch {
@@ -95,6 +97,7 @@ impl App {
             journal: journal.clone(),
             alarm: Alarm::new(config.alarm_minutes),
             alarm_hook: config.alarm_webhook_url.as_ref().and_then(alarm_hook),
+            is_speaker: false,
         };
         let checker = Checker {
             operator: Arc::clone(&operator),
@@ -119,7 +122,7 @@ impl App {
         let server = http::serve(listener, shared).context("cannot serve HTTP")?;
         // The tests and the demo read the address from this line.
         log::info!(pending_rows = journal.tally().pending(); "listening on http://{address}");
-        Ok(Self { address, server, forwarders, directory, journal, operator, checker, watch })
+        Ok(Self { address, server, duty, directory, journal, operator, checker, watch })
     }
 
     /// Where it listens.
@@ -132,21 +135,19 @@ impl App {
     /// # Errors
     /// When a part ended that should not have.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, forwarders, directory, journal, operator, checker, watch, .. } = self;
+        let Self { server, duty, directory, journal, operator, checker, watch, .. } = self;
         let handle = server.handle();
-        let (stop_forwarders, stopped) = tokio::sync::watch::channel(());
-        let sweeper = sweep(&journal);
-        let forwarding = forward(forwarders, &stopped);
+        let (stop_duty, stopped) = tokio::sync::watch::channel(());
+        let forwarding = duty.run(stopped);
         let naming = look_names_up(directory, &journal);
         let (checking, watching) = (checker.run(), watch.run());
-        tokio::pin!(server, forwarding, sweeper, naming, checking, watching, stop);
+        tokio::pin!(server, forwarding, naming, checking, watching, stop);
         tokio::select! {
             ended = &mut server => {
                 ended.context("the HTTP server failed")?;
                 anyhow::bail!("the HTTP server ended by itself");
             }
             () = &mut forwarding => anyhow::bail!("a forwarder ended by itself"),
-            () = &mut sweeper => anyhow::bail!("the sweeper ended by itself"),
             () = &mut naming => anyhow::bail!("the directory ended by itself"),
             () = &mut checking => anyhow::bail!("the checker ended by itself"),
             () = &mut watching => anyhow::bail!("the watch ended by itself"),
@@ -154,38 +155,24 @@ impl App {
         }
         log::info!("stopping: no new events, finishing what is under way");
         operator.close();
-        tokio::select! {
-            // The forwarders go on writing while requests in flight are answered.
-            () = async { tokio::join!(handle.stop(true), &mut server).1.unwrap_or_default() } => {}
-            () = &mut forwarding => {}
+        let answering =
+            async { tokio::join!(handle.stop(true), &mut server).1.unwrap_or_default() };
+        tokio::pin!(answering);
+        if journal.is_shared() {
+            // Another instance is to take over at once, whoever is still being answered here.
+            drop(stop_duty);
+            tokio::join!(answering, forwarding);
+        } else {
+            tokio::select! {
+                // The forwarders go on writing while requests in flight are answered.
+                () = &mut answering => {}
+                () = &mut forwarding => {}
+            }
+            drop(stop_duty);
+            forwarding.await;
         }
-        drop(stop_forwarders);
-        forwarding.await;
         log::info!(pending_rows = journal.tally().pending(); "stopped");
         Ok(())
-    }
-}
-
-/// Runs all forwarders until the sender of `stop` is dropped; each then finishes what it is doing. Without
-/// a spreadsheet there is nothing to do until then.
-async fn forward(forwarders: Vec<Forwarder>, stop: &tokio::sync::watch::Receiver<()>) {
-    let until_stopped = |mut stop: tokio::sync::watch::Receiver<()>| async move {
-        // Nothing is ever sent: that the sender is gone is the word.
-        _ = stop.changed().await;
-    };
-    let mut running = JoinSet::new();
-    running.spawn(until_stopped(stop.clone()));
-    for forwarder in forwarders {
-        running.spawn(forwarder.run(until_stopped(stop.clone())));
-    }
-    // The first that ends by itself ends the service; at the stop all end.
-    while let Some(ended) = running.join_next().await {
-        if let Err(error) = ended {
-            log::error!("a forwarder failed: {error}");
-        }
-        if stop.has_changed().is_ok() {
-            return;
-        }
     }
 }
 
@@ -194,15 +181,5 @@ async fn look_names_up(directory: Option<Directory>, journal: &Journal) {
     match directory {
         Some(directory) => directory.run(journal.unnamed()).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Sweeps at the start and then every hour. Never ends.
-async fn sweep(journal: &Journal) {
-    loop {
-        if let Err(error) = journal.sweep(clock::now()).await {
-            log::warn!("cannot sweep what is older than the retention: {error}");
-        }
-        tokio::time::sleep(SWEEP_EVERY).await;
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Watch {
     pub(super) journal: Journal,
     pub(super) alarm: Alarm,
     pub(super) alarm_hook: Option<AlarmHook>,
+    /// Whether this instance tells of alarms: the one that forwards, or did last.
+    pub(super) is_speaker: bool,
 }
 
 impl Watch {
@@ -79,10 +81,15 @@ impl Watch {
         let word = self.alarm.observe(&observation, now);
         let age_ms = oldest_pending.map_or(0, |oldest| now.since_ms(oldest));
         self.status.set_alarm(self.alarm.is_on().then(|| observation.summary(age_ms)));
-        if let Some(word) = word {
+        if self.status.forwards() {
+            self.is_speaker = true;
+        } else if self.status.instances().iter().any(|other| other.forwards && !other.is_self) {
+            self.is_speaker = false;
+        }
+        if let Some(word) = word.filter(|_| self.is_speaker) {
             self.say(word, observation.pending_rows);
         }
-        if let Some(alarm_hook) = &mut self.alarm_hook {
+        if let Some(alarm_hook) = self.alarm_hook.as_mut().filter(|_| self.is_speaker) {
             alarm_hook.send(now).await;
         }
     }

@@ -33,6 +33,12 @@ pub(super) struct RawEnv {
     pub(super) host: Option<String>,
     /// Default `./data`.
     pub(super) data_dir: Option<String>,
+    /// Optional: PostgreSQL instead of a directory, for several machines.
+    pub(super) database_url: Option<String>,
+    /// Optional: a PEM file of the certificates that the database's is proven by.
+    pub(super) database_ca: Option<String>,
+    /// Default 10.
+    pub(super) lease_seconds: Option<String>,
     /// Default: the spreadsheet's own.
     pub(super) timezone: Option<String>,
     /// Default 50.

@@ -61,6 +61,10 @@ pub struct Config {
     /// 0 takes any free one.
     pub(crate) port: u16,
     pub(crate) data_dir: PathBuf,
+    /// PostgreSQL, in place of the directory.
+    pub(crate) database: Option<Database>,
+    /// How long one of several instances forwards without saying that it is still there.
+    pub(crate) lease_s: u32,
     /// `None` is the spreadsheet's own.
     pub(crate) time_zone: Option<String>,
     pub(crate) writes_per_minute_max: u32,
@@ -74,6 +78,15 @@ pub struct Config {
     pub(crate) sheets_api_url: String,
     pub(crate) doubletick_api_key: Option<SecretString>,
     pub(crate) doubletick_api_url: String,
+}
+
+/// Where the journal is, when it is not in a directory.
+#[derive(Debug)]
+pub(crate) struct Database {
+    /// As libpq reads it; it holds a password.
+    pub(crate) url: SecretString,
+    /// A PEM file.
+    pub(crate) certificates: Option<PathBuf>,
 }
 
 /// How log lines are written.
@@ -184,6 +197,8 @@ impl Config {
             host: read.host(raw.host),
             port: number!(port, 8080, 0..=u16::MAX),
             data_dir: PathBuf::from(raw.data_dir.unwrap_or_else(|| "./data".to_owned())),
+            database: raw.database_url.map(|url| read.database(&url, raw.database_ca)),
+            lease_s: number!(lease_seconds, 10, 2..=300),
             time_zone: read.time_zone(raw.timezone),
             writes_per_minute_max: number!(max_writes_per_minute, 50, 1..=60),
             pending_rows_max: number!(max_pending_rows, 1_000_000, 1..=1_000_000_000),
@@ -265,6 +280,20 @@ impl Reader<'_> {
             );
         }
         SecretString::from(key.trim())
+    }
+
+    /// Where the database is. What else stands in its address is read where it is used.
+    fn database(&mut self, url: &str, certificates: Option<String>) -> Database {
+        let url = url.trim();
+        if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            self.0
+                .add("DATABASE_URL", "must look like postgres://user:password@host:5432/database");
+        }
+        let certificates = certificates.map(|file| PathBuf::from(file.trim()));
+        if certificates.as_ref().is_some_and(|file| !file.is_file()) {
+            self.0.add("DATABASE_CA", "must be the path of a PEM file");
+        }
+        Database { url: SecretString::from(url), certificates }
     }
 
     fn time_zone(&mut self, text: Option<String>) -> Option<String> {

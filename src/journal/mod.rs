@@ -62,7 +62,7 @@ pub use crate::journal::awaited::Unnamed;
 pub use crate::journal::condition::Condition;
 pub use crate::journal::counters::{BookId, Counters, Tally, Work};
 pub use crate::journal::error::Error;
-pub use crate::journal::lease::{Fellow, Term};
+pub use crate::journal::lease::{Fellow, Held, Term};
 pub use crate::journal::outbox::batch::{Batch, Unsettled};
 pub use crate::journal::outbox::draft::Draft;
 pub use crate::journal::outbox::export;
@@ -123,6 +123,18 @@ impl std::fmt::Debug for Inner {
     }
 }
 
+/// What a 200 is worth, by the number of machines that what was acknowledged is on.
+pub fn copies_in_words(copies: u32) -> &'static str {
+    match copies {
+        0 | 1 => {
+            "on the disk of one machine; set synchronous_standby_names on the database, for a 200 that \
+             survives the loss of a machine"
+        }
+        2 => "on the disks of two machines",
+        _ => "on the disks of three machines or more",
+    }
+}
+
 impl Journal {
     /// Where it is, for sentences: a directory, or a database and its hosts.
     pub fn place(&self) -> &str {
@@ -142,6 +154,14 @@ impl Journal {
     /// The time by which all in here is dated, where the caller's clock says `now`.
     pub fn clock(&self, now: UnixMs) -> UnixMs {
         self.0.shared.clock.now(now)
+    }
+
+    /// On how many machines what was acknowledged is.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn copies(&self) -> Result<u32, Error> {
+        self.read(|store| Ok(store.copies()?)).await
     }
 
     /// The counters after the last commit.

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use crate::app::checks::{Report, Tried, check_events, check_google, wanted};
-use crate::app::parts::{client, limits, options, routes};
+use crate::app::parts::{client, journal_beside, options, routes};
 use crate::causes::Causes;
 use crate::config::Config;
 use crate::http::WEBHOOK_PATH;
-use crate::journal::Journal;
+use crate::journal::{Journal, copies_in_words};
 use crate::operator::Finding;
 use crate::sheets::{Client, probe};
 use crate::status::Status;
@@ -67,22 +67,27 @@ fn print(finding: Finding) {
 
 /// The journal, beside the service if that is running.
 async fn check_journal(config: &Config, report: &mut Report<'_>) -> Option<Journal> {
-    let dir = config.data_dir.display();
-    match Journal::open_beside(&config.data_dir, limits(config), routes(config)) {
-        Ok(journal) => {
-            let pending = journal.tally().pending();
-            let by_whom = if journal.is_beside() { ", in use by the running service" } else { "" };
-            report.holds("journal directory", &format!("{dir}, {pending} rows pending{by_whom}"));
-            if let Err(error) = journal.verify().await {
-                report.fails("journal", &format!("{} (in {dir})", Causes(&error)));
-            }
-            Some(journal)
-        }
+    let what = if config.database.is_some() { "database" } else { "journal directory" };
+    let journal = match journal_beside(config).await {
+        Ok(journal) => journal,
         Err(error) => {
-            report.fails("journal directory", &Causes(&error).to_string());
-            None
+            report.fails(what, &Causes(&*error).to_string());
+            return None;
+        }
+    };
+    let (place, pending) = (journal.place(), journal.tally().pending());
+    let by_whom = if journal.is_beside() { ", in use by the running service" } else { "" };
+    report.holds(what, &format!("{place}, {pending} rows pending{by_whom}"));
+    if journal.is_shared() {
+        match journal.copies().await {
+            Ok(copies) => report.holds("a 200 means", copies_in_words(copies)),
+            Err(error) => report.fails("a 200 means", &Causes(&error).to_string()),
         }
     }
+    if let Err(error) = journal.verify().await {
+        report.fails("journal", &format!("{} (in {place})", Causes(&error)));
+    }
+    Some(journal)
 }
 
 async fn check_live(journal: Option<&Journal>, sheets: &Client, report: &mut Report<'_>) {

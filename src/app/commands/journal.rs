@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::app::parts::{limits, routes};
+use crate::app::parts::journal_beside;
 use crate::chat::recognise::{Recognised, recognise};
 use crate::chat::text::phone_digits;
 use crate::config::Config;
@@ -15,7 +15,7 @@ use crate::journal::{Journal, Refusal, Standing};
 
 /// Feeds the bodies that nothing recognised to this version's recogniser.
 pub(super) async fn replay(config: &Config) -> anyhow::Result<()> {
-    let journal = open_beside(config)?;
+    let journal = known_journal(config).await?;
     let (mut taken, mut resent, mut ignored, mut unrecognised) = (0, 0, 0, 0);
     for kept in journal.unrecognised().await? {
         let Ok(body) = serde_json::from_slice::<serde_json::Value>(&kept.body) else {
@@ -50,7 +50,7 @@ pub(super) async fn replay(config: &Config) -> anyhow::Result<()> {
 pub(super) async fn forget(config: &Config, phone: &str) -> anyhow::Result<()> {
     let digits = phone_digits(phone);
     anyhow::ensure!(digits.len() >= 5, "that is no phone number: give it with its country code");
-    let journal = open_beside(config)?;
+    let journal = known_journal(config).await?;
     let forgotten = journal.forget(&digits).await?;
     say(&format!(
         "deleted: {} records of the customer and their chats, {} unrecognised bodies, the content of \
@@ -74,7 +74,11 @@ pub(super) async fn forget(config: &Config, phone: &str) -> anyhow::Result<()> {
 
 /// Copies the journal into a new file, or to standard output.
 pub(super) async fn backup(config: &Config, file: &Path) -> anyhow::Result<()> {
-    let journal = open_beside(config)?;
+    anyhow::ensure!(
+        config.database.is_none(),
+        "the journal is on PostgreSQL: back the database up as a whole, by pg_dump or the way of its host"
+    );
+    let journal = known_journal(config).await?;
     if file == Path::new("-") {
         return print_copy(&journal).await;
     }
@@ -101,6 +105,11 @@ async fn print_copy(journal: &Journal) -> anyhow::Result<()> {
 
 /// Puts a copy in the place of the journal, while no service runs.
 pub(super) fn restore(config: &Config, file: &Path, discard_pending: bool) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        config.database.is_none(),
+        "the journal is on PostgreSQL: restore the database as a whole, by pg_restore or the way of its \
+         host, while no instance runs"
+    );
     let restored = Journal::restore(&config.data_dir, file, discard_pending)?;
     say(&format!(
         "restored: {} rows are pending, {} set aside; now start the service. Pending rows that were written \
@@ -111,14 +120,14 @@ pub(super) fn restore(config: &Config, file: &Path, discard_pending: bool) -> an
 
 /// Opens the journal, also beside the running service. It is never made here: with a wrong `DATA_DIR` it
 /// would look like an empty journal.
-pub(in crate::app) fn open_beside(config: &Config) -> anyhow::Result<Journal> {
+pub(super) async fn known_journal(config: &Config) -> anyhow::Result<Journal> {
     let dir = &config.data_dir;
     anyhow::ensure!(
-        Journal::is_in(dir),
+        config.database.is_some() || Journal::is_in(dir),
         "there is no journal in {}; set DATA_DIR as the service has it",
         dir.display()
     );
-    Ok(Journal::open_beside(dir, limits(config), routes(config))?)
+    journal_beside(config).await
 }
 
 fn say(sentence: &str) -> anyhow::Result<()> {

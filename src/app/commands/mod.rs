@@ -210,7 +210,12 @@ async fn with_config(
 async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = shutdown::requested()?;
     let dir = config.data_dir.clone();
-    let app = App::start(config).await?;
+    tokio::pin!(stop);
+    let app = tokio::select! {
+        app = App::start(config) => app?,
+        // It may be waiting for its database.
+        () = &mut stop => return Ok(()),
+    };
     // From here on the directory is ours, and no restore under way.
     Journal::drop_unfinished_restore(&dir);
     app.run_until(stop).await

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use crate::app::commands::journal::open_beside;
+use crate::app::commands::journal::known_journal;
 use crate::config::Config;
 use crate::journal::export::{Export, Format};
 use crate::journal::{Journal, SetAsidePages};
@@ -21,7 +21,7 @@ pub enum Action {
 }
 
 pub(super) async fn run(config: &Config, action: Action) -> anyhow::Result<()> {
-    let journal = open_beside(config)?;
+    let journal = known_journal(config).await?;
     match action {
         Action::List => list(&journal).await,
         Action::Retry(event) => retry(&journal, event.as_deref()).await,

@@ -328,6 +328,10 @@ pub(super) trait Read: Send {
     fn clock(&self) -> Result<Option<UnixMs>, Fault>;
     /// When writes left, as far as noted, the first one first.
     fn sent(&self) -> Result<Vec<UnixMs>, Fault>;
+    /// On how many machines a commit is when it is told of.
+    fn copies(&self) -> Result<u32, Fault> {
+        Ok(1)
+    }
     /// Who owns what must be done once; `None` where only one process can serve.
     fn lease(&self) -> Result<Option<Lease>, Fault> {
         Ok(None)

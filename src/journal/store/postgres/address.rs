@@ -103,7 +103,7 @@ impl Address {
     }
 
     /// The database and its hosts, for sentences.
-    pub(in crate::journal) fn label(&self) -> &str {
+    pub fn label(&self) -> &str {
         &self.label
     }
 }

@@ -7,6 +7,7 @@
 //! what it wrote. All SQL of the engine stands in this folder.
 
 mod address;
+mod column;
 mod link;
 mod open;
 pub(in crate::journal) mod read;

@@ -88,6 +88,11 @@ impl DatabaseFault {
         matches!(self, Self::Away { .. } | Self::Standby { .. })
     }
 
+    /// The attempt was given up before it ended.
+    pub fn interrupted(label: String, why: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Away { label, source: Fault::Failed(Arc::new(why)) }
+    }
+
     fn of(address: &Address, said: Said) -> Self {
         let label = address.label().to_owned();
         if said.code().is_some_and(|code| code.code() == "42501") {

@@ -8,17 +8,18 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row as SqlRow};
 
 use crate::chat::digest::Digest;
-use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
-use crate::journal::counters::{BookId, Counters, Tally, Work};
+use crate::journal::counters::{BookId, Counters, Work};
 use crate::journal::origin::Origin;
+use crate::journal::store::postgres::column::{
+    Sql, batch, owned, record, stored_row, tally, time, told, unsigned, wait,
+};
 use crate::journal::store::postgres::link::{Link, Said};
 use crate::journal::store::{
     Extent, Fault, Instance, Keys, Lease, Loaded, Places, Queue, QueueId, Read, Remembered, Row,
-    Span, Stored, StoredAside, StoredBatch, StoredWait, Unrecognised,
+    Span, StoredAside, StoredBatch, StoredWait, Unrecognised,
 };
 
-type Sql<T> = Result<T, tokio_postgres::Error>;
 type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// The database's clock, in milliseconds since 1970. `now()` would stand still from BEGIN on.
@@ -136,96 +137,17 @@ pub(super) fn bytes(keys: &[Digest]) -> Vec<&[u8]> {
     keys.iter().map(Digest::as_bytes).collect()
 }
 
-/// Ours start at zero and only count up.
-fn unsigned(row: &SqlRow, column: usize) -> Sql<u64> {
-    row.try_get::<_, i64>(column).map(i64::cast_unsigned)
-}
-
-fn time(row: &SqlRow, column: usize) -> Sql<UnixMs> {
-    row.try_get(column).map(UnixMs)
-}
-
-fn owned(row: &SqlRow, column: usize) -> Sql<Vec<u8>> {
-    Ok(row.try_get::<_, &[u8]>(column)?.to_vec())
-}
-
-/// A key. What is no key is the same as none that anybody looks for.
-fn key(bytes: &[u8]) -> Digest {
-    Digest::from_bytes(bytes.try_into().unwrap_or_default())
-}
-
-fn digest(row: &SqlRow, column: usize) -> Sql<Digest> {
-    Ok(key(row.try_get(column)?))
-}
-
-fn told(row: &SqlRow) -> Sql<(Digest, Told)> {
-    let told = Told { digest: digest(row, 1)?, number: unsigned(row, 2)?, at: time(row, 3)? };
-    Ok((digest(row, 0)?, told))
-}
-
-fn record(row: &SqlRow) -> Sql<(Digest, Remembered)> {
-    let what = match row.try_get::<_, Option<&[u8]>>(2)? {
-        Some(target) => Stored::SameAs(key(target)),
-        None => Stored::Record(row.try_get::<_, Option<Vec<u8>>>(3)?.unwrap_or_default()),
-    };
-    Ok((digest(row, 0)?, Remembered { what, seen_at: time(row, 1)? }))
-}
-
-fn wait(row: &SqlRow) -> Sql<StoredWait> {
-    Ok(StoredWait {
-        number: unsigned(row, 0)?,
-        book: BookId(row.try_get(1)?),
-        chat: digest(row, 2)?,
-        customer: row.try_get::<_, &[u8]>(3)?.chunks_exact(Digest::BYTES).map(key).collect(),
-        is_over: row.try_get(4)?,
-        seen_at: time(row, 5)?,
-        record: owned(row, 6)?,
-    })
-}
-
-fn stored_row(row: &SqlRow) -> Sql<Row> {
-    Ok(Row { number: unsigned(row, 0)?, received_at: time(row, 1)?, payload: owned(row, 2)? })
-}
-
-fn tally(row: &SqlRow) -> Sql<Tally> {
-    let get = |column| unsigned(row, column);
-    Ok(Tally {
-        next_number: get(0)?,
-        next_batch: get(1)?,
-        accepted: get(2)?,
-        remembered: get(3)?,
-        duplicate: get(4)?,
-        unrecognised: get(5)?,
-        written: get(6)?,
-        set_aside: get(7)?,
-        handovers: get(8)?,
-        handovers_written: get(9)?,
-        handovers_set_aside: get(10)?,
-        assigned_at: row.try_get(11)?,
-        waits: get(12)?,
-    })
-}
-
-fn batch(row: &SqlRow) -> Sql<StoredBatch> {
-    let span = |at: usize| -> Sql<Span> {
-        Ok(Span {
-            queue: row.try_get(at)?,
-            first: unsigned(row, at + 1)?,
-            last: unsigned(row, at + 2)?,
-        })
-    };
-    Ok(StoredBatch {
-        number: unsigned(row, 0)?,
-        book: BookId(row.try_get(1)?),
-        log: span(2)?,
-        handovers: span(5)?,
-        marker_id: row.try_get(8)?,
-        digest: row.try_get(9)?,
-        plan: row.try_get(10)?,
-        board: row.try_get(11)?,
-        board_changes: unsigned(row, 12)?,
-        sealed_at: time(row, 13)?,
-    })
+/// How many standbys a commit waits for, as `synchronous_standby_names` says: `FIRST 2 (a, b, c)`, `ANY 1 (*)`,
+/// `2 (a, b)`, or plain names, of which one is waited for.
+fn standbys(names: &str) -> u32 {
+    let before = names.split('(').next().unwrap_or_default();
+    let word =
+        |text: &str| text.trim_matches(|letter: char| letter.is_ascii_alphabetic()).trim().parse();
+    match (names.trim(), names.contains('(')) {
+        ("", _) => 0,
+        (_, true) => word(before.trim()).unwrap_or(1),
+        (_, false) => 1,
+    }
 }
 
 /// As many as a query may ask for.
@@ -250,6 +172,12 @@ impl Read for Reader {
             return Ok(Some(clock));
         }
         self.first(&format!("SELECT {CLOCK}"), &[], |row| time(row, 0))
+    }
+
+    fn copies(&self) -> Result<u32, Fault> {
+        let sql = "SELECT current_setting('synchronous_standby_names')";
+        let names: Option<String> = self.first(sql, &[], |row| row.try_get(0))?;
+        Ok(1 + standbys(&names.unwrap_or_default()))
     }
 
     fn lease(&self) -> Result<Option<Lease>, Fault> {
@@ -410,3 +338,25 @@ impl Read for Reader {
 /// What there is to do for each spreadsheet.
 pub(super) const BOOKS: &str =
     "SELECT id, pending, waiting, board_changes FROM doubletick_sheets.book ORDER BY id";
+
+#[cfg(test)]
+mod tests {
+    use super::standbys;
+
+    #[test]
+    fn a_commit_waits_for_as_many_standbys_as_the_setting_says() {
+        for (names, count) in [
+            ("", 0),
+            ("  ", 0),
+            ("s1", 1),
+            ("*", 1),
+            ("s1, s2", 1),
+            ("ANY 1 (s1)", 1),
+            ("any 2 (s1, s2, s3)", 2),
+            ("FIRST 3 (*)", 3),
+            ("2 (s1, s2)", 2),
+        ] {
+            assert_eq!(standbys(names), count, "{names}");
+        }
+    }
+}
