@@ -12,6 +12,7 @@
 //!   ├─ looking  seen     where our tabs are, and how far that may be relied on
 //!   ├─ seal     pick     what goes into the next batch
 //!   ├─ sending  held     the batch in hand: what to do with it next, and what each outcome makes of it
+//!   ├─ refused           rows refused for a reason that nobody knows
 //!   ├─ landing           whether its rows stand in the right columns
 //!   ├─ turn              whether a write may leave now
 //!   ├─ idle     board    nothing to write: a look now and then, the board's time kept fresh
@@ -33,6 +34,7 @@ mod idle;
 mod landing;
 mod looking;
 mod pruning;
+mod refused;
 mod seal;
 mod seen;
 mod sending;
@@ -126,6 +128,8 @@ pub struct Forwarder {
     held: Option<Held>,
     failures: Failures,
     suspect: Option<Suspect>,
+    /// How many rows in a row were set aside though nobody knows what Google has against them.
+    unexplained: u32,
     /// What a row of the last batch took on the wire.
     row_bytes: usize,
     markers_full: bool,
@@ -190,6 +194,7 @@ impl Forwarder {
             held,
             failures: Failures::default(),
             suspect: None,
+            unexplained: 0,
             row_bytes: seal::ROW_BYTES,
             markers_full: false,
             positions_untold: false,
@@ -352,6 +357,9 @@ impl Forwarder {
                 self.written_at = Some(Instant::now());
                 self.pruning.count_batch();
                 self.is_unpurged = true;
+                if last > 0 {
+                    self.unexplained = 0;
+                }
                 self.suspect = self.suspect.filter(|suspect| suspect.last > last);
                 self.succeeded();
             }

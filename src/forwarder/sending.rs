@@ -35,7 +35,7 @@ impl Forwarder {
         Next::Wait(wait)
     }
 
-    fn keep_troubled(&mut self, held: Held, trouble: Trouble) -> Next {
+    pub(super) fn keep_troubled(&mut self, held: Held, trouble: Trouble) -> Next {
         let wait = self.troubled(trouble);
         self.keep(held, wait)
     }
@@ -136,6 +136,7 @@ impl Forwarder {
                 self.release_when_safe(held).await
             }
             Refused::Row(reason) => self.narrow_down(held, reason).await,
+            Refused::Rows(purpose, class) => self.rows_are_refused(held, purpose, class).await,
             Refused::TooLarge if held.batch.board().is_some() => {
                 self.leave_one_out(&held);
                 self.release_when_safe(held).await
@@ -166,7 +167,7 @@ impl Forwarder {
 
     /// One of a batch's tabs cannot be written, this one where Google says so: the others go on without it
     /// for a while. Where it does not say, they are left out one by one until it is plain.
-    fn part_is_refused(&mut self, held: &Held, by: Option<Purpose>, advice: &str) {
+    pub(super) fn part_is_refused(&mut self, held: &Held, by: Option<Purpose>, advice: &str) {
         let Some(by) = by.or_else(|| self.leave_one_out(held)) else { return };
         let sheet_id = held.plan.as_ref().and_then(|plan| plan.sheet_id(by));
         let layout = self.seen.as_ref().map(|seen| &seen.layout);
@@ -204,7 +205,7 @@ impl Forwarder {
     }
 
     /// One of the rows is to blame: half as many go together next time, until it stands alone.
-    async fn narrow_down(&mut self, held: Held, reason: &'static str) -> Next {
+    pub(super) async fn narrow_down(&mut self, held: Held, reason: &'static str) -> Next {
         let rows = held.batch.rows();
         if rows <= 1 && held.doubt_left(Instant::now()).is_none() {
             log::error!(
@@ -220,7 +221,7 @@ impl Forwarder {
 
     /// Releases a batch once no earlier send of it can be applied any more. Where that is in doubt its marker
     /// is burnt, and where it cannot be, the time passes in which Google may still apply a send.
-    async fn release_when_safe(&mut self, mut held: Held) -> Next {
+    pub(super) async fn release_when_safe(&mut self, mut held: Held) -> Next {
         held.is_given_up = true;
         match held.next(Instant::now()) {
             Step::Burn => self.burn(held).await,

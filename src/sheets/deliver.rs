@@ -67,6 +67,12 @@ impl Client {
             Verdict::Refused(Fault::TypedColumns | Fault::Formats) if !plan.formats => {
                 Verdict::Refused(Fault::Operator(TYPED_COLUMNS.to_owned()))
             }
+            Verdict::Refused(Fault::Unknown(class)) => {
+                let rows = answer.refused_request();
+                let rows = rows.and_then(|at| request::rows_at(plan, content, at));
+                let fault = rows.map(|purpose| Fault::Rows(purpose, class));
+                Verdict::Refused(fault.unwrap_or(Fault::Unknown(class)))
+            }
             verdict => verdict,
         };
         match verdict {

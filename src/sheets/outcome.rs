@@ -7,7 +7,7 @@ use crate::sheets::column::Purpose;
 use crate::sheets::layout::Layout;
 use crate::sheets::setup::Setup;
 use crate::sheets::token::TokenTrouble;
-use crate::sheets::verdict::{Answer, Fault, Verdict};
+use crate::sheets::verdict::{Answer, Fault, UNKNOWN, Verdict};
 
 /// What became of one send of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct Later {
 pub enum Refused {
     /// One of its rows is to blame; the reason.
     Row(&'static str),
+    /// Its rows for this tab, for a reason that is not known: one of them is to blame, or the tab.
+    Rows(Purpose, &'static str),
     /// It is too large.
     TooLarge,
     /// Its tab is not there any more.
@@ -139,6 +141,7 @@ pub(super) fn settled(account: &str, answer: Answer) -> Result<Answer, Trouble> 
         Verdict::Operator(advice) | Verdict::Refused(Fault::Operator(advice)) => {
             Err(Trouble::Operator(advice))
         }
+        Verdict::Refused(Fault::Unknown(_)) => Err(Trouble::Operator(UNKNOWN.to_owned())),
         Verdict::Refused(Fault::Taken) => Err(Trouble::Taken),
         Verdict::Refused(Fault::TypedColumns) => Err(Trouble::Operator(TYPED_COLUMNS.to_owned())),
         Verdict::Refused(_) => passing("the spreadsheet changed while it was being looked at"),
@@ -148,6 +151,8 @@ pub(super) fn settled(account: &str, answer: Answer) -> Result<Answer, Trouble> 
 pub(super) fn refused(fault: Fault, by: Option<Purpose>) -> Refused {
     match fault {
         Fault::Row(reason) => Refused::Row(reason),
+        Fault::Rows(purpose, class) => Refused::Rows(purpose, class),
+        Fault::Unknown(_) => Refused::Part(by, UNKNOWN.to_owned()),
         Fault::TooLarge => Refused::TooLarge,
         Fault::TabGone => Refused::TabGone,
         Fault::Narrow => Refused::Reshaped,

@@ -106,6 +106,18 @@ fn formats_below(plan: &Plan, place: &Place) -> impl Iterator<Item = Value> {
     all.filter(|_| plan.formats)
 }
 
+/// The tab that the request at this place of such a batch appends rows to, if it is such a request.
+pub(super) fn rows_at(plan: &Plan, content: Content<'_>, place: usize) -> Option<Purpose> {
+    let mut at = usize::from(plan.traces.marker) + usize::from(plan.traces.positions);
+    for (purpose, own, _) in appended(plan, content) {
+        if at == place {
+            return Some(purpose);
+        }
+        at += 1 + formats_below(plan, own).count();
+    }
+    None
+}
+
 /// What the request at this place of such a batch is for; `None` where it is for the batch as a whole.
 pub(super) fn purpose_of(plan: &Plan, content: Content<'_>, place: usize) -> Option<Purpose> {
     let before = usize::from(plan.traces.marker) + usize::from(plan.traces.positions);

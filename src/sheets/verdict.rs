@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::sheets::column::Purpose;
+
 /// Longest wait that a `Retry-After` may ask of us.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 
@@ -70,9 +72,18 @@ pub enum Fault {
     TabGone,
     /// The tab has fewer columns than we thought.
     Narrow,
+    /// Rows for this tab, for a reason that this program does not know, of this class.
+    Rows(Purpose, &'static str),
+    /// A reason that this program does not know, of this class.
+    Unknown(&'static str),
     /// A human must act.
     Operator(String),
 }
+
+/// What to do where nothing more is known.
+pub(super) const UNKNOWN: &str = "Google refuses the request for a reason that this program does not know; \
+                                  nothing is lost: update doubletick-sheets, and report it if that does \
+                                  not help";
 
 #[derive(Deserialize, Default)]
 struct Envelope {
@@ -84,6 +95,7 @@ struct Envelope {
 #[serde(default)]
 struct Body {
     message: String,
+    status: String,
     details: Vec<serde_json::Value>,
 }
 
@@ -240,9 +252,16 @@ fn fault(body: &Body) -> Fault {
     } else if body.says("].repeatCell") {
         Fault::Formats
     } else {
-        operator(
-            "Google refuses the request for a reason that this program does not know; nothing is \
-             lost: update doubletick-sheets, and report it if that does not help",
-        )
+        Fault::Unknown(class(&body.status))
+    }
+}
+
+/// The class of a refusal, as a reason to be shown: Google's own words may quote the cell.
+fn class(status: &str) -> &'static str {
+    match status {
+        "INVALID_ARGUMENT" => "Google refuses it (INVALID_ARGUMENT)",
+        "FAILED_PRECONDITION" => "Google refuses it (FAILED_PRECONDITION)",
+        "OUT_OF_RANGE" => "Google refuses it (OUT_OF_RANGE)",
+        _ => "Google refuses it and gives no class of reasons",
     }
 }

@@ -4,6 +4,7 @@ mod board;
 mod edges;
 mod formats;
 mod picking;
+mod refused;
 mod stepping;
 mod tabs;
 mod waiting;

@@ -127,10 +127,20 @@ fn a_400_that_a_human_must_mend_says_how() {
 }
 
 #[test]
-fn a_400_that_nobody_knows_parks_and_loses_nothing() {
-    let unknown = google_says(400, "INVALID_ARGUMENT", "Never heard of: that");
-    for body in [unknown.as_str(), "", HTML, "{", "null", "[]", r#"{"error":"invalid"}"#] {
-        check_advice(400, body, "nothing is lost");
+fn a_400_that_nobody_knows_is_told_by_its_class_alone() {
+    let says = |status: &str| google_says(400, status, &format!("Never heard of: {QUOTED}"));
+    let known =
+        ["INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE"].map(|it| (says(it), it));
+    let unknown = ["", HTML, "{", "null", "[]", r#"{"error":"invalid"}"#].map(str::to_owned);
+    let unknown = unknown.into_iter().chain([says(QUOTED)]).map(|body| (body, "no class"));
+    for (body, words) in known.into_iter().chain(unknown) {
+        let Verdict::Refused(Fault::Unknown(class)) = answer(400, body.as_str()).verdict(ACCOUNT)
+        else {
+            panic!("{body}")
+        };
+        assert!(class.contains(words), "{class}");
+        let Err(Trouble::Operator(advice)) = settled(ACCOUNT, answer(400, body)) else { panic!() };
+        assert!(advice.contains("nothing is lost"), "{advice}");
     }
 }
 

@@ -104,6 +104,8 @@ pub(crate) struct Script {
     pub(crate) after_writes: VecDeque<Meanwhile>,
     /// The kind of request that no batch may have until healed.
     pub(crate) refused_kind: Option<String>,
+    /// A text that no row may have until healed; nobody knows why.
+    pub(crate) refused_text: Option<String>,
     /// Refusals do not say which request they are about.
     pub(crate) refusals_are_bare: bool,
     /// Refuses every Sheets call until healed.
@@ -151,6 +153,23 @@ impl Script {
         let Some(kind) = &self.refused_kind else { return Ok(()) };
         place_of(kind, body).map_or(Ok(()), |place| {
             Err(Refused::invalid(&format!("Invalid requests[{place}].{kind}: Not supported.")))
+        })
+    }
+
+    /// Whether a batch appends a row with the text that Google does not take these days. The refusal quotes it,
+    /// as Google's do.
+    pub(crate) fn refuse_text(&self, body: &Node<'_>) -> Result<(), Refused> {
+        let Some(text) = &self.refused_text else { return Ok(()) };
+        let requests = body.get("requests").map_or(&[][..], Node::list);
+        let has_it = |request: &Node<'_>| {
+            request
+                .get("appendCells")
+                .is_some_and(|rows| rows.to_value().to_string().contains(text))
+        };
+        requests.iter().position(has_it).map_or(Ok(()), |place| {
+            Err(Refused::invalid(&format!(
+                "Invalid requests[{place}].appendCells: The cell {text} is not to Google's liking."
+            )))
         })
     }
 

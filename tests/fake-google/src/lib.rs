@@ -178,6 +178,12 @@ impl FakeGoogle {
         self.shared.lock().script.refused_kind = Some(kind.to_owned());
     }
 
+    /// Refuses with 400 every `batchUpdate` that appends a row with this text, until [`FakeGoogle::heal`], for a
+    /// reason that nobody has heard of.
+    pub fn refuse_rows_with(&self, text: &str) {
+        self.shared.lock().script.refused_text = Some(text.to_owned());
+    }
+
     /// Whether number formats in a typed column are refused as validation in it is, from now on.
     pub fn typed_columns_take_no_formats(&self, do_so: bool) {
         let mut state = self.shared.lock();
@@ -201,6 +207,7 @@ impl FakeGoogle {
         let script = &mut self.shared.lock().script;
         script.standing = None;
         script.refused_kind = None;
+        script.refused_text = None;
         script.outage = false;
     }
 

@@ -165,6 +165,7 @@ impl Call {
 
     fn write(&self, state: &mut State, body: &Node<'_>) -> Result<Value, Refused> {
         state.script.refuse_kind(body)?;
+        state.script.refuse_text(body)?;
         let book = state.books.get_mut(&self.spreadsheet).ok_or_else(Refused::not_found)?;
         methods::batch_update(book, body).map_err(|refused| state.script.worded(refused))
     }
