@@ -66,6 +66,7 @@ impl App {
     /// # Errors
     /// The first sentence of the chain says what cannot be used.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
         let started_at = clock::now();
         let journal = journal(&config).await?;
         let status = Arc::new(Status::default());

@@ -39,6 +39,10 @@ const ADDRESS_BYTES_MAX: usize = 4_096;
 /// The demo's secret once stood in the repository, so everybody knows it.
 const DEMO_SECRET: &str = "demo-secret-0123456789";
 
+/// What Google allows a service account in a minute, where nobody had the quota raised; and far more than it gives.
+const WRITES_PER_MINUTE: u32 = 60;
+const WRITES_PER_MINUTE_MAX: u32 = 6_000;
+
 /// Everything a deployment may set, valid. What each means stands in the README's table.
 #[derive(Debug)]
 pub struct Config {
@@ -171,6 +175,16 @@ impl Config {
         if self.google_faults.is_empty() { Ok(self) } else { Err(Problems(self.google_faults)) }
     }
 
+    /// What is valid, but perhaps not meant so: a sentence each.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let is_raised = self.writes_per_minute_max > WRITES_PER_MINUTE;
+        let sentence = format!(
+            "MAX_WRITES_PER_MINUTE is above {WRITES_PER_MINUTE}, which is what Google allows a service account \
+             unless the quota of its project was raised: where it was not, set it to 50"
+        );
+        is_raised.then_some(sentence).into_iter().collect()
+    }
+
     fn validated(raw: RawEnv) -> Result<Self, Problems> {
         let (mut problems, mut google) = (Problems(Vec::new()), Problems(Vec::new()));
         let google_key = google_key(&raw, &mut google);
@@ -200,7 +214,7 @@ impl Config {
             database: raw.database_url.map(|url| read.database(&url, raw.database_ca)),
             lease_s: number!(lease_seconds, 10, 2..=300),
             time_zone: read.time_zone(raw.timezone),
-            writes_per_minute_max: number!(max_writes_per_minute, 50, 1..=60),
+            writes_per_minute_max: number!(max_writes_per_minute, 50, 1..=WRITES_PER_MINUTE_MAX),
             pending_rows_max: number!(max_pending_rows, 1_000_000, 1..=1_000_000_000),
             dedupe_window_s: number!(dedupe_window_seconds, 120, 0..=86_400),
             retention_days: number!(retention_days, 30, 1..=3_650),

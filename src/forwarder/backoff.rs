@@ -9,6 +9,7 @@ const CAP: Duration = Duration::from_secs(4);
 /// Where nothing at all has succeeded for [`SILENT_FROM`], nobody is helped by asking so often.
 const CAP_WHERE_SILENT: Duration = Duration::from_secs(30);
 const SILENT_FROM: Duration = Duration::from_secs(5 * 60);
+const BROKEN_AFTER: Duration = Duration::from_secs(30 * 60);
 /// Longest between two looks at whether an operator has mended something.
 const PROBE_MAX: Duration = Duration::from_secs(60);
 const PROBE_FIRST: Duration = Duration::from_secs(5);
@@ -51,6 +52,12 @@ impl Failures {
         self.operators = self.operators.saturating_add(1);
         doubled(PROBE_FIRST, self.operators, PROBE_MAX)
     }
+}
+
+/// Whether a spreadsheet is taken to be broken, and not Google: nothing but errors of its own about it for so long,
+/// while something else succeeded lately.
+pub fn is_broken(only_errors_for: Duration, silent_for: Duration) -> bool {
+    only_errors_for >= BROKEN_AFTER && silent_for < SILENT_FROM
 }
 
 fn doubled(first: Duration, times_from_one: u32, cap: Duration) -> Duration {

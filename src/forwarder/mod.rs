@@ -52,7 +52,7 @@ pub use crate::forwarder::tabs::{tab_name, tabs_of};
 
 use crate::causes::Causes;
 use crate::chat::time::UnixMs;
-use crate::forwarder::backoff::Failures;
+use crate::forwarder::backoff::{Failures, is_broken};
 use crate::forwarder::barred::Barred;
 use crate::forwarder::board::WrittenBoard;
 use crate::forwarder::formats::Formats;
@@ -301,6 +301,15 @@ impl Forwarder {
 
     fn retry(&mut self, later: &Later) -> Duration {
         let silent_for = self.sheets.silent_for();
+        if is_broken(self.sheets.only_errors_for(), silent_for) {
+            return self.park(format!(
+                "for half an hour Google has answered with nothing but errors of its own about this \
+                 spreadsheet, and well about all else, so that it may have become too much for Google: make \
+                 a new spreadsheet, share it with {} as Editor and set SPREADSHEET_ID to it; rows that wait \
+                 go there",
+                self.sheets.account()
+            ));
+        }
         let wait = self.failures.passing(silent_for, later.after, fastrand::f64());
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         let sentence = format!("{}; trying again by itself", later.why);

@@ -12,8 +12,9 @@ use crate::chat::time::UnixMs;
 
 /// The length of Google's quota window and a second for what the network adds or takes away.
 pub const WINDOW_MS: i64 = 61_000;
-/// How much longer a write gathers rows for each that left in the last minute.
+/// How much longer a write gathers rows for each that left in the last minute, where [`USUAL`] may.
 const GATHER_MS: i64 = 5;
+const USUAL: usize = 50;
 /// How long a turn to write is good for, where nothing is slow; part of the window.
 pub const TURN_MS: i64 = 500;
 
@@ -65,7 +66,8 @@ impl Pace {
         let apart_ms = if is_full {
             0
         } else if recent.len() < at_once {
-            GATHER_MS.saturating_mul(count(recent.len()))
+            // Where the quota was raised, each counts for less.
+            GATHER_MS.saturating_mul(count(recent.len() * USUAL / self.writes_max.max(USUAL)))
         } else {
             WINDOW_MS / count(self.writes_max - at_once + 1)
         };

@@ -19,9 +19,9 @@ pub(super) const ROW_BYTES: usize = 700;
 const BLANK_BYTES: usize = 3;
 /// How long to wait where of what is pending nothing can go now.
 const NOTHING_CAN_GO: Duration = Duration::from_secs(1);
-/// Google allows 10,000,000 cells a workbook; from here on we say so.
-const CELLS_WARN: u64 = 9_000_000;
-const CELLS_MAX: u64 = 10_000_000;
+/// How many cells Google allows a workbook; from nine tenths on we say so.
+const CELLS_MAX: u64 = 20_000_000;
+const CELLS_WARN: u64 = CELLS_MAX / 10 * 9;
 
 impl Forwarder {
     /// Seals what is to be written next and sends it.

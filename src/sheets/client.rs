@@ -9,6 +9,7 @@ use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::outbound;
+use crate::sheets::health::Health;
 use crate::sheets::quota::{Kind, Quota};
 use crate::sheets::token::{Token, TokenTrouble};
 use crate::sheets::verdict::{Answer, RETRY_AFTER_MAX, Verdict};
@@ -52,6 +53,7 @@ pub struct Client {
     spreadsheet: Url,
     status: Arc<Status>,
     kept: Mutex<Option<(Spreadsheet, Instant)>>,
+    health: Mutex<Health>,
 }
 
 /// What all spreadsheets of a service account share.
@@ -101,7 +103,14 @@ impl Client {
         }
         let quota = Mutex::new(Quota::new(Instant::now()));
         let account = Arc::new(Account { token, quota });
-        Ok(Self { http: builder.build()?, account, spreadsheet, status, kept: Mutex::default() })
+        Ok(Self {
+            http: builder.build()?,
+            account,
+            spreadsheet,
+            status,
+            kept: Mutex::default(),
+            health: Mutex::default(),
+        })
     }
 
     /// A client for another spreadsheet, for the same account.
@@ -112,7 +121,14 @@ impl Client {
             path.pop().push(spreadsheet_id);
         }
         let (account, status) = (Arc::clone(&self.account), Arc::clone(&self.status));
-        Self { http: self.http.clone(), account, spreadsheet, status, kept: Mutex::default() }
+        Self {
+            http: self.http.clone(),
+            account,
+            spreadsheet,
+            status,
+            kept: Mutex::default(),
+            health: Mutex::default(),
+        }
     }
 
     /// What a survey has read that broke off, and when.
@@ -133,6 +149,16 @@ impl Client {
     /// For how long no call of this account has succeeded, whatever the spreadsheet.
     pub fn silent_for(&self) -> Duration {
         self.account.quota().silent_for(Instant::now())
+    }
+
+    /// For how long Google has answered about this spreadsheet with nothing but errors of its own.
+    pub fn only_errors_for(&self) -> Duration {
+        locked(&self.health).only_errors_for(Instant::now())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn errors_age(&self, by: Duration) {
+        locked(&self.health).ages(by);
     }
 
     /// Asks for a token only, to see whether one is given.
@@ -258,6 +284,7 @@ impl Client {
                 NoAnswer::Perhaps("the connection to Google broke off".to_owned())
             }
         })?;
+        locked(&self.health).answered(kind, answer.status, Instant::now());
         match answer.verdict(self.account()) {
             Verdict::Fine => self.account.quota().succeeded(kind, Instant::now()),
             Verdict::QuotaUsedUp { .. } => {

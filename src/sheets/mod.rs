@@ -21,6 +21,7 @@ pub mod probe;
 mod burn;
 mod client;
 mod deliver;
+mod health;
 mod setup;
 mod outcome;
 mod picture;

@@ -232,10 +232,10 @@ fn fault(body: &Body) -> Fault {
         Fault::TabGone
     } else if body.says("beyond the last requested column") || body.says("exceeds grid limits") {
         Fault::Narrow
-    } else if body.says("limit of 10000000 cells") {
+    } else if is_full(&body.message) {
         operator(
-            "the spreadsheet is full (10,000,000 cells): move old rows to another file, or delete \
-             empty rows and unused tabs",
+            "the spreadsheet is full, for Google allows a workbook no more cells: move old rows to another \
+             file, or delete empty rows and unused tabs",
         )
     } else if body.says("protected cell or object") {
         operator(
@@ -254,6 +254,15 @@ fn fault(body: &Body) -> Fault {
     } else {
         Fault::Unknown(class(&body.status))
     }
+}
+
+/// Whether this complains of the number of cells in the workbook. Google has raised its limit before, and names it.
+fn is_full(message: &str) -> bool {
+    message.split_once("above the limit of ").is_some_and(|(_, rest)| {
+        let number =
+            rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.'));
+        number.len() < rest.len() && number.trim_start().starts_with("cells")
+    })
 }
 
 /// The class of a refusal, as a reason to be shown: Google's own words may quote the cell.

@@ -112,7 +112,7 @@ async fn drain(dir: &Path, google: &FakeGoogle, rows: u64) {
     let forwarder = Forwarder::new(journal.clone(), client, status, pace, options).await.unwrap();
     let started = Instant::now();
     let mut counters = journal.watch();
-    // A workbook has room for 10,000,000 cells, and a row takes ten.
+    // The last of them gather for more.
     let most = rows * 9 / 10;
     let drained = async {
         counters.wait_for(|counters| counters.tally.written >= most).await.unwrap();

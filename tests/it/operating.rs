@@ -51,7 +51,7 @@ async fn an_excel_file_is_said_and_resumed() {
 
 #[tokio::test]
 async fn a_full_spreadsheet_is_said_and_resumed() {
-    parks_and_resumes(Refusal::CellsLimit400, &["10,000,000 cells"]).await;
+    parks_and_resumes(Refusal::CellsLimit400, &["the spreadsheet is full"]).await;
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ pub(super) async fn run(live: bool) -> bool {
         }
     };
     report.holds("settings", "complete");
+    config.warnings().iter().for_each(|warning| report.holds("settings", warning));
     let journal = check_journal(&config, &mut report).await;
     let routes = routes(&config);
     for (number, spreadsheet_id) in (1..).zip(routes.spreadsheets()) {

@@ -116,6 +116,15 @@ fn every_setting_can_be_set() {
 }
 
 #[test]
+fn more_writes_than_google_usually_allows_are_taken_with_a_warning() {
+    let config = valid(&[("MAX_WRITES_PER_MINUTE", "300")]);
+    assert_eq!(config.writes_per_minute_max, 300);
+    let [warning] = &config.warnings()[..] else { panic!("{:?}", config.warnings()) };
+    assert!(warning.contains("above 60"), "{warning}");
+    assert!(valid(&[("MAX_WRITES_PER_MINUTE", "60")]).warnings().is_empty());
+}
+
+#[test]
 fn an_empty_setting_counts_as_absent() {
     let config = valid(&[("PORT", ""), ("TIMEZONE", " "), ("SHEET_NAME", ""), ("HOST", "\t")]);
     assert_eq!((config.port, config.time_zone), (8080, None));
@@ -150,7 +159,7 @@ fn all_faults_are_reported_at_once_by_their_full_names() {
         ("SHEETS_API_URL", "ftp://x"),
         ("PORT", "eighty"),
         ("HOST", "localhost"),
-        ("MAX_WRITES_PER_MINUTE", "61"),
+        ("MAX_WRITES_PER_MINUTE", "0"),
         ("MAX_PENDING_ROWS", "0"),
         ("DEDUPE_WINDOW_SECONDS", "-1"),
         ("RETENTION_DAYS", "0"),
@@ -258,7 +267,7 @@ fn a_key_that_no_header_can_carry_is_refused() {
 fn numbers_are_whole_and_within_their_range() {
     let ranges = [
         ("PORT", ["65535", "0"], ["65536", "-1"]),
-        ("MAX_WRITES_PER_MINUTE", ["1", "60"], ["0", "61"]),
+        ("MAX_WRITES_PER_MINUTE", ["1", "6000"], ["0", "6001"]),
         ("MAX_PENDING_ROWS", ["1", "1000000000"], ["0", "1000000001"]),
         ("DEDUPE_WINDOW_SECONDS", ["0", "86400"], ["-1", "86401"]),
         ("RETENTION_DAYS", ["1", "3650"], ["0", "3651"]),

@@ -1,6 +1,8 @@
-//! Rows that Google refuses for a reason that nobody knows.
+//! Rows that Google refuses for a reason that nobody knows, and workbooks that it only ever fails at.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use fake_google::{Fault, Refusal};
 
 use crate::forwarder::Next;
 use crate::forwarder::tests::{Bench, HANDOVERS, pass};
@@ -108,4 +110,26 @@ async fn a_handover_that_google_does_not_like_is_set_aside_too() {
     bench.assign("chat_2").await;
     settle(&mut bench).await;
     assert_eq!(bench.google.column(HANDOVERS, "Taken by"), ["Asha"]);
+}
+
+/// An outage of Google's is nothing that a human could mend; a workbook that is too much for it is.
+#[tokio::test]
+async fn a_workbook_that_only_ever_breaks_gets_a_human_while_all_else_works() {
+    let mut bench = Bench::new().await;
+    for refusal in [Refusal::Unavailable503, Refusal::Internal500] {
+        bench.google.fail_next_write(Fault::Refuse(refusal));
+    }
+    bench.accept("chat_1").await;
+    assert!(matches!(bench.steps().await, Next::Wait(_)));
+    assert!(matches!(bench.forwarder.status.sheet(), SheetState::Retrying(_)));
+    bench.forwarder.sheets.errors_age(Duration::from_secs(30 * 60));
+    assert!(matches!(bench.steps().await, Next::Wait(_)));
+    let state = bench.forwarder.status.sheet();
+    let SheetState::Parked(advice) = state else { panic!("{state:?}") };
+    assert!(advice.contains("make a new spreadsheet"), "{advice}");
+    assert_eq!(bench.steps().await, Next::Idle);
+    assert_eq!(
+        (bench.chats(), bench.forwarder.status.sheet()),
+        (vec!["chat_1".into()], SheetState::Delivering)
+    );
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::chat::time::UnixMs;
-use crate::forwarder::backoff::Failures;
+use crate::forwarder::backoff::{Failures, is_broken};
 use crate::forwarder::pace::{Pace, WINDOW_MS};
 
 const MINUTE_MS: i64 = 60_000;
@@ -283,5 +283,23 @@ proptest! {
             second.push(now.0);
         }
         prop_assert!(most_in_a_minute(&second) <= writes_max as usize);
+    }
+}
+
+#[test]
+fn half_an_hour_of_errors_is_googles_own_where_nothing_works() {
+    let (minute, half_an_hour) = (Duration::from_secs(60), Duration::from_secs(1_800));
+    assert!(is_broken(half_an_hour, minute));
+    assert!(!is_broken(half_an_hour - minute, minute));
+    assert!(!is_broken(half_an_hour, 5 * minute));
+}
+
+/// Where the quota was raised, a busy minute holds no row back for long.
+#[test]
+fn a_raised_quota_makes_no_write_gather_longer() {
+    for writes_max in [50, 60, 600, 6_000] {
+        let sent = vec![NOW; writes_max as usize / 2 - 1];
+        let wait_ms = Pace::new(writes_max, sent).wait_ms(NOW, false);
+        assert!((100..=125).contains(&wait_ms), "{writes_max}: {wait_ms} ms");
     }
 }

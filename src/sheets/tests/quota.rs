@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use fake_google::{FakeGoogle, Fault, Refusal};
 
 use crate::sheets::Trouble;
+use crate::sheets::health::Health;
 use crate::sheets::quota::{Kind, Quota};
 use crate::sheets::tests::client;
 
@@ -80,4 +81,26 @@ async fn all_spreadsheets_of_an_account_keep_to_the_same_quota() {
     assert_eq!(google.writes(), calls, "none of them is sent");
     // To read is another quota, and nothing holds it up.
     assert!(second.title().await.is_ok());
+}
+
+#[test]
+fn a_spreadsheet_is_ill_since_the_first_of_errors_that_nothing_else_came_between() {
+    let (mut health, start) = (Health::default(), Instant::now());
+    let at = |minutes: u64| start + Duration::from_secs(60 * minutes);
+    assert_eq!(health.only_errors_for(at(0)), Duration::ZERO);
+    health.answered(Kind::Write, 503, at(0));
+    health.answered(Kind::Write, 500, at(20));
+    health.answered(Kind::Read, 200, at(25));
+    assert_eq!(
+        health.only_errors_for(at(30)),
+        Duration::from_secs(1_800),
+        "reads are another story"
+    );
+    for status in [200, 400, 403, 404, 429] {
+        health.answered(Kind::Write, 502, at(30));
+        health.answered(Kind::Write, status, at(31));
+        assert_eq!(health.only_errors_for(at(32)), Duration::ZERO, "{status}");
+    }
+    health.answered(Kind::Read, 503, at(33));
+    assert_eq!(health.only_errors_for(at(34)), Duration::from_secs(60));
 }

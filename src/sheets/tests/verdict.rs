@@ -111,9 +111,13 @@ fn every_400_that_google_is_known_to_send_has_its_meaning() {
 #[test]
 fn a_400_that_a_human_must_mend_says_how() {
     let body = |message: &str| google_says(400, "INVALID_ARGUMENT", message);
-    let cells = "Invalid requests[1].appendCells: This action would increase the number of cells in \
-                 the workbook above the limit of 10000000 cells.";
-    check_advice(400, body(cells), "the spreadsheet is full");
+    for limit in ["10000000", "20000000", "25,000,000"] {
+        let cells = format!(
+            "Invalid requests[1].appendCells: This action would increase the number of cells in the \
+             workbook above the limit of {limit} cells."
+        );
+        check_advice(400, body(&cells), "the spreadsheet is full");
+    }
     let protected = "Invalid requests[1].appendCells: You are trying to edit a protected cell or \
                      object. Please contact the spreadsheet owner to remove protection if you need \
                      to edit.";
@@ -282,7 +286,7 @@ fn nothing_of_googles_own_words_is_passed_on() {
         "metadata would exceed the allowed storage",
         "No grid with id: 1",
         "beyond the last requested column of: 1",
-        "limit of 10000000 cells",
+        "above the limit of 20000000 cells",
         "protected cell or object",
         "not supported for this document",
         "it is disabled",

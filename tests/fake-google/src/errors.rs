@@ -163,7 +163,7 @@ impl Refused {
 pub(crate) const PROTECTED: &str = "You are trying to edit a protected cell or object. Please contact \
                                     the spreadsheet owner to remove protection if you need to edit.";
 pub(crate) const TOO_MANY_CELLS: &str = "This action would increase the number of cells in the workbook \
-                                         above the limit of 10000000 cells.";
+                                         above the limit of 20000000 cells.";
 pub(crate) const CELL_TOO_LONG: &str =
     "Your input contains more than the maximum of 50000 characters in a single cell.";
 pub(crate) const METADATA_FULL: &str =

@@ -22,7 +22,7 @@ use crate::book::metadata::Metadata;
 use crate::book::tabs::{Shape, Tab};
 use crate::errors;
 
-pub(crate) const CELLS_MAX: usize = 10_000_000;
+pub(crate) const CELLS_MAX: usize = 20_000_000;
 
 #[derive(Debug)]
 pub(crate) struct Book {

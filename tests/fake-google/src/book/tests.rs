@@ -304,12 +304,12 @@ fn tabs_have_their_own_ids_and_titles() {
 }
 
 #[test]
-fn ten_million_cells_are_the_most() {
+fn twenty_million_cells_are_the_most() {
     let mut book = book();
     let grow =
-        json!([{ "appendDimension": { "sheetId": 0, "dimension": "ROWS", "length": 400_000 } }]);
+        json!([{ "appendDimension": { "sheetId": 0, "dimension": "ROWS", "length": 800_000 } }]);
     let error = apply(&mut book, &grow).expect_err("it is too much");
-    assert!(error.contains("above the limit of 10000000 cells"), "{error}");
+    assert!(error.contains("above the limit of 20000000 cells"), "{error}");
     assert_eq!(book.tabs[0].shape.rows, 1000);
 }
 
