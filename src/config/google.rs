@@ -107,34 +107,54 @@ pub(super) fn spreadsheet_id(text: Option<&str>, problems: &mut Problems) -> Str
     })
 }
 
-/// The id, also from the address that the browser shows. The error says what was given instead.
+/// The id, also from an address in whichever form people paste it. The error says what was given instead.
 pub(super) fn id_of(text: &str) -> Result<String, &'static str> {
-    let text = text.trim();
-    let id = match text.split_once("/d/") {
-        Some((_, rest)) => rest.split(['/', '?', '#']).next().unwrap_or_default(),
+    let is_around = |c: char| c.is_whitespace() || "'\"`<>“”‘’«»\u{feff}\u{200b}".contains(c);
+    let text = text.trim_matches(is_around);
+    if let Some(fault) = something_else(text) {
+        return Err(fault);
+    }
+    let parameter = |name: &str| {
+        let (_, query) = text.split_once('?')?;
+        query.split(['&', '#']).find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    };
+    let after_d = text.split_once("/d/").map(|(_, rest)| rest);
+    let id = match after_d.or_else(|| parameter("id")).or_else(|| parameter("key")) {
+        Some(rest) => rest.split(['/', '?', '#', '&']).next().unwrap_or_default(),
         None => text,
     };
     let is_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let has = |part: &str| text.contains(part);
-    if has("/d/e/") || has("/pubhtml") {
-        return Err("is the address of a published copy, which nobody can write to: open the \
-                    spreadsheet itself, and take the address that the browser shows");
-    }
-    if has("/folders/") || has("/drive/") && !has("/d/") {
-        return Err(
-            "is the address of a folder: open the spreadsheet in it, and take the address \
-                    that the browser then shows",
-        );
-    }
-    if has("open?id=") {
-        return Err("is a link that opens a file of any kind: open it, and take the address that \
-                    the browser then shows");
-    }
-    if has("/document/d/") || has("/presentation/d/") || has("/forms/d/") {
-        return Err("is the address of a document, a presentation or a form: take a spreadsheet's");
-    }
     if id.is_empty() || !id.chars().all(is_id) {
         return Err("must be the spreadsheet's address or the id in it");
     }
     Ok(id.to_owned())
+}
+
+/// What people give for a spreadsheet that is none, or none that can be written, and what to do.
+fn something_else(text: &str) -> Option<&'static str> {
+    let has = |part: &str| text.contains(part);
+    Some(match () {
+        () if has("/forms/") || has("forms.gle/") => {
+            "is the address of a form: take that of the spreadsheet in which its answers are, or of another"
+        }
+        () if has("/d/e/") || has("/pubhtml") || text.starts_with("2PACX-") => {
+            "is the address of a published copy, which nobody can write to: open the spreadsheet itself, and \
+             take the address that the browser shows"
+        }
+        () if has("rtpof=true") => {
+            "is an Excel file that is kept as Excel, which this service cannot write: open it, choose File > \
+             Save as Google Sheets, and take the address of the new file"
+        }
+        () if has("/file/d/") => {
+            "is the address of a file that Drive only shows: open it with Google Sheets (an Excel file first \
+             with File > Save as Google Sheets), and take the address that the browser then shows"
+        }
+        () if has("/folders/") || has("/drive/") && !has("/d/") => {
+            "is the address of a folder: open the spreadsheet in it, and take the address that the browser \
+             then shows"
+        }
+        () if has("/document/") => "is the address of a document: take a spreadsheet's",
+        () if has("/presentation/") => "is the address of a presentation: take a spreadsheet's",
+        () => return None,
+    })
 }

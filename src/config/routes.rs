@@ -53,7 +53,9 @@ fn route(part: &str, default_id: &str, default_title: &str) -> Option<Route> {
     }
     // An address has slashes of its own, and no tab after it.
     let (spreadsheet, title) = match place.split_once('/') {
-        Some((id, title)) if !place.contains("/d/") => (id.trim(), title.trim()),
+        Some((id, title)) if !place.contains("/d/") && !place.contains("://") => {
+            (id.trim(), title.trim())
+        }
         _ => (place.trim(), ""),
     };
     let spreadsheet_id = match spreadsheet {

@@ -14,10 +14,33 @@ fn the_spreadsheet_is_given_by_id_or_by_the_address_in_the_browser() {
         format!("https://docs.google.com/spreadsheets/u/1/d/{ID}/edit"),
         format!("docs.google.com/spreadsheets/d/{ID}?usp=sharing"),
         format!("https://docs.google.com/spreadsheets/d/{ID}#gid=7"),
+        format!("https://docs.google.com/a/clinic.example/spreadsheets/d/{ID}/edit#gid=0"),
+        format!("https://docs.google.com/spreadsheets/d/{ID}/edit?usp=drive_link&ouid=1"),
+        format!("https://docs.google.com/spreadsheets/d/{ID}/export?format=csv&gid=0"),
+        format!("https://docs.google.com/spreadsheets/d/{ID}/htmlview?gid=7#gid=7"),
+        format!("https://docs.google.com/spreadsheets/d/{ID}/preview"),
+        format!("https://drive.google.com/open?id={ID}&usp=drive_fs"),
+        format!("https://drive.google.com/open?usp=drive_fs&id={ID}"),
+        format!("https://drive.google.com/u/1/open?id={ID}#top"),
+        format!("https://docs.google.com/spreadsheet/ccc?key={ID}#gid=0"),
+        format!("\"https://docs.google.com/spreadsheets/d/{ID}/edit\""),
+        format!("'{ID}'"),
+        format!("“{ID}”"),
+        format!("<https://docs.google.com/spreadsheets/d/{ID}/edit> "),
+        format!("\u{feff}{ID}\u{200b}"),
     ] {
         assert_eq!(valid(&[("SPREADSHEET_ID", &given)]).spreadsheet_id, ID, "{given:?}");
     }
-    for given in ["https://docs.google.com/spreadsheets", "https://x/d/", "My sheet", "a/b", "ä"] {
+    for given in [
+        "https://docs.google.com/spreadsheets",
+        "https://docs.google.com/spreadsheets/u/1/",
+        "https://drive.google.com/open?usp=x",
+        "https://x/d/",
+        "My sheet",
+        "a/b",
+        "ä",
+        "''",
+    ] {
         check_refused("SPREADSHEET_ID", given);
     }
 }
@@ -29,9 +52,18 @@ fn an_address_of_something_else_is_named_for_what_it_is() {
         ("https://docs.google.com/spreadsheets/d/e/2PACX-1vQabcd/pub?output=csv", "published"),
         ("https://drive.google.com/drive/folders/1AbCdEf?usp=sharing", "folder"),
         ("https://drive.google.com/drive/u/0/my-drive", "folder"),
-        ("https://drive.google.com/open?id=1AbCdEf&usp=drive_fs", "opens a file of any kind"),
-        ("https://docs.google.com/document/d/1AbCdEf/edit", "document"),
-        ("https://docs.google.com/forms/d/1AbCdEf/edit", "form"),
+        ("2PACX-1vQabcd", "published"),
+        (
+            "https://docs.google.com/spreadsheets/d/1AbC/edit?usp=sharing&rtpof=true&sd=true",
+            "Excel",
+        ),
+        ("https://drive.google.com/file/d/1AbCdEf/view?usp=sharing", "Drive only shows"),
+        ("https://docs.google.com/document/d/1AbCdEf/edit", "a document"),
+        ("https://docs.google.com/document/u/1/d/1AbCdEf/edit", "a document"),
+        ("https://docs.google.com/presentation/d/1AbCdEf/edit", "a presentation"),
+        ("https://docs.google.com/forms/d/1AbCdEf/edit", "a form"),
+        ("https://docs.google.com/forms/d/e/1FAIpQL/viewform", "a form"),
+        ("https://forms.gle/1AbCdEf", "a form"),
     ] {
         let sentence = problem(&[("SPREADSHEET_ID", address)]);
         assert!(sentence.contains(what) && !sentence.contains("1AbC"), "{address}: {sentence}");

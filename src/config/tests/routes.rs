@@ -47,6 +47,8 @@ fn several_are_separated_by_commas_semicolons_or_line_breaks() {
 fn a_spreadsheet_may_be_given_by_its_address() {
     let address = format!("https://docs.google.com/spreadsheets/d/{OTHER}/edit?gid=0#gid=0");
     check(&format!("919000000001={address}"), &[("919000000001", OTHER, "Unassigned chats")]);
+    let opened = format!("https://drive.google.com/open?id={OTHER}&usp=drive_fs");
+    check(&format!("1={opened}"), &[("1", OTHER, "Unassigned chats")]);
 }
 
 #[test]
