@@ -41,6 +41,7 @@ pub(super) async fn readyz(shared: Data<Shared>) -> HttpResponse {
             "detail": trouble.unwrap_or_else(|| "events are taken".to_owned()),
             "warnings": shared.journal.warnings(),
         },
+        "forwards": shared.status.forwards(),
         "alarm": shared.status.alarm(),
         "pending_rows": tally.pending(),
         "pending_handovers": tally.handovers_pending(),

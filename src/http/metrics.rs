@@ -17,6 +17,7 @@ pub(super) async fn metrics(shared: Data<Shared>) -> HttpResponse {
     let oldest = oldest_pending_s(&shared).await.unwrap_or(-1);
     let taking = i64::from(shared.journal.condition().is_none());
     let alarm = i64::from(status.alarm().is_some());
+    let forwards = i64::from(status.forwards());
     let mut text = Exposition(String::new());
     for (name, help, value) in [
         ("accepted_total", "Unassignments acknowledged as new.", tally.accepted),
@@ -38,6 +39,7 @@ pub(super) async fn metrics(shared: Data<Shared>) -> HttpResponse {
         ("oldest_pending_seconds", "Age of the oldest pending row.", oldest),
         ("taking", "1 while events can be taken.", taking),
         ("alarm", "1 while a human must act or rows wait for too long.", alarm),
+        ("forwards", "1 on the instance that writes the rows.", forwards),
     ] {
         text.metric(name, help, value);
     }
