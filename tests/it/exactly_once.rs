@@ -40,7 +40,7 @@ fn chats(prefix: &str, count: usize) -> Vec<String> {
 
 /// Every acknowledged chat is there, and no chat twice.
 #[track_caller]
-fn assert_once_each(clinic: &Clinic, acknowledged: &[String]) {
+pub(crate) fn assert_once_each(clinic: &Clinic, acknowledged: &[String]) {
     let rows = clinic.chats();
     let distinct: HashSet<&String> = rows.iter().collect();
     assert_eq!(distinct.len(), rows.len(), "some rows are doubled");

@@ -28,9 +28,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Clinic {
     pub(crate) google: FakeGoogle,
     pub(crate) dir: TempDir,
-    /// Whether a process was killed: Google may then still have been at its last write when the next
-    /// one came.
-    had_a_kill: Arc<AtomicBool>,
+    /// Whether a process was killed, or another took over from it: Google may then still have been at its
+    /// last write when the next one came.
+    may_overlap: Arc<AtomicBool>,
     settings: BTreeMap<String, String>,
     descriptors_max: Option<usize>,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Service {
     log: Arc<Mutex<String>>,
     http: Client,
     google: FakeGoogle,
-    had_a_kill: Arc<AtomicBool>,
+    may_overlap: Arc<AtomicBool>,
     /// Spreadsheets are written beside each other, each one write at a time.
     has_routes: bool,
     /// Somebody looks at the page, and the checks behind it try to write too.
@@ -71,7 +71,7 @@ impl Clinic {
             ("PORT", "0".to_owned()),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value)).into();
-        Self { google, dir, had_a_kill: Arc::default(), settings, descriptors_max: None }
+        Self { google, dir, may_overlap: Arc::default(), settings, descriptors_max: None }
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
@@ -81,6 +81,12 @@ impl Clinic {
 
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.settings.remove(name);
+        self
+    }
+
+    /// Several instances are to run, which take over from each other.
+    pub(crate) fn of_several(self) -> Self {
+        self.may_overlap.store(true, Ordering::Relaxed);
         self
     }
 
@@ -118,7 +124,12 @@ impl Clinic {
 
     /// Starts the service and waits until it listens.
     pub(crate) fn open(&self) -> Service {
-        let mut child = self.command(&[""; 0]).spawn().unwrap();
+        self.start(&mut self.command(&[""; 0]))
+    }
+
+    /// The same of a command that was changed.
+    pub(crate) fn start(&self, command: &mut Command) -> Service {
+        let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(String::new()));
         let (heard, address) = std::sync::mpsc::channel();
@@ -145,7 +156,7 @@ impl Clinic {
             log,
             http: http(),
             google: self.google.clone(),
-            had_a_kill: Arc::clone(&self.had_a_kill),
+            may_overlap: Arc::clone(&self.may_overlap),
             has_routes: self.settings.contains_key("ROUTES"),
             is_looked_at: AtomicBool::default(),
             may_leave_rows: false,
@@ -345,7 +356,7 @@ impl Service {
 
     pub(crate) fn signal(&self, signal: &str) {
         if signal == "KILL" {
-            self.had_a_kill.store(true, Ordering::Relaxed);
+            self.may_overlap.store(true, Ordering::Relaxed);
         }
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([&format!("-{signal}"), &id]).status();
@@ -380,10 +391,10 @@ impl Drop for Service {
             self.log()
         );
         assert_eq!(self.google.invalid_requests(), Vec::<String>::new());
-        let had_a_kill = self.had_a_kill.load(Ordering::Relaxed);
+        let may_overlap = self.may_overlap.load(Ordering::Relaxed);
         let in_flight = self.google.writes_in_flight_max();
         let is_looked_at = self.is_looked_at.load(Ordering::Relaxed);
-        let may_overlap = had_a_kill || self.has_routes || is_looked_at;
+        let may_overlap = may_overlap || self.has_routes || is_looked_at;
         assert!(may_overlap || in_flight <= 1, "{in_flight} writes were in flight at once");
     }
 }

@@ -11,6 +11,7 @@ mod connections;
 mod restoring;
 mod routes;
 mod exactly_once;
+mod several;
 mod remembering;
 mod sheet;
 mod staff;
