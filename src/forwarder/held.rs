@@ -7,7 +7,7 @@ use crate::journal::Batch;
 use crate::sheets::{Content, Landing, Layout, Marker, Plan, Purpose, TabLayout, WRITE_TIMEOUT};
 
 /// Google answers or gives up within 180 s; a send older than this cannot be applied any more.
-const DOUBT: Duration = Duration::from_secs(185);
+pub(super) const DOUBT: Duration = Duration::from_secs(185);
 
 /// A batch that is not finished.
 #[derive(Debug)]

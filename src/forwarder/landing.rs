@@ -1,10 +1,12 @@
 //! After a batch was applied: seeing that its rows stand in the right columns, and putting them right
 //! where a column was moved in the very moment of the write.
 
+use std::time::Duration;
+
 use crate::forwarder::held::{Ending, Held};
 use crate::forwarder::seen::Seen;
-use crate::forwarder::{Forwarder, Next};
-use crate::sheets::{Landing, Layout, Repaired, Survey, Trouble};
+use crate::forwarder::{Forwarder, Next, ticket};
+use crate::sheets::{Astray, Landing, Layout, Survey, Trouble};
 
 /// How often rows are put right before they are left as they are: a full batch takes some ten writes, and
 /// each time something is moved again they begin anew.
@@ -37,25 +39,47 @@ impl Forwarder {
             );
             return self.end(held, Ending::Written).await;
         }
-        if let Err(wait) = self.take_write_slot().await {
-            return self.keep(held, wait);
+        let wait_ms = self.wait_ms(self.now(), true);
+        if wait_ms > 0 {
+            return self.keep(held, Duration::from_millis(wait_ms.unsigned_abs()));
         }
-        match self.put_right(&held, &layout).await {
-            Ok(Repaired { rewritten: 0, missing }) => {
+        match self.astray(&held, &layout).await {
+            Ok(Astray { rows: 0, missing, .. }) => {
                 if held.repairs > 0 {
                     let rows = held.batch.rows();
                     log::warn!(rows, missing; "columns were moved during a write; put its rows right");
                 }
                 self.end(held, Ending::Written).await
             }
-            // Rewritten by what was seen before: look again, whether it still is so.
-            Ok(_) => {
+            Ok(astray) => self.put_right(held, astray).await,
+            Err(trouble) => self.look_later(held, trouble),
+        }
+    }
+
+    /// Rewrites what is astray by what was seen; afterwards it is looked again, whether it still is so.
+    async fn put_right(&mut self, mut held: Held, astray: Astray) -> Next {
+        let ticket = match self.take_ticket().await {
+            Ok(ticket) => ticket,
+            Err(wait) => return self.keep(held, wait),
+        };
+        if let Err(wait) = self.take_write_slot().await {
+            self.held = Some(held);
+            return match self.close_ticket(ticket).await {
+                Next::Step => Next::Wait(wait),
+                not_settled => not_settled,
+            };
+        }
+        match self.sheets.put_right(astray, ticket::marker(&ticket).as_ref()).await {
+            Ok(()) => {
                 held.repairs += 1;
                 held.has_landed = Some(Landing::Elsewhere);
                 self.held = Some(held);
-                Next::Step
+                self.close_ticket(ticket).await
             }
-            Err(trouble) => self.look_later(held, trouble),
+            Err(trouble) => {
+                self.open_ticket = Some(ticket::Open::sent(ticket));
+                self.look_later(held, trouble)
+            }
         }
     }
 
@@ -65,17 +89,16 @@ impl Forwarder {
         Next::Wait(self.troubled(trouble))
     }
 
-    async fn put_right(&mut self, held: &Held, layout: &Layout) -> Result<Repaired, Trouble> {
-        let mut all = Repaired::default();
+    async fn astray(&self, held: &Held, layout: &Layout) -> Result<Astray, Trouble> {
+        let mut all = Astray::default();
         for (tab, entries) in held.rows_by_tab(layout) {
             let formats = held.plan.as_ref().and_then(|plan| plan.formats_from(tab.purpose));
-            let repaired = self.sheets.repair(tab, &layout.time_zone, entries, formats).await?;
-            all.rewritten += repaired.rewritten;
-            all.missing += repaired.missing;
-            // One write a slot.
-            if all.rewritten > 0 {
-                break;
+            let astray = self.sheets.astray(tab, &layout.time_zone, entries, formats).await?;
+            // One write at a time.
+            if astray.rows > 0 {
+                return Ok(astray);
             }
+            all.missing += astray.missing;
         }
         Ok(all)
     }

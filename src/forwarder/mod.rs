@@ -14,6 +14,7 @@
 //!   ├─ sending  held     the batch in hand: what to do with it next, and what each outcome makes of it
 //!   ├─ refused           rows refused for a reason that nobody knows
 //!   ├─ landing           whether its rows stand in the right columns
+//!   ├─ ticket            a write that is no batch, and nobody knows whether it was applied
 //!   ├─ turn              whether a write may leave now
 //!   ├─ idle     board    nothing to write: a look now and then, the board's time kept fresh
 //!   └─ pruning  barred   old markers; tabs, and formats, that are left alone for a while
@@ -39,6 +40,7 @@ mod seal;
 mod seen;
 mod sending;
 mod tabs;
+mod ticket;
 mod turn;
 #[cfg(test)]
 mod tests;
@@ -126,6 +128,8 @@ pub struct Forwarder {
     /// A log tab that rows are waiting for, beside those of the moment: last month's.
     late_title: Option<String>,
     held: Option<Held>,
+    /// A write that is no batch, and may have been applied or not: settled before anything else is written.
+    open_ticket: Option<ticket::Open>,
     failures: Failures,
     suspect: Option<Suspect>,
     /// How many rows in a row were set aside though nobody knows what Google has against them.
@@ -178,7 +182,10 @@ impl Forwarder {
         all_writes: SharedPace,
         options: Options,
     ) -> Result<Self, Error> {
+        // What the process before left open it may still send, however late.
+        journal.fence(options.book, (options.now)()).await?;
         let held = journal.open_batch(options.book).await?.map(Held::recovered);
+        let open_ticket = journal.open_ticket(options.book).await?.map(ticket::Open::recovered);
         let own_writes = locked(&all_writes).clone();
         Ok(Self {
             changes: journal.watch(),
@@ -192,6 +199,7 @@ impl Forwarder {
             seen: None,
             late_title: None,
             held,
+            open_ticket,
             failures: Failures::default(),
             suspect: None,
             unexplained: 0,
@@ -254,6 +262,9 @@ impl Forwarder {
 
     /// One thing at a time: settle or send what is held, else look, else seal.
     async fn step(&mut self) -> Next {
+        if let Some(open) = self.open_ticket.take() {
+            return self.settle_ticket(open).await;
+        }
         let done = match self.held.take() {
             Some(held) => Ok(self.advance(held).await),
             None if self.seen.is_none() => Ok(self.survey().await),

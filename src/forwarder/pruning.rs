@@ -33,9 +33,12 @@ impl Pruning {
 impl Forwarder {
     /// Deletes markers that cannot matter any more. Only between batches.
     pub(super) async fn prune(&mut self) -> Next {
-        let Ok(ours) = self.journal.marker_ids().await else { return Next::Idle };
+        let (Ok(ours), Ok(kept)) = (self.journal.marker_ids().await, self.journal.fenced().await)
+        else {
+            return Next::Idle;
+        };
         let now_s = self.now().0 / 1_000;
-        let pruned = match self.sheets.prunable(&ours, now_s).await {
+        let pruned = match self.sheets.prunable(&ours, &kept, now_s).await {
             Ok(ids) if ids.is_empty() => Ok(0),
             Ok(ids) => match self.take_write_slot().await {
                 Err(wait) => return Next::Wait(wait),

@@ -161,7 +161,7 @@ impl Forwarder {
             || self.barred.holds(Purpose::Handovers, Instant::now())
     }
 
-    async fn traces(&self) -> Result<Traces, Error> {
+    pub(super) async fn traces(&self) -> Result<Traces, Error> {
         let facts = self.journal.facts(["marker_fences", "marker_readable"]).await?;
         Ok(Traces {
             marker: !facts.contains(&Some(false)) && !self.markers_full,

@@ -14,6 +14,9 @@ pub enum Error {
     /// The last batch of that spreadsheet is not finished.
     #[error("a batch of this spreadsheet is under way already")]
     BatchOpen,
+    /// Of the last write to that spreadsheet that was no batch it is not known what became of it.
+    #[error("a write to this spreadsheet is under way already")]
+    TicketOpen,
     /// It took longer than a sender waits. It is done all the same when the database answers.
     #[error("the journal did not answer in time")]
     Late,

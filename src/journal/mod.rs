@@ -67,6 +67,7 @@ pub use crate::journal::outbox::batch::{Batch, Unsettled};
 pub use crate::journal::outbox::draft::Draft;
 pub use crate::journal::outbox::export;
 pub use crate::journal::outbox::set_aside::{Retried, SetAside, SetAsidePages, Whereabouts};
+pub use crate::journal::outbox::ticket::Ticket;
 pub use crate::journal::outbox::turn::Ceiling;
 pub use crate::journal::store::postgres::{Address, AddressFault, DatabaseFault};
 pub use crate::journal::store::sqlite::{OpenError, RestoreFault, Restored};

@@ -7,7 +7,7 @@ use crate::chat::waiting::Wait;
 use crate::journal::Error;
 use crate::journal::counters::BookId;
 use crate::journal::routing::members;
-use crate::journal::store::{Queue, Span, StoredBatch};
+use crate::journal::store::{Fence, Queue, Span, StoredBatch};
 use crate::journal::transaction::Transaction;
 
 /// Rows and waits that are looked at in one go.
@@ -29,6 +29,12 @@ pub(super) fn leave_unserved(transaction: &mut Transaction<'_>) -> Result<(), Er
             if left.contains(&batch.book) {
                 // Nobody will settle it: its rows are on their way again, to where they belong now.
                 transaction.store()?.end_batch(batch.number)?;
+            }
+        }
+        for fence in transaction.read()?.fences()? {
+            if left.contains(&fence.book) && fence.is_open {
+                let settled = (fence.marker_id, Some(Fence { is_open: false, ..fence }));
+                transaction.change().fences.push(settled);
             }
         }
         move_waits(transaction, &left)?;

@@ -5,6 +5,8 @@
 //! yesterday's backup sends a settled batch again, so a day is kept where there is room. There is
 //! room for 30,000 characters a tab; a marker takes about 36 of them, and at 60 writes a minute a
 //! day would be 86,400 markers. So beyond [`COUNT_MAX`] only the last [`AGE_MIN_S`] are sacred.
+//! Under some markers a process that was stopped may still send something however late: those stay as long
+//! as the journal says.
 
 use std::ops::Range;
 

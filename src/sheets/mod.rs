@@ -47,7 +47,7 @@ pub use crate::sheets::layout::{Layout, TabLayout, Wanted, WantedTab};
 pub use crate::sheets::outcome::{Delivery, Landing, Later, Refused, Survey, Trouble};
 pub use crate::sheets::picture::LINE_BYTES;
 pub use crate::sheets::plan::{Content, Marker, Needs, Plan, Traces};
-pub use crate::sheets::repair::Repaired;
+pub use crate::sheets::repair::Astray;
 pub use crate::sheets::setup::{Setup, Shading};
 
 use crate::chat::entry::Entry;
@@ -81,7 +81,8 @@ impl Client {
         Ok(found.properties.title)
     }
 
-    /// Sets tabs up. Looking again afterwards tells what became of it.
+    /// Sets tabs up. Looking again afterwards tells what became of it. Its own ids fence one that comes late:
+    /// a tab or column that was set up since has them, and refuses all of it.
     ///
     /// # Errors
     /// [`Trouble`]; where the answer was lost it is passing, and looking again tells.
@@ -110,19 +111,27 @@ impl Client {
         Ok(column.iter().flatten().any(|text| ids.contains(text)))
     }
 
-    /// The markers that may be deleted now.
+    /// The markers that may be deleted now; never those of `kept`.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn prunable(&self, ours: &Range<i32>, now_s: i64) -> Result<Vec<i32>, Trouble> {
+    pub async fn prunable(
+        &self,
+        ours: &Range<i32>,
+        kept: &[i32],
+        now_s: i64,
+    ) -> Result<Vec<i32>, Trouble> {
         let found = self.search(&[MARKER_KEY]).await?;
         let markers = found.iter().filter_map(|binding| {
             Some((binding.metadata_id, Marker::sealed_at_s(&binding.metadata_value)?))
         });
-        Ok(markers::prunable(markers.collect(), ours, now_s))
+        let mut gone = markers::prunable(markers.collect(), ours, now_s);
+        gone.retain(|id| !kept.contains(id));
+        Ok(gone)
     }
 
-    /// Deletes these markers, in a request of its own.
+    /// Deletes these markers, in a request of its own. One that comes late, from a process that was stopped,
+    /// does no harm: what could go then has only grown older, and no id is given twice.
     ///
     /// # Errors
     /// [`Trouble`]; nothing depends on its success.

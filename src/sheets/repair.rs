@@ -21,6 +21,7 @@ use crate::sheets::column::Column;
 use crate::sheets::column_letters;
 use crate::sheets::layout::TabLayout;
 use crate::sheets::outcome::{Trouble, answered, settled};
+use crate::sheets::plan::Marker;
 use crate::sheets::setup::formats;
 use crate::sheets::zone::time_zone;
 
@@ -34,33 +35,36 @@ const FORMATTED: &str =
 /// How near two times are the same cell; a second is 1.2e-5 days.
 const SAME: f64 = 1e-6;
 
-/// What a repair found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Repaired {
-    /// Rows in which something was rewritten: look again.
-    pub rewritten: usize,
+/// What is astray of some rows of a tab.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Astray {
+    /// Rows of which something is to be rewritten; look again afterwards.
+    pub rows: usize,
     /// Rows that are not there any more.
     pub missing: usize,
+    /// What rewrites them.
+    requests: Vec<Value>,
 }
 
 /// A cell that is to be rewritten: its column, and what it becomes; `None` empties it.
 type Change = (u32, Option<Column>);
 
 impl Client {
-    /// Puts some of these rows of a tab right, as far as they are there: with one write at most. Where
-    /// formats went along, they went to wrong columns, too, from row `formats_from` on.
+    /// What is astray of these rows of a tab, as far as they are there: some of it, so that one write puts
+    /// it right. Where formats went along, they went to wrong columns, too, from row `formats_from` on.
     ///
     /// # Errors
-    /// [`Trouble`]; what was put right stays so.
-    pub async fn repair(
+    /// [`Trouble`].
+    pub async fn astray(
         &self,
         tab: &TabLayout,
         zone_name: &str,
         entries: &[Entry],
         formats_from: Option<u32>,
-    ) -> Result<Repaired, Trouble> {
+    ) -> Result<Astray, Trouble> {
         let found = self.find_rows(tab, entries).await?;
-        let mut repaired = Repaired { missing: entries.len() - found.len(), rewritten: 0 };
+        let missing = entries.len() - found.len();
+        let mut astray = Astray { missing, ..Astray::default() };
         let mut numbers: Vec<usize> = found.keys().copied().collect();
         numbers.sort_unstable();
         let mut spans: Vec<(usize, usize)> = Vec::new();
@@ -80,16 +84,26 @@ impl Client {
             });
             let changes: Vec<(usize, Vec<Change>)> = changes.collect();
             if !changes.is_empty() {
-                repaired.rewritten = changes.len();
-                let mut requests = rewritten(tab, zone_name, &found, &changes);
+                astray.rows = changes.len();
+                astray.requests = rewritten(tab, zone_name, &found, &changes);
                 let formats = formats_from.map(|first| formats(tab.sheet_id, &tab.columns, first));
-                requests.extend(formats.into_iter().flatten());
-                let body = json!({ "requests": requests }).to_string().into_bytes();
-                settled(self.account(), answered(self.write("repair", body).await)?)?;
+                astray.requests.extend(formats.into_iter().flatten());
                 break;
             }
         }
-        Ok(repaired)
+        Ok(astray)
+    }
+
+    /// Puts right what is astray, with one write. Rows may move before a write that comes late is applied: so
+    /// it begins with a marker, where there can be one, and is refused once that is burnt.
+    ///
+    /// # Errors
+    /// [`Trouble`]; it may have been applied or may yet be.
+    pub async fn put_right(&self, astray: Astray, marker: Option<&Marker>) -> Result<(), Trouble> {
+        let marker = marker.map(|marker| json!({ "createDeveloperMetadata": marker.request() }));
+        let requests: Vec<Value> = marker.into_iter().chain(astray.requests).collect();
+        let body = json!({ "requests": requests }).to_string().into_bytes();
+        settled(self.account(), answered(self.write("repair", body).await)?).map(drop)
     }
 
     /// The rows of these entries, from 0: by the Event ID column where it is now, then by all others,

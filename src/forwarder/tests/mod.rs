@@ -2,6 +2,7 @@
 
 mod board;
 mod edges;
+mod fencing;
 mod formats;
 mod picking;
 mod refused;

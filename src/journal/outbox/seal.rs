@@ -8,6 +8,7 @@ use crate::journal::digest::digest;
 use crate::journal::origin::MARKER_BASE;
 use crate::journal::outbox::batch::Batch;
 use crate::journal::outbox::draft::{Draft, Rows};
+use crate::journal::outbox::marker_id;
 use crate::journal::store::{Read, StoredBatch};
 use crate::journal::transaction::Transaction;
 use crate::journal::{Error, Journal};
@@ -57,8 +58,7 @@ impl Journal {
                 book,
                 log: log_span,
                 handovers: handovers_span,
-                // 31 bits, and positive, for 147 million batches of one base.
-                marker_id: i32::try_from(base + number.cast_signed()).unwrap_or(i32::MAX),
+                marker_id: marker_id(base, number),
                 digest,
                 plan: plan.clone(),
                 board: board.is_some().then_some(picture),

@@ -140,6 +140,19 @@ pub(super) struct StoredBatch {
     pub(super) sealed_at: UnixMs,
 }
 
+/// A marker under which something may still be sent: by the process that took it as a ticket, or by one that
+/// is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fence {
+    pub(super) marker_id: i32,
+    pub(super) book: BookId,
+    /// What the marker says; `None` where none goes along.
+    pub(super) digest: Option<String>,
+    pub(super) at: UnixMs,
+    /// Whether it is a ticket of which it is not known what became of its write.
+    pub(super) is_open: bool,
+}
+
 /// A row apart from the others, with the reason.
 #[derive(Clone, Debug)]
 pub(super) struct StoredAside {
@@ -283,6 +296,10 @@ pub(super) struct Changes {
     pub(super) awaited: BTreeMap<u64, Option<(BookId, UnixMs)>>,
     /// What waited until before then waits no more.
     pub(super) awaited_until: Option<UnixMs>,
+    /// By marker; `None` is gone.
+    pub(super) fences: Vec<(i32, Option<Fence>)>,
+    /// Those that are not open, from before then, need not be known any more.
+    pub(super) fences_until: Option<UnixMs>,
     /// Writes noted as leaving then.
     pub(super) sent: Vec<UnixMs>,
     /// Of those noted before, what is not between these two, both included, need not be known any more.
@@ -307,6 +324,7 @@ pub(super) trait Read: Send {
     fn extent(&self, span: Span) -> Result<Extent, Fault>;
     /// All batches under way.
     fn batches(&self) -> Result<Vec<StoredBatch>, Fault>;
+    fn fences(&self) -> Result<Vec<Fence>, Fault>;
     /// Who waits of a book, the first to begin first, at most so many.
     fn board(&self, book: BookId, lines_max: usize) -> Result<Vec<StoredWait>, Fault>;
     /// Rows of a book that wait for a name, or did: their numbers, in order, and until when.

@@ -6,6 +6,7 @@ mod batches;
 mod clocks;
 pub(in crate::journal) mod engine;
 mod failing;
+mod fencing;
 mod full_disk;
 mod model;
 mod naming;
@@ -14,6 +15,7 @@ pub(in crate::journal) mod opening;
 mod queues;
 mod remembering;
 mod setting_aside;
+mod settling;
 mod waiting;
 
 use std::fs;

@@ -61,7 +61,9 @@ impl Journal {
         let bodies = move |transaction: &mut Transaction<'_>| {
             let bodies = transaction.read()?.unrecognised()?;
             let old = bodies.iter().filter(|body| body.received_at < before).map(|body| body.id);
-            transaction.change().unrecognised_gone.extend(old);
+            let changes = transaction.change();
+            changes.unrecognised_gone.extend(old);
+            changes.fences_until = Some(before);
             Ok(())
         };
         self.commit_as_owner(bodies).await?;

@@ -9,7 +9,7 @@ use crate::sheets::tests::{
     ALL, HANDOVERS, LOG_ONLY, TAB, TRACES, all_wanted, client, entry, handover, in_shape, marker,
     rows_of, wanted,
 };
-use crate::sheets::{Client, Content, Delivery, Layout, Plan, Purpose, Repaired};
+use crate::sheets::{Astray, Client, Content, Delivery, Layout, Plan, Purpose};
 
 const HEADERS: [&str; 10] = [
     "Unassigned at",
@@ -46,14 +46,15 @@ fn shown(google: &FakeGoogle, row: usize) -> [String; 10] {
     HEADERS.map(|header| google.column(TAB, header).get(row).cloned().unwrap_or_default())
 }
 
-/// Repairs until nothing is rewritten any more.
-async fn repair(client: &Client, layout: &Layout, entries: &[Entry]) -> Repaired {
+/// Repairs until nothing is astray any more; gives how many rows are missing.
+async fn repair(client: &Client, layout: &Layout, entries: &[Entry]) -> usize {
     let tab = layout.log(TAB).unwrap();
     for _ in 0..3 {
-        let repaired = client.repair(tab, &layout.time_zone, entries, Some(1)).await.unwrap();
-        if repaired.rewritten == 0 {
-            return repaired;
+        let astray = client.astray(tab, &layout.time_zone, entries, Some(1)).await.unwrap();
+        if astray.rows == 0 {
+            return astray.missing;
         }
+        client.put_right(astray, None).await.unwrap();
     }
     panic!("rewritten again and again");
 }
@@ -72,7 +73,7 @@ async fn repaired_after(change: impl FnOnce(&FakeGoogle)) -> FakeGoogle {
     let delivery = client.deliver(&plan, &marker(), rows_of(&entries)).await;
     assert!(matches!(delivery, Delivery::Written(_)), "{delivery:?}");
     let layout = in_shape(&client, &wanted()).await;
-    assert_eq!(repair(&client, &layout, &entries).await, Repaired::default());
+    assert_eq!(repair(&client, &layout, &entries).await, 0);
     assert_eq!(google.invalid_requests(), Vec::<String>::new());
     google
 }
@@ -128,8 +129,7 @@ async fn rows_that_people_deleted_are_missing_and_nothing_else_happens() {
     drop(client.deliver(&plan, &marker(), rows_of(&entries)).await);
     google.staff().delete_row(TAB, 2);
     let writes = google.writes();
-    let repaired = repair(&client, &layout, &entries).await;
-    assert_eq!(repaired, Repaired { rewritten: 0, missing: 1 });
+    assert_eq!(repair(&client, &layout, &entries).await, 1);
     assert_eq!(google.writes(), writes);
     assert_eq!(google.column(TAB, "Event ID"), ["abc234-1", "abc234-3"]);
 }
@@ -194,10 +194,11 @@ async fn handovers_are_put_right_too() {
     drop(client.deliver(&plan, &marker(), content).await);
     let layout = in_shape(&client, &all_wanted()).await;
     let tab = layout.tab(Purpose::Handovers).unwrap();
-    let first = client.repair(tab, &layout.time_zone, &handovers, Some(1)).await.unwrap();
-    assert_eq!(first, Repaired { rewritten: 2, missing: 0 });
-    let again = client.repair(tab, &layout.time_zone, &handovers, Some(1)).await.unwrap();
-    assert_eq!(again, Repaired::default());
+    let first = client.astray(tab, &layout.time_zone, &handovers, Some(1)).await.unwrap();
+    assert_eq!((first.rows, first.missing), (2, 0));
+    client.put_right(first, None).await.unwrap();
+    let again = client.astray(tab, &layout.time_zone, &handovers, Some(1)).await.unwrap();
+    assert_eq!(again, Astray::default());
     assert_eq!(google.column(HANDOVERS, "Event ID"), ["abc234-1", "abc234-2"]);
     assert_eq!(google.column(HANDOVERS, "Taken by"), ["Bala", "closed"]);
     assert_eq!(google.column(HANDOVERS, "Waited (minutes)"), ["5", "90"]);
@@ -216,8 +217,8 @@ async fn a_missing_row_in_a_wide_tab_costs_few_reads() {
     }
     let layout = in_shape(&client, &wanted()).await;
     let before = google.requests().len();
-    let repaired = repair(&client, &layout, &[entry(1)]).await;
-    assert_eq!(repaired.missing, 1);
+    let missing = repair(&client, &layout, &[entry(1)]).await;
+    assert_eq!(missing, 1);
     let calls = google.requests().len() - before;
     assert!(calls <= 15, "{calls} calls");
 }

@@ -8,8 +8,10 @@
 
 mod address;
 mod column;
+mod fence;
 mod link;
 mod open;
+mod owner;
 pub(in crate::journal) mod read;
 mod tls;
 mod write;

@@ -14,10 +14,11 @@ use crate::journal::origin::Origin;
 use crate::journal::store::postgres::column::{
     Sql, batch, owned, record, stored_row, tally, time, told, unsigned, wait,
 };
+use crate::journal::store::postgres::fence;
 use crate::journal::store::postgres::link::{Link, Said};
 use crate::journal::store::{
-    Extent, Fault, Instance, Keys, Lease, Loaded, Places, Queue, QueueId, Read, Remembered, Row,
-    Span, StoredAside, StoredBatch, StoredWait, Unrecognised,
+    Extent, Fault, Fence, Instance, Keys, Lease, Loaded, Places, Queue, QueueId, Read, Remembered,
+    Row, Span, StoredAside, StoredBatch, StoredWait, Unrecognised,
 };
 
 type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -265,6 +266,10 @@ impl Read for Reader {
                        handover_last, marker_id, digest, plan, board, board_changes, sealed_at
                    FROM doubletick_sheets.batch ORDER BY number";
         self.all(sql, &[], batch)
+    }
+
+    fn fences(&self) -> Result<Vec<Fence>, Fault> {
+        self.all(fence::FENCES, &[], fence::of)
     }
 
     fn board(&self, book: BookId, lines_max: usize) -> Result<Vec<StoredWait>, Fault> {

@@ -95,6 +95,16 @@ CREATE TABLE doubletick_sheets.batch (
     sealed_at      bigint NOT NULL
 );
 
+-- Markers under which something may still be sent: by whoever took them for a write that is no batch
+-- (is_open: nobody knows yet what became of it), or by a process that is gone.
+CREATE TABLE doubletick_sheets.fence (
+    marker_id integer PRIMARY KEY,
+    book      bigint NOT NULL,
+    digest    text,
+    at        bigint NOT NULL,
+    is_open   boolean NOT NULL
+);
+
 CREATE TABLE doubletick_sheets.set_aside (
     number      bigint PRIMARY KEY,
     received_at bigint NOT NULL,

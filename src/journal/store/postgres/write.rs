@@ -5,7 +5,8 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::chat::digest::Digest;
-use crate::journal::store::postgres::read::{CLOCK, bytes};
+use crate::journal::store::postgres::owner;
+use crate::journal::store::postgres::read::bytes;
 use crate::journal::store::{Changes, Span, Stored, StoredBatch};
 
 type Values<'a, const N: usize> = [(&'a (dyn ToSql + Sync), Type); N];
@@ -31,7 +32,8 @@ pub(super) async fn all(client: &Client, changes: &Changes) -> Sql<()> {
         aside(client, changes),
         unrecognised(client, changes),
         awaited(client, changes),
-        small(client, changes),
+        meta(client, changes),
+        owner::all(client, changes),
         tally(client, changes),
     )?;
     Ok(())
@@ -275,39 +277,11 @@ async fn awaited(client: &Client, changes: &Changes) -> Sql<()> {
     client.execute_typed(sql, &values).await.map(drop)
 }
 
-async fn small(client: &Client, changes: &Changes) -> Sql<()> {
+async fn meta(client: &Client, changes: &Changes) -> Sql<()> {
     for (name, value) in &changes.meta {
         let sql = "INSERT INTO doubletick_sheets.meta (name, value) VALUES ($1, $2)
                    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         client.execute_typed(sql, &[(name, Type::TEXT), (value, Type::INT8)]).await?;
-    }
-    if let Some((since, until)) = changes.sent_kept {
-        let old = "DELETE FROM doubletick_sheets.sent WHERE at < $1 OR at > $2";
-        client.execute_typed(old, &[(&since.0, Type::INT8), (&until.0, Type::INT8)]).await?;
-    }
-    if !changes.sent.is_empty() {
-        let times: Vec<i64> = changes.sent.iter().map(|at| at.0).collect();
-        let sql = "INSERT INTO doubletick_sheets.sent (at) SELECT unnest($1)";
-        client.execute_typed(sql, &[(&times, BIGINTS)]).await?;
-    }
-    if let Some(lease) = &changes.lease {
-        let epoch = lease.epoch.cast_signed();
-        let sql = "UPDATE doubletick_sheets.lease SET owner = $1, epoch = $2, until = $3";
-        let values: Values<'_, 3> =
-            [(&lease.owner, Type::TEXT), (&epoch, Type::INT8), (&lease.until.0, Type::INT8)];
-        client.execute_typed(sql, &values).await?;
-    }
-    if let Some((instance, report)) = &changes.report {
-        let sql = format!(
-            "INSERT INTO doubletick_sheets.instance (id, committed, seen_at, report)
-             VALUES ($1, 0, {CLOCK}, $2) ON CONFLICT (id) DO UPDATE SET report = excluded.report"
-        );
-        let values: Values<'_, 2> = [(&&**instance, Type::TEXT), (report, Type::TEXT)];
-        client.execute_typed(&sql, &values).await?;
-    }
-    if let Some(before) = changes.instances_until {
-        let sql = "DELETE FROM doubletick_sheets.instance WHERE seen_at < $1";
-        client.execute_typed(sql, &[(&before.0, Type::INT8)]).await?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::chat::time::UnixMs;
 use crate::journal::counters::{BookId, Counters, Tally, Work};
 use crate::journal::origin::Origin;
 use crate::journal::store::{
-    Extent, Fault, Places, Queue, QueueId, Read, Remembered, Row, Span, Stored, StoredAside,
+    Extent, Fault, Fence, Places, Queue, QueueId, Read, Remembered, Row, Span, Stored, StoredAside,
     StoredBatch, StoredWait, Unrecognised,
 };
 
@@ -201,6 +201,17 @@ impl Read for Connection {
             })
         })?;
         Ok(batches.collect::<Sql<_>>()?)
+    }
+
+    fn fences(&self) -> Result<Vec<Fence>, Fault> {
+        let sql = "SELECT marker_id, book, digest, at, is_open FROM fence ORDER BY marker_id";
+        let mut statement = self.prepare_cached(sql)?;
+        let fences = statement.query_map((), |row| {
+            let (marker_id, book) = (row.get(0)?, BookId(row.get(1)?));
+            let (digest, at, is_open) = (row.get(2)?, UnixMs(row.get(3)?), row.get(4)?);
+            Ok(Fence { marker_id, book, digest, at, is_open })
+        })?;
+        Ok(fences.collect::<Sql<_>>()?)
     }
 
     fn waits(&self, after: u64, waits_max: usize) -> Result<Vec<StoredWait>, Fault> {

@@ -76,6 +76,16 @@ CREATE TABLE batch (
     sealed_at      INTEGER NOT NULL
 );
 
+-- Markers under which something may still be sent: by whoever took them for a write that is no batch
+-- (`is_open`: nobody knows yet what became of it), or by a process that is gone.
+CREATE TABLE fence (
+    marker_id INTEGER PRIMARY KEY,
+    book      INTEGER NOT NULL,
+    digest    TEXT,                          -- what the marker says; NULL: none goes along
+    at        INTEGER NOT NULL,
+    is_open   INTEGER NOT NULL
+);
+
 -- Rows that wait for their customer's name, for two seconds at most.
 CREATE TABLE awaited (
     number INTEGER PRIMARY KEY,

@@ -5,8 +5,8 @@ use rusqlite::{Connection, params};
 use crate::chat::digest::Digest;
 use crate::journal::counters::{BookId, Tally, Work};
 use crate::journal::store::{
-    Changes, Fault, Places, QueueId, Remembered, Row, Span, Stored, StoredAside, StoredBatch,
-    StoredWait, Unrecognised,
+    Changes, Fault, Fence, Places, QueueId, Remembered, Row, Span, Stored, StoredAside,
+    StoredBatch, StoredWait, Unrecognised,
 };
 
 /// Writes a group's changes, each kind at once, with its statement looked up once.
@@ -29,6 +29,7 @@ pub(super) fn all(db: &Connection, changes: Changes) -> Result<(), Fault> {
         db.prepare_cached(sql)?.execute(params![name, value])?;
     }
     awaited(db, &changes)?;
+    fences(db, &changes)?;
     if let Some((since, until)) = changes.sent_kept {
         db.prepare_cached("DELETE FROM sent WHERE at < ?1 OR at > ?2")?
             .execute([since.0, until.0])?;
@@ -138,6 +139,23 @@ fn awaited(db: &Connection, changes: &Changes) -> Result<(), Fault> {
                 db.prepare_cached("DELETE FROM awaited WHERE number = ?1")?.execute([number])?;
             }
         }
+    }
+    Ok(())
+}
+
+fn fences(db: &Connection, changes: &Changes) -> Result<(), Fault> {
+    if let Some(until) = changes.fences_until {
+        let sql = "DELETE FROM fence WHERE is_open = 0 AND at < ?1";
+        db.prepare_cached(sql)?.execute([until.0])?;
+    }
+    for (marker_id, fence) in &changes.fences {
+        let Some(Fence { book, digest, at, is_open, .. }) = fence else {
+            db.prepare_cached("DELETE FROM fence WHERE marker_id = ?1")?.execute([marker_id])?;
+            continue;
+        };
+        let sql = "INSERT OR REPLACE INTO fence (marker_id, book, digest, at, is_open)
+                   VALUES (?1, ?2, ?3, ?4, ?5)";
+        db.prepare_cached(sql)?.execute(params![marker_id, book.0, digest, at.0, is_open])?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod over;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use postgres_rig::{Cluster, Database, Session};
@@ -138,6 +139,11 @@ impl Place {
         *self.will.refusal.lock().unwrap() = None;
     }
 
+    /// From now on what is committed seems to have failed; or no more.
+    pub(in crate::journal) fn lose_answers(&self, do_so: bool) {
+        self.will.loses_answers.store(do_so, Ordering::SeqCst);
+    }
+
     /// From now on all that is kept here is dated by a clock of its own, which says this.
     pub(in crate::journal) fn set_clock(&self, now: UnixMs) {
         *self.will.clock.lock().unwrap() = Some(now);
@@ -148,6 +154,7 @@ impl Place {
         let tables = [
             "entry",
             "batch",
+            "fence",
             "set_aside",
             "unrecognised",
             "memory",

@@ -1,6 +1,7 @@
 //! A store that can be made to refuse, and whose clock the test sets.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use crate::journal::BookId;
 use crate::journal::counters::Counters;
 use crate::journal::origin::Origin;
 use crate::journal::store::{
-    Changes, Extent, Fault, Instance, Keys, Lease, Loaded, Places, QueueId, Read, Remembered, Row,
-    Span, Store, StoredAside, StoredBatch, StoredWait, Unrecognised,
+    Changes, Extent, Fault, Fence, Instance, Keys, Lease, Loaded, Places, QueueId, Read,
+    Remembered, Row, Span, Store, StoredAside, StoredBatch, StoredWait, Unrecognised,
 };
 
 /// What a test does to the stores of one place.
@@ -19,6 +20,8 @@ use crate::journal::store::{
 pub(super) struct Will {
     /// What the next commits come to, at the very end, when all is written.
     pub(super) refusal: Mutex<Option<Fault>>,
+    /// Whether what is committed seems to have failed.
+    pub(super) loses_answers: AtomicBool,
     /// What the clock says that all processes go by; without it each goes by its own, as the tests say.
     pub(super) clock: Mutex<Option<UnixMs>>,
 }
@@ -89,6 +92,10 @@ impl<S: Beneath> Read for Over<S> {
 
     fn batches(&self) -> Result<Vec<StoredBatch>, Fault> {
         self.beneath.read().batches()
+    }
+
+    fn fences(&self) -> Result<Vec<Fence>, Fault> {
+        self.beneath.read().fences()
     }
 
     fn board(&self, book: BookId, lines_max: usize) -> Result<Vec<StoredWait>, Fault> {
@@ -162,9 +169,13 @@ impl Store for Over<Box<dyn Store>> {
     }
 
     fn commit(&mut self) -> Result<(), Fault> {
-        match &*self.will.refusal.lock().unwrap() {
-            Some(fault) => Err(fault.clone()),
-            None => self.beneath.commit(),
+        if let Some(fault) = &*self.will.refusal.lock().unwrap() {
+            return Err(fault.clone());
+        }
+        self.beneath.commit()?;
+        match self.will.loses_answers.load(Ordering::SeqCst) {
+            true => Err(Fault::Failed(Arc::new(std::fmt::Error))),
+            false => Ok(()),
         }
     }
 
