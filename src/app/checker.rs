@@ -47,7 +47,7 @@ impl Checker {
             match number {
                 1 => {
                     report.holds("settings", "complete");
-                    report.holds("key file", &format!("of {}", sheet.client.account()));
+                    report.holds("key file", &sheet.client.whose());
                 }
                 _ => report.holds("spreadsheet", &sheet.options.name),
             }

@@ -215,7 +215,8 @@ pub(in crate::app) async fn client(
 ) -> anyhow::Result<Client> {
     anyhow::ensure!(config.google_faults.is_empty(), config.google_faults.join("; "));
     outbound::install_crypto();
-    let token = Token::new(&config.google_key).await.map_err(|fault| {
+    let user = config.google_impersonate.as_deref();
+    let token = Token::in_the_name_of(user, &config.google_key).await.map_err(|fault| {
         anyhow::anyhow!(
             "the key in GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_CREDENTIALS_JSON {fault}"
         )

@@ -12,6 +12,8 @@ pub(super) struct RawEnv {
     pub(super) google_application_credentials: Option<String>,
     /// The key itself, for platforms that pass secrets in the environment.
     pub(super) google_credentials_json: Option<String>,
+    /// Optional: the user in whose name the service account acts.
+    pub(super) google_impersonate: Option<String>,
     /// Required: what the sender must present; two, separated by a comma, while one replaces the
     /// other.
     pub(super) webhook_secret: Option<String>,

@@ -96,6 +96,25 @@ fn key_file(path: &str) -> Result<String, &'static str> {
     })
 }
 
+/// The user in whose name the service account acts.
+pub(super) fn user(text: Option<&str>, problems: &mut Problems) -> Option<String> {
+    let user = text?.trim();
+    let is_address = |text: &str| {
+        let is_named =
+            text.split_once('@').is_some_and(|(who, at)| !who.is_empty() && at.contains('.'));
+        is_named && text.chars().all(|c| c.is_ascii_graphic())
+    };
+    if !is_address(user) {
+        let expected = "must be the e-mail address of a user of your organisation";
+        problems.add("GOOGLE_IMPERSONATE", expected);
+    } else if user.ends_with(".gserviceaccount.com") {
+        let expected =
+            "must be a user and no service account: leave it out to act as the account itself";
+        problems.add("GOOGLE_IMPERSONATE", expected);
+    }
+    Some(user.to_owned())
+}
+
 pub(super) fn spreadsheet_id(text: Option<&str>, problems: &mut Problems) -> String {
     let Some(text) = text else {
         problems.add("SPREADSHEET_ID", "is missing: the spreadsheet's address or the id in it");

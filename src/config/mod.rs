@@ -21,7 +21,7 @@ use reqwest::header::HeaderValue;
 use secrecy::SecretString;
 
 use crate::config::env::RawEnv;
-use crate::config::google::{google_key, spreadsheet_id};
+use crate::config::google::{google_key, spreadsheet_id, user};
 pub use crate::config::routes::{HANDOVERS, Route};
 
 /// Google's address.
@@ -49,7 +49,9 @@ pub struct Config {
     pub(crate) spreadsheet_id: String,
     /// The service account's key, as JSON.
     pub(crate) google_key: SecretString,
-    /// What is wrong with the two above; empty when they can be used. Events are taken all the same.
+    /// The user in whose name the service account acts.
+    pub(crate) google_impersonate: Option<String>,
+    /// What is wrong with those above; empty when they can be used. Events are taken all the same.
     pub(crate) google_faults: Vec<String>,
     /// One, or two while one replaces the other.
     pub(crate) webhook_secrets: Vec<SecretString>,
@@ -188,6 +190,7 @@ impl Config {
     fn validated(raw: RawEnv) -> Result<Self, Problems> {
         let (mut problems, mut google) = (Problems(Vec::new()), Problems(Vec::new()));
         let google_key = google_key(&raw, &mut google);
+        let google_impersonate = user(raw.google_impersonate.as_deref(), &mut google);
         let spreadsheet_id = spreadsheet_id(raw.spreadsheet_id.as_deref(), &mut google);
         if LogFormat::read(raw.log_format.as_deref()).is_none() {
             problems.add("LOG_FORMAT", "must be text or json");
@@ -202,6 +205,7 @@ impl Config {
         }
         let config = Self {
             google_key,
+            google_impersonate,
             webhook_secrets,
             sheet_name: read.title("SHEET_NAME", raw.sheet_name, SHEET_NAME),
             board_name: read.title("BOARD_NAME", raw.board_name, BOARD_NAME),

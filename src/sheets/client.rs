@@ -141,6 +141,11 @@ impl Client {
         self.account.token.account()
     }
 
+    /// Whose tokens it calls with, for people.
+    pub fn whose(&self) -> String {
+        self.account.token.whose()
+    }
+
     /// How long until the quota lets another write leave; `None` for now.
     pub fn write_wait(&self) -> Option<Duration> {
         self.account.quota().wait(Kind::Write, Instant::now())

@@ -58,6 +58,8 @@ pub enum TokenTrouble {
 pub struct Token {
     authenticator: Mutex<DefaultAuthenticator>,
     account: String,
+    /// In whose name it acts.
+    user: Option<String>,
     stale: AtomicBool,
 }
 
@@ -73,6 +75,17 @@ impl Token {
     /// # Errors
     /// A [`KeyFault`] that completes the sentence "the key …".
     pub async fn new(key_json: &SecretString) -> Result<Self, KeyFault> {
+        Self::in_the_name_of(None, key_json).await
+    }
+
+    /// The same, acting in the name of this user of the organisation (domain-wide delegation).
+    ///
+    /// # Errors
+    /// As [`Token::new`].
+    pub async fn in_the_name_of(
+        user: Option<&str>,
+        key_json: &SecretString,
+    ) -> Result<Self, KeyFault> {
         let key: ServiceAccountKey =
             serde_json::from_str(key_json.expose_secret()).map_err(|_| KeyFault::NotAKey)?;
         // By the parser that the library uses: what that one refuses, the library panics about.
@@ -90,17 +103,27 @@ impl Token {
         let account = key.client_email.clone();
         let client = DefaultHyperClientBuilder::default().with_timeout(TIMEOUT);
         let client = client.build_hyper_client().map_err(|_| KeyFault::NoCertificates)?;
-        let authenticator = ServiceAccountAuthenticator::with_client(key, client)
-            .build()
-            .await
-            .map_err(|_| KeyFault::PrivateKey)?;
-        let authenticator = Mutex::new(authenticator);
-        Ok(Self { authenticator, account, stale: AtomicBool::new(false) })
+        let mut builder = ServiceAccountAuthenticator::with_client(key, client);
+        if let Some(user) = user {
+            builder = builder.subject(user);
+        }
+        let authenticator = builder.build().await.map_err(|_| KeyFault::PrivateKey)?;
+        let (authenticator, user) = (Mutex::new(authenticator), user.map(str::to_owned));
+        Ok(Self { authenticator, account, user, stale: AtomicBool::new(false) })
     }
 
-    /// The service account's e-mail: whom to share the spreadsheet with.
+    /// The e-mail address that must be able to edit the spreadsheet: the service account's, or that of the user
+    /// in whose name it acts.
     pub fn account(&self) -> &str {
-        &self.account
+        self.user.as_ref().unwrap_or(&self.account)
+    }
+
+    /// Whose tokens these are, for people.
+    pub fn whose(&self) -> String {
+        match &self.user {
+            Some(user) => format!("of {}, in the name of {user}", self.account),
+            None => format!("of {}", self.account),
+        }
     }
 
     /// A token that was accepted last time, or a new one.
@@ -111,11 +134,11 @@ impl Token {
         // Held while asking: whoever comes meanwhile finds the answer cached.
         let authenticator = self.authenticator.lock().await;
         if !self.stale.load(Ordering::Relaxed)
-            && let Some(token) = ask(authenticator.token(SCOPE)).await?
+            && let Some(token) = self.ask(authenticator.token(SCOPE)).await?
         {
             return Ok(token);
         }
-        match ask(authenticator.force_refreshed_token(SCOPE)).await? {
+        match self.ask(authenticator.force_refreshed_token(SCOPE)).await? {
             Some(token) => {
                 self.stale.store(false, Ordering::Relaxed);
                 Ok(token)
@@ -127,29 +150,32 @@ impl Token {
         }
     }
 
+    async fn ask(
+        &self,
+        asking: impl Future<Output = Result<yup_oauth2::AccessToken, yup_oauth2::Error>>,
+    ) -> Result<Option<SecretString>, TokenTrouble> {
+        let temporary = |why: &str| Err(TokenTrouble::Temporary(why.to_owned()));
+        match tokio::time::timeout(TIMEOUT, asking).await {
+            Err(_) => temporary("Google's token endpoint does not answer"),
+            Ok(Ok(token)) => {
+                Ok(token.token().filter(|text| is_a_token(text)).map(SecretString::from))
+            }
+            Ok(Err(yup_oauth2::Error::AuthError(refused))) => {
+                let code = refused.error.as_str();
+                let description = refused.error_description.as_deref().unwrap_or_default();
+                Err(refusal(code, description, self.user.as_deref()))
+            }
+            // The error's own text may quote the answer; its kind says enough.
+            Ok(Err(yup_oauth2::Error::JSONError(_))) => {
+                temporary("Google's token endpoint answered something unreadable")
+            }
+            Ok(Err(_)) => temporary("Google's token endpoint cannot be reached"),
+        }
+    }
+
     /// The token was not accepted: the next [`Token::get`] asks for a new one.
     pub fn renew(&self) {
         self.stale.store(true, Ordering::Relaxed);
-    }
-}
-
-async fn ask(
-    asking: impl Future<Output = Result<yup_oauth2::AccessToken, yup_oauth2::Error>>,
-) -> Result<Option<SecretString>, TokenTrouble> {
-    let temporary = |why: &str| Err(TokenTrouble::Temporary(why.to_owned()));
-    match tokio::time::timeout(TIMEOUT, asking).await {
-        Err(_) => temporary("Google's token endpoint does not answer"),
-        Ok(Ok(token)) => Ok(token.token().filter(|text| is_a_token(text)).map(SecretString::from)),
-        Ok(Err(yup_oauth2::Error::AuthError(refused))) => {
-            let code = refused.error.as_str();
-            let description = refused.error_description.as_deref().unwrap_or_default();
-            Err(refusal(code, description))
-        }
-        // The error's own text may quote the answer; its kind says enough.
-        Ok(Err(yup_oauth2::Error::JSONError(_))) => {
-            temporary("Google's token endpoint answered something unreadable")
-        }
-        Ok(Err(_)) => temporary("Google's token endpoint cannot be reached"),
     }
 }
 
@@ -159,7 +185,26 @@ fn is_a_token(text: &str) -> bool {
 }
 
 /// What the token endpoint's refusal means. Its words are matched, never passed on.
-pub(super) fn refusal(code: &str, description: &str) -> TokenTrouble {
+pub(super) fn refusal(code: &str, description: &str, user: Option<&str>) -> TokenTrouble {
+    let says = |words: &str| description.contains(words);
+    let operator = |sentence: &str| TokenTrouble::Operator(sentence.to_owned());
+    match (code, user) {
+        ("unauthorized_client" | "access_denied" | "invalid_scope", Some(user)) => {
+            operator(&format!(
+                "Google does not let the service account act in the name of {user}: have an administrator open \
+             admin.google.com, Security > API controls > Domain-wide delegation, and add the account's client_id \
+             (it stands in the key file) with the scope {}",
+                SCOPE[0]
+            ))
+        }
+        ("invalid_grant", Some(user)) if says("Invalid email or User ID") => operator(&format!(
+            "GOOGLE_IMPERSONATE is {user}, who is no user of the organisation: set it to one who is"
+        )),
+        _ => refusal_of_the_key(code, description),
+    }
+}
+
+fn refusal_of_the_key(code: &str, description: &str) -> TokenTrouble {
     let says = |words: &str| description.contains(words);
     let operator = |sentence: &str| TokenTrouble::Operator(sentence.to_owned());
     match code {

@@ -85,6 +85,11 @@ pub(super) const UNKNOWN: &str = "Google refuses the request for a reason that t
                                   nothing is lost: update doubletick-sheets, and report it if that does \
                                   not help";
 
+/// What to do where Google refuses to share it.
+const FORBIDDEN_SHARING: &str = "where Google refuses to share it outside of the organisation, have an \
+                                 administrator allow that address, use a spreadsheet that is owned outside, or \
+                                 set GOOGLE_IMPERSONATE to a user of the organisation who can edit it";
+
 #[derive(Deserialize, Default)]
 struct Envelope {
     #[serde(default)]
@@ -145,7 +150,7 @@ impl Answer {
             403 => forbidden(&body, account).map_or_else(quota_used_up, Verdict::Operator),
             404 => Verdict::Operator(format!(
                 "the spreadsheet was not found: check SPREADSHEET_ID, that it is not in the bin, \
-                 and share it with {account} as Editor"
+                 and share it with {account} as Editor; {FORBIDDEN_SHARING}"
             )),
             408 => come_again("timeout"),
             409 => come_again("conflict"),
@@ -205,9 +210,8 @@ fn forbidden(body: &Body, account: &str) -> Option<String> {
         "the storage of the spreadsheet's owner is full: make room in their Google Drive, or buy more"
     } else {
         return Some(format!(
-            "the service account may not edit the spreadsheet: share it with {account} as Editor; where \
-             the organisation forbids sharing outside of it, have its administrator allow that address, \
-             or use a spreadsheet that is owned outside"
+            "the service account may not edit the spreadsheet: share it with {account} as Editor; \
+             {FORBIDDEN_SHARING}"
         ));
     };
     Some(advice.to_owned())

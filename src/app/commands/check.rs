@@ -47,7 +47,7 @@ pub(super) async fn run(live: bool) -> bool {
             }
         };
         if number == 1 {
-            report.holds("key file", &format!("of {}", sheets.account()));
+            report.holds("key file", &sheets.whose());
         }
         let wanted = wanted(journal.as_ref(), &options).await;
         let shading = options.board.shading;

@@ -135,3 +135,16 @@ fn the_key_is_read_from_its_file() {
     let garbage = from_file(&file).unwrap_err();
     assert!(garbage.sentences()[0].starts_with("GOOGLE_APPLICATION_CREDENTIALS is not JSON"));
 }
+
+#[test]
+fn whom_to_act_for_is_a_user_by_the_email_address() {
+    assert_eq!(valid(&[]).google_impersonate, None);
+    let config = valid(&[("GOOGLE_IMPERSONATE", " desk@clinic.example\n")]);
+    assert_eq!(config.google_impersonate.as_deref(), Some("desk@clinic.example"));
+    for given in ["desk", "desk@", "@clinic.example", "a b@clinic.example", "désk@clinic.example"]
+    {
+        check_refused("GOOGLE_IMPERSONATE", given);
+    }
+    let account = problem(&[("GOOGLE_IMPERSONATE", "x@y.iam.gserviceaccount.com")]);
+    assert!(account.contains("no service account"), "{account}");
+}

@@ -8,13 +8,13 @@ use crate::sheets::token::{KeyFault, Token, TokenTrouble, refusal};
 
 #[track_caller]
 fn check_passes(code: &str, description: &str) {
-    let trouble = refusal(code, description);
+    let trouble = refusal(code, description, None);
     assert!(matches!(trouble, TokenTrouble::Temporary(_)), "{code}, {description}: {trouble:?}");
 }
 
 #[track_caller]
 fn check_operator(code: &str, description: &str, words: &str) {
-    match refusal(code, description) {
+    match refusal(code, description, None) {
         TokenTrouble::Operator(advice) => assert!(advice.contains(words), "{advice}"),
         other => panic!("{code}, {description}: {other:?}"),
     }
@@ -45,7 +45,7 @@ fn each_refusal_of_a_token_has_its_meaning() {
 fn a_refusals_own_words_are_never_passed_on() {
     for code in ["invalid_grant", "invalid_scope", "internal_failure", "swordfish"] {
         for words in ["swordfish", "Signature swordfish", "clock skew swordfish"] {
-            assert!(!refusal(code, words).to_string().contains("swordfish"));
+            assert!(!refusal(code, words, None).to_string().contains("swordfish"));
         }
     }
 }
@@ -238,4 +238,35 @@ async fn while_a_renewal_fails_the_token_that_was_not_accepted_is_not_given_out(
     assert!(token.get().await.is_err());
     let second = token.get().await.unwrap();
     assert_ne!(first.expose_secret(), second.expose_secret());
+}
+
+/// Whoever shares, shares with a user of the organisation, and an administrator has to allow it once.
+#[tokio::test]
+async fn an_account_acts_in_the_name_of_a_user_who_is_named_in_every_advice() {
+    const USER: &str = "front.desk@clinic.example";
+    let google = FakeGoogle::start();
+    let key = SecretString::from(google.key_json());
+    drop(token(&google).await);
+    let token = Token::in_the_name_of(Some(USER), &key).await.unwrap();
+    assert_eq!(token.account(), USER);
+    assert!(token.whose().contains(USER) && token.whose().contains(&google.client_email()));
+    let Err(TokenTrouble::Operator(advice)) = token.get().await else {
+        panic!("nobody allowed it")
+    };
+    assert!(advice.contains(USER) && advice.contains("Domain-wide delegation"), "{advice}");
+    google.delegate(USER);
+    assert!(token.get().await.is_ok());
+    let status = std::sync::Arc::new(crate::status::Status::default());
+    let url = google.url().parse().unwrap();
+    let client = crate::sheets::Client::new(&url, &google.spreadsheet_id(), token, status).unwrap();
+    assert!(client.title().await.is_ok());
+    for refusal in [Refusal::NotShared403, Refusal::NotFound404] {
+        google.fail_next_read(Fault::Refuse(refusal));
+        let Err(crate::sheets::Trouble::Operator(advice)) = client.title().await else { panic!() };
+        assert!(advice.contains(&format!("share it with {USER} as Editor")), "{advice}");
+    }
+    let unknown = refusal("invalid_grant", "Invalid email or User ID", Some(USER));
+    assert!(unknown.to_string().contains("no user of the organisation"), "{unknown}");
+    let clock = refusal("invalid_grant", "clock skew", Some(USER));
+    assert!(clock.to_string().contains("clock"), "{clock}");
 }

@@ -189,7 +189,7 @@ fn each_403_has_its_own_advice() {
     check_advice(403, says(vpc), "policy of the organisation");
     check_advice(403, explains("SECURITY_POLICY_VIOLATED"), "policy of the organisation");
     check_advice(403, says("The user's Drive storage quota has been exceeded."), "storage");
-    check_advice(403, says("The caller does not have permission"), "forbids sharing outside");
+    check_advice(403, says("The caller does not have permission"), "refuses to share it outside");
     for other in [vpc, billing, "The user's Drive storage quota has been exceeded."] {
         let Verdict::Operator(advice) = answer(403, says(other)).verdict(ACCOUNT) else { panic!() };
         assert!(!advice.contains("as Editor"), "{advice}");

@@ -232,6 +232,11 @@ impl FakeGoogle {
         self.shared.lock().tokens.lifetime = lifetime;
     }
 
+    /// Lets the service account act in the name of this user, as an administrator does.
+    pub fn delegate(&self, user: &str) {
+        self.shared.lock().tokens.delegates.insert(user.to_owned());
+    }
+
     /// How long every call of the Sheets API takes before it does anything.
     pub fn latency(&self, latency: Duration) {
         self.shared.lock().latency = latency;

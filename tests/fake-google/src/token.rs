@@ -3,7 +3,7 @@
 //! The signature is not checked: the key is published with this crate. Everything else that Google would
 //! refuse is refused.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ use crate::faults::TokenFault;
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets";
 
+const UNAUTHORIZED: &str = "Client is unauthorized to retrieve access tokens using this method, or client not \
+                            authorized for any of the scopes requested.";
 const CLOCK: &str = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable \
                      timeframe. Check your iat and exp values in the JWT claim.";
 
@@ -23,12 +25,18 @@ const CLOCK: &str = "Invalid JWT: Token must be a short-lived token (60 minutes)
 #[derive(Debug)]
 pub(crate) struct Tokens {
     valid_until: HashMap<u64, Instant>,
+    /// Users in whose name the service account may act.
+    pub(crate) delegates: HashSet<String>,
     pub(crate) lifetime: Duration,
 }
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { valid_until: HashMap::new(), lifetime: Duration::from_secs(3599) }
+        Self {
+            valid_until: HashMap::new(),
+            delegates: HashSet::new(),
+            lifetime: Duration::from_secs(3599),
+        }
     }
 }
 
@@ -57,6 +65,8 @@ struct Claims {
     iss: String,
     aud: String,
     scope: String,
+    /// In whose name.
+    sub: Option<String>,
     iat: i64,
     exp: i64,
 }
@@ -105,6 +115,10 @@ pub(crate) fn grant(
     }
     if claims.exp <= claims.iat || claims.exp - claims.iat > 3600 {
         return Err(malformed("invalid_grant", CLOCK));
+    }
+    if claims.sub.is_some_and(|user| !tokens.delegates.contains(&user)) {
+        let body = json!({ "error": "unauthorized_client", "error_description": UNAUTHORIZED });
+        return Err(Refused::json(401, &body));
     }
     let lifetime = tokens.lifetime.as_secs();
     Ok(json!({ "access_token": tokens.issue(), "expires_in": lifetime, "token_type": "Bearer" }))
