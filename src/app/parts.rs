@@ -218,7 +218,7 @@ pub(in crate::app) async fn client(
     let user = config.google_impersonate.as_deref();
     let token = Token::in_the_name_of(user, &config.google_key).await.map_err(|fault| {
         anyhow::anyhow!(
-            "the key in GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_CREDENTIALS_JSON {fault}"
+            "what is in GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_CREDENTIALS_JSON {fault}"
         )
     })?;
     let api = Url::parse(&config.sheets_api_url).context("SHEETS_API_URL cannot be used")?;

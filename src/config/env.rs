@@ -12,6 +12,10 @@ pub(super) struct RawEnv {
     pub(super) google_application_credentials: Option<String>,
     /// The key itself, for platforms that pass secrets in the environment.
     pub(super) google_credentials_json: Option<String>,
+    /// The pool's provider that vouches for this machine, on Fly without a key.
+    pub(super) google_workload_provider: Option<String>,
+    /// The service account that it acts as there.
+    pub(super) google_service_account: Option<String>,
     /// Optional: the user in whose name the service account acts.
     pub(super) google_impersonate: Option<String>,
     /// Required: what the sender must present; two, separated by a comma, while one replaces the

@@ -5,24 +5,22 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use secrecy::SecretString;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::config::env::RawEnv;
 use crate::config::key_text;
 use crate::config::{Problems, is_web_address};
 
+/// The type of a configuration for workload identity.
+const EXTERNAL: &str = "external_account";
+/// Where a Fly machine asks for what it is to have.
+const FLY_SOCKET: &str = "/.fly/api";
+
 pub(super) fn google_key(raw: &RawEnv, problems: &mut Problems) -> SecretString {
     let (name, text) = match (&raw.google_credentials_json, &raw.google_application_credentials) {
         (Some(json), _) => ("GOOGLE_CREDENTIALS_JSON", Ok(json.clone())),
         (None, Some(path)) => ("GOOGLE_APPLICATION_CREDENTIALS", key_file(path.trim())),
-        (None, None) => {
-            problems.add(
-                "GOOGLE_APPLICATION_CREDENTIALS",
-                "is missing: the path of the service account's key file (or set \
-                 GOOGLE_CREDENTIALS_JSON to its content)",
-            );
-            return SecretString::default();
-        }
+        (None, None) => return without_a_key(raw, problems),
     };
     let text = match text {
         Ok(text) => text,
@@ -48,15 +46,76 @@ pub(super) fn google_key(raw: &RawEnv, problems: &mut Problems) -> SecretString 
         return SecretString::default();
     }
     let field = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    for name_of in ["client_email", "private_key", "token_uri"] {
+    let (needed, advice): (&[&str], _) = match field("type") {
+        EXTERNAL => (
+            &["audience", "subject_token_type", "token_url", "service_account_impersonation_url"],
+            "use the configuration as Google made it, for a service account",
+        ),
+        _ => (&["client_email", "private_key", "token_uri"], "use a service account's key file"),
+    };
+    for name_of in needed {
         if field(name_of).trim().is_empty() {
-            problems.add(name, &format!("lacks {name_of}: use a service account's key file"));
+            problems.add(name, &format!("lacks {name_of}: {advice}"));
         }
+    }
+    if field("type") == EXTERNAL && !fields.contains_key("credential_source") {
+        problems.add(name, &format!("lacks credential_source: {advice}"));
     }
     if !field("token_uri").is_empty() && !is_web_address(field("token_uri")) {
         problems.add(name, "has a token_uri that is no http or https address");
     }
     SecretString::from(Value::Object(fields).to_string())
+}
+
+/// A Fly machine needs no key: what is set instead, in the form of a configuration for workload identity.
+fn without_a_key(raw: &RawEnv, problems: &mut Problems) -> SecretString {
+    let (provider, account) = (&raw.google_workload_provider, &raw.google_service_account);
+    if provider.is_none() && account.is_none() {
+        problems.add(
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            "is missing: the path of the service account's key file (or set GOOGLE_CREDENTIALS_JSON to its \
+             content, or on Fly GOOGLE_WORKLOAD_PROVIDER and GOOGLE_SERVICE_ACCOUNT)",
+        );
+        return SecretString::default();
+    }
+    let (provider, account) = (provider.as_deref().unwrap_or_default(), account.as_deref());
+    let provider = provider.trim().trim_start_matches("https:").trim_start_matches("//");
+    let provider = provider.trim_start_matches("iam.googleapis.com/");
+    let parts: Vec<&str> = provider.split('/').collect();
+    let is_provider = matches!(
+        parts[..],
+        ["projects", number, "locations", _, "workloadIdentityPools", pool, "providers", own]
+            if number.bytes().all(|digit| digit.is_ascii_digit())
+                && [number, pool, own].iter().all(|part| !part.is_empty())
+    );
+    if !is_provider || !provider.bytes().all(|byte| byte.is_ascii_graphic()) {
+        problems.add(
+            "GOOGLE_WORKLOAD_PROVIDER",
+            "must be the provider's resource name, with the project's number: \
+             projects/123456789012/locations/global/workloadIdentityPools/fly/providers/fly",
+        );
+    }
+    let account = account.unwrap_or_default().trim();
+    let is_account = account.ends_with(".gserviceaccount.com")
+        && account.contains('@')
+        && account.bytes().all(|byte| byte.is_ascii_graphic() && !b"/:?#".contains(&byte));
+    if !is_account {
+        problems.add(
+            "GOOGLE_SERVICE_ACCOUNT",
+            "must be the service account's e-mail address: name@project.iam.gserviceaccount.com",
+        );
+    }
+    let configuration = json!({
+        "type": EXTERNAL,
+        "audience": format!("//iam.googleapis.com/{provider}"),
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": "https://sts.googleapis.com/v1/token",
+        "service_account_impersonation_url": format!(
+            "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{account}:generateAccessToken"
+        ),
+        "credential_source": { "fly_socket": FLY_SOCKET },
+    });
+    SecretString::from(configuration.to_string())
 }
 
 /// What else this is that Google gives out, and what to do.
@@ -66,10 +125,6 @@ fn other_kind(fields: &Map<String, Value>) -> Option<&'static str> {
         "authorized_user" => Some(
             "is a person's own login, as gcloud keeps it, and ends when they log out: make a service \
              account and use its key file",
-        ),
-        "external_account" => Some(
-            "is a configuration for workload identity, which this version cannot use: use a service \
-             account's key file",
         ),
         _ if fields.contains_key("installed") || fields.contains_key("web") => Some(
             "is an OAuth client, which asks a person to log in: make a service account and use its key \

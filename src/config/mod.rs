@@ -47,7 +47,7 @@ const WRITES_PER_MINUTE_MAX: u32 = 6_000;
 #[derive(Debug)]
 pub struct Config {
     pub(crate) spreadsheet_id: String,
-    /// The service account's key, as JSON.
+    /// The service account's key, or a configuration to act as it without one, as JSON.
     pub(crate) google_key: SecretString,
     /// The user in whose name the service account acts.
     pub(crate) google_impersonate: Option<String>,

@@ -21,6 +21,7 @@ pub mod probe;
 mod burn;
 mod client;
 mod deliver;
+mod grant;
 mod health;
 mod setup;
 mod outcome;
@@ -30,7 +31,9 @@ mod quota;
 mod repair;
 mod request;
 mod survey;
+mod vouching;
 mod wire;
+mod workload;
 #[cfg(test)]
 mod tests;
 

@@ -16,51 +16,26 @@ use yup_oauth2::authenticator::DefaultAuthenticator;
 use yup_oauth2::client::{DefaultHyperClientBuilder, HyperClientBuilder};
 use yup_oauth2::{ServiceAccountAuthenticator, ServiceAccountKey};
 
-const SCOPE: &[&str] = &["https://www.googleapis.com/auth/spreadsheets"];
+pub use crate::sheets::grant::{KeyFault, TokenTrouble};
+
+use crate::sheets::grant::{SCOPE, is_a_token};
+use crate::sheets::workload::Workload;
+
 /// Signing takes milliseconds and Google's token endpoint well under a second.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Why a key cannot be used. The sentences name no part of the key.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyFault {
-    /// Not the JSON of a service-account key.
-    #[error("is not a service account's key file (JSON with client_email, private_key, token_uri)")]
-    NotAKey,
-    /// Whose key it is cannot be said.
-    #[error("has a client_email that is no e-mail address; use the file as Google made it")]
-    ClientEmail,
-    /// The token endpoint's address cannot be used.
-    #[error("has a token_uri that is no http or https address")]
-    TokenUri,
-    /// The private key cannot be read.
-    #[error("has a private_key that cannot be read; use the file as Google made it")]
-    PrivateKey,
-    /// Not the key's fault.
-    #[error(
-        "cannot be tried, for this machine has no CA certificates to know Google by: install its \
-         package ca-certificates, or name a file of them in SSL_CERT_FILE"
-    )]
-    NoCertificates,
-}
-
-/// Why there is no token now.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TokenTrouble {
-    /// It will pass by itself.
-    #[error("{0}")]
-    Temporary(String),
-    /// A human must act.
-    #[error("{0}")]
-    Operator(String),
-}
-
 /// A service account that can be asked for access tokens.
 pub struct Token {
-    authenticator: Mutex<DefaultAuthenticator>,
+    source: Mutex<Source>,
     account: String,
     /// In whose name it acts.
     user: Option<String>,
     stale: AtomicBool,
+}
+
+enum Source {
+    Key(Box<DefaultAuthenticator>),
+    Workload(Box<Workload>),
 }
 
 impl fmt::Debug for Token {
@@ -86,6 +61,14 @@ impl Token {
         user: Option<&str>,
         key_json: &SecretString,
     ) -> Result<Self, KeyFault> {
+        if is_external(key_json) {
+            if user.is_some() {
+                return Err(KeyFault::NoKeyToImpersonate);
+            }
+            let (workload, account) = Workload::new(key_json)?;
+            let source = Mutex::new(Source::Workload(Box::new(workload)));
+            return Ok(Self { source, account, user: None, stale: AtomicBool::new(false) });
+        }
         let key: ServiceAccountKey =
             serde_json::from_str(key_json.expose_secret()).map_err(|_| KeyFault::NotAKey)?;
         // By the parser that the library uses: what that one refuses, the library panics about.
@@ -108,8 +91,9 @@ impl Token {
             builder = builder.subject(user);
         }
         let authenticator = builder.build().await.map_err(|_| KeyFault::PrivateKey)?;
-        let (authenticator, user) = (Mutex::new(authenticator), user.map(str::to_owned));
-        Ok(Self { authenticator, account, user, stale: AtomicBool::new(false) })
+        let source = Mutex::new(Source::Key(Box::new(authenticator)));
+        let user = user.map(str::to_owned);
+        Ok(Self { source, account, user, stale: AtomicBool::new(false) })
     }
 
     /// The e-mail address that must be able to edit the spreadsheet: the service account's, or that of the user
@@ -132,7 +116,15 @@ impl Token {
     /// [`TokenTrouble`]; nothing was sent to the Sheets API.
     pub async fn get(&self) -> Result<SecretString, TokenTrouble> {
         // Held while asking: whoever comes meanwhile finds the answer cached.
-        let authenticator = self.authenticator.lock().await;
+        let mut source = self.source.lock().await;
+        let authenticator = match &mut *source {
+            Source::Key(authenticator) => authenticator,
+            Source::Workload(workload) => {
+                let token = workload.get(self.stale.load(Ordering::Relaxed)).await?;
+                self.stale.store(false, Ordering::Relaxed);
+                return Ok(token);
+            }
+        };
         if !self.stale.load(Ordering::Relaxed)
             && let Some(token) = self.ask(authenticator.token(SCOPE)).await?
         {
@@ -179,9 +171,15 @@ impl Token {
     }
 }
 
-/// Whether this can stand in a header.
-fn is_a_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+/// Whether this is a configuration for workload identity, and no key.
+fn is_external(json: &SecretString) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Typed {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    let typed: Result<Typed, _> = serde_json::from_str(json.expose_secret());
+    typed.is_ok_and(|typed| typed.kind == "external_account")
 }
 
 /// What the token endpoint's refusal means. Its words are matched, never passed on.

@@ -18,6 +18,7 @@ mod staff;
 mod alarm;
 mod command_line;
 mod image;
+mod keyless;
 mod operating;
 mod page;
 mod starting;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use secrecy::ExposeSecret;
+
 use crate::config::tests::{ID, KEY, check_refused, is_the_key, problem, read, valid};
 
 #[test]
@@ -147,4 +149,61 @@ fn whom_to_act_for_is_a_user_by_the_email_address() {
     }
     let account = problem(&[("GOOGLE_IMPERSONATE", "x@y.iam.gserviceaccount.com")]);
     assert!(account.contains("no service account"), "{account}");
+}
+
+const PROVIDER: &str =
+    "projects/123456789012/locations/global/workloadIdentityPools/fly/providers/own";
+const ACCOUNT: &str = "writer@example-project.iam.gserviceaccount.com";
+
+/// The settings of a Fly machine without a key.
+fn without_a_key<'a>(provider: &'a str, account: &'a str) -> [(&'a str, &'a str); 3] {
+    [
+        ("GOOGLE_CREDENTIALS_JSON", ""),
+        ("GOOGLE_WORKLOAD_PROVIDER", provider),
+        ("GOOGLE_SERVICE_ACCOUNT", account),
+    ]
+}
+
+#[test]
+fn a_fly_machine_needs_no_key() {
+    for prefix in ["", "//iam.googleapis.com/", "https://iam.googleapis.com/"] {
+        let config = valid(&without_a_key(&format!("{prefix}{PROVIDER}"), ACCOUNT));
+        let made: serde_json::Value =
+            serde_json::from_str(config.google_key.expose_secret()).unwrap();
+        assert_eq!(made["audience"], format!("//iam.googleapis.com/{PROVIDER}"));
+        assert_eq!(made["token_url"], "https://sts.googleapis.com/v1/token");
+        let url = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/\
+                   writer@example-project.iam.gserviceaccount.com:generateAccessToken";
+        assert_eq!(made["service_account_impersonation_url"], url);
+        assert_eq!(made["credential_source"]["fly_socket"], "/.fly/api");
+    }
+    for provider in
+        ["", "fly", "projects/x/locations/global/workloadIdentityPools/a/providers/b", ACCOUNT]
+    {
+        let sentence = problem(&without_a_key(provider, ACCOUNT));
+        assert!(sentence.starts_with("GOOGLE_WORKLOAD_PROVIDER must be"), "{sentence}");
+    }
+    for account in ["", "writer", "desk@clinic.example", "a/b@x.iam.gserviceaccount.com"] {
+        let sentence = problem(&without_a_key(PROVIDER, account));
+        assert!(sentence.starts_with("GOOGLE_SERVICE_ACCOUNT must be"), "{sentence}");
+    }
+    // A key that is there is used.
+    let with_key = [("GOOGLE_WORKLOAD_PROVIDER", PROVIDER), ("GOOGLE_SERVICE_ACCOUNT", ACCOUNT)];
+    assert!(is_the_key(&valid(&with_key)));
+}
+
+#[test]
+fn a_configuration_for_workload_identity_is_taken_whole() {
+    let whole = serde_json::json!({
+        "type": "external_account", "audience": "//iam", "subject_token_type": "jwt",
+        "token_url": "https://sts.example/", "service_account_impersonation_url": "https://iam.example/",
+        "credential_source": { "file": "/token" },
+    });
+    valid(&[("GOOGLE_CREDENTIALS_JSON", &whole.to_string())]);
+    for field in whole.as_object().unwrap().keys().filter(|field| *field != "type") {
+        let mut lacking = whole.clone();
+        lacking.as_object_mut().unwrap().remove(field);
+        let sentence = problem(&[("GOOGLE_CREDENTIALS_JSON", &lacking.to_string())]);
+        assert!(sentence.contains(&format!("lacks {field}")), "{sentence}");
+    }
 }

@@ -56,7 +56,11 @@ fn what_is_no_key_is_named_for_what_it_is() {
         (json!({ "type": "authorized_user", "refresh_token": "swordfish" }), "own login"),
         (json!({ "installed": { "client_secret": "swordfish" } }), "OAuth client"),
         (json!({ "web": { "client_secret": "swordfish" } }), "OAuth client"),
-        (json!({ "type": "external_account", "audience": "swordfish" }), "workload identity"),
+        (
+            json!({ "type": "external_account", "audience": "swordfish", "subject_token_type": "x",
+                "token_url": "https://x/", "service_account_impersonation_url": "https://x/" }),
+            "lacks credential_source",
+        ),
         (json!({ "private_key": "swordfish", "token_uri": "https://x/y" }), "client_email"),
         (json!(["swordfish"]), "not JSON"),
     ] {

@@ -13,6 +13,7 @@ mod tables;
 mod tabs;
 mod token;
 mod verdict;
+mod workload;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@
 //!   ├─ staff               people editing the spreadsheet meanwhile
 //!   └─ server              HTTP, faults, cut connections
 //!        ├─ token          who may call
+//!        ├─ workload       who may call without a key
 //!        ├─ schema         whether the call fits Google's own description
 //!        ├─ book           one spreadsheet; batches that happen whole or not at all
 //!        │    └─ grid      the cells of a tab, and how to undo
@@ -41,6 +42,7 @@ mod staff;
 mod state;
 mod token;
 mod view;
+mod workload;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -52,6 +54,7 @@ use serde_json::json;
 pub use crate::faults::{Fault, Refusal, Storm, TokenFault};
 pub use crate::staff::Staff;
 pub use crate::state::Seen;
+pub use crate::workload::{FlySocket, WorkloadFault, WorkloadStep};
 
 use crate::book::Book;
 use crate::faults::Meanwhile;

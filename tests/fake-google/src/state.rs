@@ -8,6 +8,7 @@ use crate::book::Book;
 use crate::errors::Refused;
 use crate::faults::Script;
 use crate::token::Tokens;
+use crate::workload::Workload;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) books: HashMap<String, Book>,
     pub(crate) tokens: Tokens,
+    pub(crate) workload: Workload,
     pub(crate) script: Script,
     pub(crate) latency: Duration,
     /// Writes and reads a minute.

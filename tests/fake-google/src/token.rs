@@ -14,7 +14,7 @@ use crate::errors::Refused;
 use crate::faults::TokenFault;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets";
+pub(crate) const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets";
 
 const UNAUTHORIZED: &str = "Client is unauthorized to retrieve access tokens using this method, or client not \
                             authorized for any of the scopes requested.";
@@ -41,7 +41,7 @@ impl Default for Tokens {
 }
 
 impl Tokens {
-    fn issue(&mut self) -> String {
+    pub(crate) fn issue(&mut self) -> String {
         let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(40).collect();
         let token = format!("ya29.fake-{random}");
         self.valid_until.insert(hash(&token), Instant::now() + self.lifetime);
@@ -54,7 +54,7 @@ impl Tokens {
     }
 }
 
-fn hash(token: &str) -> u64 {
+pub(crate) fn hash(token: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     token.hash(&mut hasher);
     hasher.finish()

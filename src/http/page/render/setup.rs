@@ -72,7 +72,10 @@ fn sharing(about: &About) -> String {
             copied("account", "the e-mail address", account)
         ),
         None => format!(
-            "<p>The address to share it with appears here once the service account's key is set.</p>\
+            "<p>The address to share it with appears here once the service account's key is set \
+             (<code>GOOGLE_CREDENTIALS_JSON</code>), or where your organisation forbids keys \
+             <code>GOOGLE_WORKLOAD_PROVIDER</code> and <code>GOOGLE_SERVICE_ACCOUNT</code>: the README says \
+             how under <em>Without a key</em>.</p>\
              <p>{link}</p>"
         ),
     }

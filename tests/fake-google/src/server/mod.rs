@@ -17,12 +17,14 @@ use actix_web::rt::{self, System};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde_json::Value;
 
+use crate::FakeGoogle;
 use crate::errors::Refused;
 use crate::faults::TokenFault;
 use crate::server::wire::Wire;
 use crate::state::{Seen, Shared};
 use crate::token;
 use crate::view;
+use crate::workload;
 
 /// The most Google accepts, by its own error.
 const BODY_BYTES_MAX: usize = 10_485_760;
@@ -147,6 +149,17 @@ async fn answer(
 async fn outcome(shared: Arc<Shared>, asked: Asked) -> Outcome {
     let outcome = match (asked.method.as_str(), asked.path.as_str()) {
         ("POST", "/token") => give_token(&shared, &asked).await,
+        ("POST", path) if path.starts_with("/v1/") => {
+            match workload::answer(&shared, path, asked.bearer.as_deref(), &asked.body).await {
+                Some(Ok(answer)) => Outcome::Ok(answer),
+                Some(Err(refused)) => Outcome::Refused(refused),
+                None => Outcome::Refused(Refused { malformed: true, ..Refused::html(404) }),
+            }
+        }
+        ("GET", "/own-token") => {
+            let token = FakeGoogle::seen_from_inside(&shared).own_token();
+            Outcome::Ok(serde_json::json!({ "value": token }))
+        }
         _ => match calls::Call::parse(&asked) {
             Some(call) => call.outcome(&shared, &asked).await,
             None => Outcome::Refused(Refused { malformed: true, ..Refused::html(404) }),
