@@ -34,6 +34,15 @@ struct Figures {
     rows_a_write_max: usize,
 }
 
+/// One event at a time, at rest, on this database: the median in milliseconds.
+pub(crate) fn at_rest_on(database_url: &str) -> f64 {
+    let google = FakeGoogle::start();
+    let start = || Running::start_on_database(Kind::Service, &google, database_url);
+    let mut exposed_ms = one_at_a_time_to(&google, start).exposed_ms;
+    exposed_ms.sort_by(f64::total_cmp);
+    exposed_ms[exposed_ms.len() / 2]
+}
+
 /// All of it, with a burst of so many.
 pub(crate) fn run(burst: usize) {
     println!("| | events | p50 ms | p99 ms | longest ms | writes | rows a write at most |");
@@ -59,17 +68,7 @@ fn one_at_a_time() -> Figures {
     let mut all = Figures::default();
     for _ in 0..SERVICES {
         let google = FakeGoogle::start();
-        let (service, landed) = at_rest(&google);
-        let mut sender = Sender::to(&service.url);
-        let mut acknowledged = Vec::new();
-        for number in 0..SINGLES {
-            acknowledged.push(sender.unassign(number));
-            assert!(google.wait_for_rows(TAB, number + 1, PATIENCE));
-            // Never in step with anything that goes round.
-            std::thread::sleep(Duration::from_millis(200 + number as u64 * 37 % 200));
-        }
-        assert!(google.writes() <= AT_ONCE, "the quota holds events back that are at rest");
-        let figures = figures(&google, &landed, &acknowledged);
+        let figures = one_at_a_time_to(&google, || Running::start(Kind::Service, &google));
         all.exposed_ms.extend(figures.exposed_ms);
         all.writes += figures.writes;
         all.rows_a_write_max = all.rows_a_write_max.max(figures.rows_a_write_max);
@@ -77,18 +76,33 @@ fn one_at_a_time() -> Figures {
     all
 }
 
+/// A few events to a new service.
+fn one_at_a_time_to(google: &FakeGoogle, start: impl FnOnce() -> Running) -> Figures {
+    let (service, landed) = at_rest(google, start);
+    let mut sender = Sender::to(&service.url);
+    let mut acknowledged = Vec::new();
+    for number in 0..SINGLES {
+        acknowledged.push(sender.unassign(number));
+        assert!(google.wait_for_rows(TAB, number + 1, PATIENCE));
+        // Never in step with anything that goes round.
+        std::thread::sleep(Duration::from_millis(200 + number as u64 * 37 % 200));
+    }
+    assert!(google.writes() <= AT_ONCE, "the quota holds events back that are at rest");
+    figures(google, &landed, &acknowledged)
+}
+
 fn at_once(google: &FakeGoogle, count: usize) -> Figures {
-    let (service, landed) = at_rest(google);
+    let (service, landed) = at_rest(google, || Running::start(Kind::Service, google));
     let acknowledged = unassign_all(&service.url, count, CONNECTIONS);
     assert!(google.wait_for_rows(TAB, count, PATIENCE));
     figures(google, &landed, &acknowledged)
 }
 
 /// A new service whose tabs are made and whose board is drawn.
-fn at_rest(google: &FakeGoogle) -> (Running, Landed) {
+fn at_rest(google: &FakeGoogle, start: impl FnOnce() -> Running) -> (Running, Landed) {
     let landed = Landed::default();
     note_writes(google, &landed);
-    let service = Running::start(Kind::Service, google);
+    let service = start();
     let mut writes = 0;
     while writes == 0 || writes < google.writes() {
         writes = google.writes();

@@ -87,6 +87,28 @@ pub(crate) fn introduce(server: &Running) {
     wrk(server, INTRODUCED, 64, 6);
 }
 
+/// Loads the servers together for so many seconds, each over its share of the connections. The latencies are
+/// those of the slowest, the memory that of the largest.
+pub(crate) fn run_all(servers: &[Running], connections: usize, seconds: u64) -> Figures {
+    let share = connections / servers.len();
+    let all: Vec<Figures> = std::thread::scope(|scope| {
+        let one = |server| scope.spawn(move || run(server, Load::Unassigned, share, seconds));
+        let running: Vec<_> = servers.iter().map(one).collect();
+        running.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let sum = |figure: fn(&Figures) -> f64| all.iter().map(figure).sum::<f64>();
+    let most = |figure: fn(&Figures) -> f64| all.iter().map(figure).fold(0.0, f64::max);
+    let requests_per_s = sum(|one| one.requests_per_s);
+    Figures {
+        requests_per_s,
+        p50_us: most(|one| one.p50_us),
+        p99_us: most(|one| one.p99_us),
+        p999_us: most(|one| one.p999_us),
+        cpu_us_a_request: sum(|one| one.cpu_us_a_request * one.requests_per_s) / requests_per_s,
+        peak_mb: most(|one| one.peak_mb),
+    }
+}
+
 /// Loads the server for so many seconds.
 pub(crate) fn run(server: &Running, load: Load, connections: usize, seconds: u64) -> Figures {
     let script = match load {

@@ -6,12 +6,18 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 use tokio::sync::oneshot;
+use tokio_postgres::NoTls;
+use tokio_postgres::types::{ToSql, Type};
 
 type Line = (Bytes, oneshot::Sender<()>);
 
-/// Serves `echo` or `log` on a free port, which it prints, until it is killed.
+/// Serves `echo`, `log` or `unnest` on a free port, which it prints, until it is killed.
 pub(crate) fn serve(role: &str) {
-    let log = (role == "log").then(start_log);
+    let log = match role {
+        "log" => Some(start(write_log)),
+        "unnest" => Some(start(write_rows)),
+        _ => None,
+    };
     let serving = async {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         println!("listening on http://{}", listener.local_addr().unwrap());
@@ -38,9 +44,10 @@ async fn answer(body: Bytes, log: Data<Option<SyncSender<Line>>>) -> HttpRespons
     HttpResponse::Ok().body(body)
 }
 
-fn start_log() -> SyncSender<Line> {
+/// The writer of all that comes, on a thread of its own.
+fn start(write: fn(&Receiver<Line>)) -> SyncSender<Line> {
     let (lines, inbox) = sync_channel(8_192);
-    std::thread::spawn(move || write_log(&inbox));
+    std::thread::spawn(move || write(&inbox));
     lines
 }
 
@@ -60,5 +67,28 @@ fn write_log(inbox: &Receiver<Line>) {
         bytes.clear();
         // Whoever hung up needs no answer.
         waiting.drain(..).for_each(|kept| kept.send(()).unwrap_or_default());
+    }
+}
+
+/// All that waits is inserted by one statement, committed once, and answered.
+fn write_rows(inbox: &Receiver<Line>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = runtime.block_on(async {
+        let url = std::env::var("DATABASE_URL").unwrap();
+        let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let table = "CREATE TABLE IF NOT EXISTS bare (number bigserial PRIMARY KEY, body bytea)";
+        client.batch_execute(table).await.unwrap();
+        client
+    });
+    let insert = "INSERT INTO bare (body) SELECT unnest($1)";
+    while let Ok(first) = inbox.recv() {
+        let lines = std::iter::once(first).chain(inbox.try_iter().take(1_023));
+        let (bodies, waiting): (Vec<Bytes>, Vec<_>) = lines.unzip();
+        let bodies: Vec<&[u8]> = bodies.iter().map(|body| &**body).collect();
+        // The statement is its own transaction: one round trip and one commit.
+        let values: [(&(dyn ToSql + Sync), Type); 1] = [(&bodies, Type::BYTEA_ARRAY)];
+        runtime.block_on(client.execute_typed(insert, &values)).unwrap();
+        waiting.into_iter().for_each(|kept| kept.send(()).unwrap_or_default());
     }
 }

@@ -1,6 +1,6 @@
 //! A sender: connections that stay open, one event at a time on each, and when each was acknowledged.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -24,6 +24,12 @@ impl Sender {
 
     /// Unassigns the chat of this number; when its 200 was read.
     pub(crate) fn unassign(&mut self, number: usize) -> Instant {
+        assert!(self.try_unassign(number).unwrap(), "it was not taken");
+        Instant::now()
+    }
+
+    /// The same where it may be refused, or the connection be lost; whether it was taken.
+    pub(crate) fn try_unassign(&mut self, number: usize) -> io::Result<bool> {
         let body = format!(
             r#"{{"chatId":"{CHAT}{number}","customerPhone":"+919111222333","wabaNumber":"+919000000000","dtCustomerId":"customer_{number}"}}"#
         );
@@ -32,12 +38,14 @@ impl Sender {
             self.path,
             body.len()
         );
-        self.stream.get_mut().write_all((head + &body).as_bytes()).unwrap();
+        self.stream.get_mut().write_all((head + &body).as_bytes())?;
         let (mut status, mut length) = (String::new(), 0);
-        self.stream.read_line(&mut status).unwrap();
+        self.stream.read_line(&mut status)?;
         loop {
             let mut line = String::new();
-            self.stream.read_line(&mut line).unwrap();
+            if self.stream.read_line(&mut line)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             match line.trim_end().split_once(": ") {
                 Some(("content-length", value)) => length = value.parse().unwrap(),
                 Some(_) => {}
@@ -45,9 +53,8 @@ impl Sender {
             }
         }
         let mut answer = vec![0; length];
-        self.stream.read_exact(&mut answer).unwrap();
-        assert!(status.starts_with("HTTP/1.1 200"), "{status}");
-        Instant::now()
+        self.stream.read_exact(&mut answer)?;
+        Ok(status.starts_with("HTTP/1.1 200"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A server under measurement: a process of its own, its CPU time and memory read from the system.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -14,6 +15,8 @@ const SECRET: &str = "a-secret-of-the-bench";
 pub(crate) enum Kind {
     Echo,
     Log,
+    /// Bodies as they come into one table of a database, all that wait in one `INSERT … SELECT unnest`.
+    Unnest,
     Service,
 }
 
@@ -28,14 +31,28 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a server in a directory of its own, on the disk of the target directory.
     pub(crate) fn start(kind: Kind, google: &FakeGoogle) -> Self {
+        Self::start_with(kind, google, &[])
+    }
+
+    /// Starts a server on this database.
+    pub(crate) fn start_on_database(kind: Kind, google: &FakeGoogle, url: &str) -> Self {
+        Self::start_with(kind, google, &[("DATABASE_URL", url)])
+    }
+
+    /// The same with more settings.
+    pub(crate) fn start_with(kind: Kind, google: &FakeGoogle, settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let mut running = Self::start_on(kind, google, dir.path());
+        let mut running = Self::start_in(kind, google, dir.path(), settings);
         running.dir = Some(dir);
         running
     }
 
     /// Starts a server on this directory.
     pub(crate) fn start_on(kind: Kind, google: &FakeGoogle, dir: &Path) -> Self {
+        Self::start_in(kind, google, dir, &[])
+    }
+
+    fn start_in(kind: Kind, google: &FakeGoogle, dir: &Path, settings: &[(&str, &str)]) -> Self {
         let mut command = match kind {
             Kind::Service => Command::new(env!("CARGO_BIN_EXE_doubletick-sheets")),
             _ => Command::new(std::env::current_exe().unwrap()),
@@ -44,6 +61,7 @@ impl Running {
         match kind {
             Kind::Echo => command.env("BENCH_ROLE", "echo"),
             Kind::Log => command.env("BENCH_ROLE", "log").env("BENCH_DIR", dir),
+            Kind::Unnest => command.env("BENCH_ROLE", "unnest"),
             Kind::Service => command
                 .env("SPREADSHEET_ID", google.spreadsheet_id())
                 .env("GOOGLE_CREDENTIALS_JSON", google.key_json())
@@ -54,6 +72,7 @@ impl Running {
                 .env("PORT", "0")
                 .env("MAX_PENDING_ROWS", "100000000"),
         };
+        command.envs(settings.iter().copied());
         let mut child = command.spawn().unwrap();
         let streams: [Box<dyn Read + Send>; 2] =
             [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
@@ -77,17 +96,41 @@ impl Running {
 
     /// Waits until events can be accepted.
     pub(crate) fn wait_until_ready(&self) {
-        loop {
-            let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
-            stream
-                .write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-                .unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).unwrap();
-            if answer.starts_with("HTTP/1.1 200") {
-                return;
-            }
-        }
+        while !self.get("/readyz").starts_with("HTTP/1.1 200") {}
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address.parse().unwrap()
+    }
+
+    /// The way to the webhook on any instance.
+    pub(crate) fn path(&self) -> &str {
+        self.url.split_once(&self.address).unwrap().1
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// The page of this path.
+    pub(crate) fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let ask = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(ask.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// A number of /metrics.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let page = self.get("/metrics");
+        let name = format!("doubletick_sheets_{name} ");
+        page.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap()
     }
 
     /// CPU time used so far, in microseconds.

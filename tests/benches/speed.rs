@@ -9,7 +9,9 @@
 //! `cargo bench -- 64` measures at 64 connections only; `cargo bench -- backlog` a million rows that wait
 //! instead, `cargo bench -- exposure` how long a row exists only on our disk, `cargo bench -- small` what
 //! the service takes at rest, `cargo bench -- rest` how often it calls Google then, and `cargo bench -- storm`
-//! how long rows take where most of Google's answers are lost or wrong.
+//! how long rows take where most of Google's answers are lost or wrong. `cargo bench -- postgres` measures the
+//! service on PostgreSQL, and `cargo bench -- failovers` is the long run of several instances while they and the
+//! database fail over again and again.
 //!
 //! `BENCH_SECONDS` (default 4) is the length of a run, `BENCH_ROUNDS` (default 3) how often each is run.
 
@@ -19,7 +21,9 @@
 
 mod backlog;
 mod exposure;
+mod failovers;
 mod load;
+mod postgres;
 mod rivals;
 mod sender;
 mod server;
@@ -67,6 +71,9 @@ fn main() {
     if std::env::args().any(|argument| argument == "storm") {
         return storm::run(number("BENCH_SEED", 7), number("BENCH_ROUNDS", 1));
     }
+    if std::env::args().any(|argument| argument == "failovers") {
+        return failovers::run(number("BENCH_FAILOVERS", 200), number("BENCH_EVENTS", 200_000));
+    }
     if std::env::args().any(|argument| argument == "rest") {
         return storm::rest();
     }
@@ -74,6 +81,9 @@ fn main() {
     if !load::is_there() {
         println!("wrk is not on the PATH; on Debian: apt-get install wrk");
         std::process::exit(1);
+    }
+    if std::env::args().any(|argument| argument == "postgres") {
+        return postgres::run(64, seconds, rounds);
     }
     println!(
         "{rounds} rounds of {seconds} s each, interleaved; medians, in brackets least and most\n"
