@@ -16,7 +16,7 @@ use crate::config::{Config, HANDOVERS};
 use crate::directory::Directory;
 use crate::forwarder::pace::Pace;
 use crate::forwarder::{BoardOptions, Forwarder, Options};
-use crate::journal::{Address, BookId, DatabaseFault, Journal, Limits};
+use crate::journal::{Address, BookId, DatabaseFault, Journal, Limits, MoveFault};
 use crate::operator::{About, Spreadsheet};
 use crate::outbound;
 use crate::sheets::token::Token;
@@ -109,7 +109,7 @@ pub(super) async fn journal(config: &Config) -> anyhow::Result<Journal> {
     };
     let mut was_said = false;
     loop {
-        match opened(config, &address).await {
+        match moved_and_opened(config, &address).await {
             Err(fault) if fault.is_passing() => {
                 if !std::mem::replace(&mut was_said, true) {
                     log::error!("{}", Causes(&fault));
@@ -134,6 +134,16 @@ fn address(config: &Config) -> anyhow::Result<Option<Arc<Address>>> {
     let Some(database) = &config.database else { return Ok(None) };
     let address = Address::read(&database.url, database.certificates.clone())?;
     Ok(Some(Arc::new(address)))
+}
+
+/// A journal in the data directory is moved into the database first.
+async fn moved_and_opened(config: &Config, address: &Arc<Address>) -> Result<Journal, MoveFault> {
+    let (dir, to) = (config.data_dir.clone(), Arc::clone(address));
+    let moved = tokio::task::spawn_blocking(move || Journal::move_into(&dir, &to)).await;
+    moved.unwrap_or_else(|failed| {
+        Err(DatabaseFault::interrupted(address.label().to_owned(), failed).into())
+    })?;
+    Ok(opened(config, address).await?)
 }
 
 async fn opened(config: &Config, address: &Arc<Address>) -> Result<Journal, DatabaseFault> {

@@ -26,6 +26,7 @@
 //! - `clock`: by which clock all is dated.
 //! - `routing`: which queue a row waits in. `rerouting`: what waits for a place of before. `awaited`: rows that
 //!   wait for a name.
+//! - `moving`: a journal in a directory becomes one on a database.
 //! - `lease`: which of several processes does what must be done once.
 //! - `store`: what is asked of a database, as a trait. Nothing above it holds SQL; `opening` alone names the
 //!   engines, `store::sqlite` and `store::postgres`.
@@ -39,6 +40,7 @@ mod digest;
 mod error;
 mod group;
 mod lease;
+mod moving;
 mod opening;
 mod origin;
 mod outbox;
@@ -63,6 +65,7 @@ pub use crate::journal::condition::Condition;
 pub use crate::journal::counters::{BookId, Counters, Tally, Work};
 pub use crate::journal::error::Error;
 pub use crate::journal::lease::{Fellow, Held, Term};
+pub use crate::journal::moving::MoveFault;
 pub use crate::journal::outbox::batch::{Batch, Unsettled};
 pub use crate::journal::outbox::draft::Draft;
 pub use crate::journal::outbox::export;

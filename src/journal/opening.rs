@@ -18,7 +18,7 @@ use crate::journal::store::sqlite::{self, Hold, OpenError, Opened};
 use crate::journal::store::{Fault, Read, Store};
 use crate::journal::transaction::{Shared, Transaction};
 use crate::journal::writer::Writer;
-use crate::journal::{Error, Inner, Journal, Limits, rerouting};
+use crate::journal::{Error, Inner, Journal, Limits, moving, rerouting};
 
 /// A store that was opened.
 pub(in crate::journal) struct Engine {
@@ -85,6 +85,9 @@ impl Journal {
         let place = dir.display().to_string();
         let conditions = Arc::new(Conditions::new(&place));
         let Opened { store, reader, hold } = sqlite::open(dir, may_be_beside, &conditions)?;
+        if moving::has_left(&reader).map_err(|fault| OpenError::unusable(dir, Arc::new(fault)))? {
+            return Err(OpenError::Moved { dir: dir.to_owned() });
+        }
         let engine =
             Engine { store: Box::new(store), reader: Box::new(reader), hold, instance: None };
         Self::over(engine, limits, routes, conditions)

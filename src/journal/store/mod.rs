@@ -316,6 +316,8 @@ pub(super) trait Read: Send {
     fn origin(&self) -> Result<Origin, Fault>;
     fn counters(&self) -> Result<Counters, Fault>;
     fn meta(&self, name: &str) -> Result<Option<i64>, Fault>;
+    /// All numbers that are kept under a name.
+    fn numbers(&self) -> Result<Vec<(String, i64)>, Fault>;
     fn places(&self) -> Result<Places, Fault>;
     /// The first row of a queue: its number and when it was received.
     fn head(&self, queue: QueueId) -> Result<Option<(u64, UnixMs)>, Fault>;
@@ -341,6 +343,8 @@ pub(super) trait Read: Send {
         after: Option<Digest>,
         records_max: usize,
     ) -> Result<Vec<(Digest, Remembered)>, Fault>;
+    /// The events by which chats were last heard of, after that number, in order, at most so many.
+    fn last_events(&self, after: u64, events_max: usize) -> Result<Vec<(Digest, Told)>, Fault>;
     /// The clock that all processes of this journal share, as of now or of the transaction's beginning;
     /// `None` where only one machine can use it, and its own clock counts.
     fn clock(&self) -> Result<Option<UnixMs>, Fault>;
@@ -382,6 +386,9 @@ pub(super) trait Store: Send {
     fn end_batch(&mut self, number: u64) -> Result<(), Fault>;
     /// Deletes the rows of a span; how many.
     fn delete_rows(&mut self, span: Span) -> Result<u64, Fault>;
+    /// From now on the journal is that one: its events' names and hashes go on as they were. Only for a
+    /// journal that is empty.
+    fn adopt(&mut self, origin: &Origin) -> Result<(), Fault>;
     /// Makes it last. After [`Fault::Unknown`] nothing else is asked before [`Store::settle`].
     fn commit(&mut self) -> Result<(), Fault>;
     /// Whether the commit whose answer was lost went through after all. Not inside a transaction.

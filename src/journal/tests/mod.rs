@@ -9,6 +9,7 @@ mod failing;
 mod fencing;
 mod full_disk;
 mod model;
+mod moving;
 mod naming;
 mod neighbours;
 pub(in crate::journal) mod opening;

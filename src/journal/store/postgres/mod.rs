@@ -26,6 +26,7 @@ pub use crate::journal::store::postgres::open::DatabaseFault;
 
 use crate::chat::time::UnixMs;
 use crate::journal::counters::{BookId, Counters, Tally, Work};
+use crate::journal::origin::Origin;
 use crate::journal::store::postgres::link::{Link, Said};
 use crate::journal::store::postgres::read::{BOOKS, CLOCK, Reader, TALLY};
 use crate::journal::store::{Changes, Fault, Keys, Lease, Loaded, Read, Span, Store, StoredBatch};
@@ -250,6 +251,10 @@ impl Store for Postgres {
 
     fn delete_rows(&mut self, span: Span) -> Result<u64, Fault> {
         Ok(self.link().run(async |client| write::delete_rows(client, span).await)?)
+    }
+
+    fn adopt(&mut self, origin: &Origin) -> Result<(), Fault> {
+        Ok(self.link().run(async |client| write::adopt(client, origin).await)?)
     }
 
     fn commit(&mut self) -> Result<(), Fault> {

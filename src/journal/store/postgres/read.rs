@@ -8,6 +8,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row as SqlRow};
 
 use crate::chat::digest::Digest;
+use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
 use crate::journal::counters::{BookId, Counters, Work};
 use crate::journal::origin::Origin;
@@ -218,6 +219,11 @@ impl Read for Reader {
         self.first(sql, &[(&name, Type::TEXT)], |row| row.try_get(0))
     }
 
+    fn numbers(&self) -> Result<Vec<(String, i64)>, Fault> {
+        let sql = "SELECT name, value FROM doubletick_sheets.meta ORDER BY name";
+        self.all(sql, &[], |row| Ok((row.try_get(0)?, row.try_get(1)?)))
+    }
+
     fn places(&self) -> Result<Places, Fault> {
         let books = "SELECT id, spreadsheet FROM doubletick_sheets.book ORDER BY id";
         let queues = "SELECT id, book, tab FROM doubletick_sheets.queue ORDER BY id";
@@ -323,6 +329,13 @@ impl Read for Reader {
                    WHERE key > $1 ORDER BY key LIMIT $2";
         let after: &[u8] = after.as_ref().map_or(&[], Digest::as_bytes);
         self.all(sql, &[(&after, Type::BYTEA), (&limit(records_max), Type::INT8)], record)
+    }
+
+    fn last_events(&self, after: u64, events_max: usize) -> Result<Vec<(Digest, Told)>, Fault> {
+        let sql = "SELECT chat, body, number, at FROM doubletick_sheets.recent
+                   WHERE number > $1 ORDER BY number LIMIT $2";
+        let after = after.cast_signed();
+        self.all(sql, &[(&after, Type::INT8), (&limit(events_max), Type::INT8)], told)
     }
 
     fn sent(&self) -> Result<Vec<UnixMs>, Fault> {

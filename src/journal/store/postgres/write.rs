@@ -5,6 +5,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::chat::digest::Digest;
+use crate::journal::origin::Origin;
 use crate::journal::store::postgres::owner;
 use crate::journal::store::postgres::read::bytes;
 use crate::journal::store::{Changes, Span, Stored, StoredBatch};
@@ -37,6 +38,16 @@ pub(super) async fn all(client: &Client, changes: &Changes) -> Sql<()> {
         tally(client, changes),
     )?;
     Ok(())
+}
+
+/// The journal is that one from now on.
+pub(super) async fn adopt(client: &Client, origin: &Origin) -> Sql<()> {
+    let sql = "UPDATE doubletick_sheets.origin SET hash_key = $1, tag = $2";
+    let tag: &str = &origin.tag;
+    client
+        .execute_typed(sql, &[(&origin.hash_key, Type::BYTEA), (&tag, Type::TEXT)])
+        .await
+        .map(drop)
 }
 
 async fn places(client: &Client, changes: &Changes) -> Sql<()> {

@@ -30,6 +30,7 @@ pub(in crate::journal) use crate::journal::store::sqlite::restore::{
 };
 
 use crate::journal::condition::Conditions;
+use crate::journal::origin::Origin;
 use crate::journal::store::sqlite::log::{LINGERING_MAX, Log};
 use crate::journal::store::sqlite::recent::Recent;
 use crate::journal::store::sqlite::reserve::Reserve;
@@ -222,6 +223,10 @@ impl Store for Sqlite {
 
     fn delete_rows(&mut self, span: Span) -> Result<u64, Fault> {
         write::delete_rows(&self.connection, span)
+    }
+
+    fn adopt(&mut self, origin: &Origin) -> Result<(), Fault> {
+        write::adopt(&self.connection, origin)
     }
 
     fn commit(&mut self) -> Result<(), Fault> {

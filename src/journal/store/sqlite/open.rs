@@ -70,6 +70,16 @@ pub enum OpenError {
         /// The last schema that this program knows.
         known: u32,
     },
+    /// It was moved into a database, or was about to be.
+    #[error(
+        "the journal in {} was moved into a database: set DATABASE_URL to that one again; with another \
+         DATA_DIR a new journal begins, which knows nothing of the rows in the other",
+        dir.display()
+    )]
+    Moved {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The file is somebody else's, or of a version that was never released.
     #[error(
         "{} is not a journal of this program; put the right file in its place, or set DATA_DIR",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::chat::digest::Digest;
+use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
 use crate::journal::counters::{BookId, Counters, Tally, Work};
 use crate::journal::origin::Origin;
@@ -137,6 +138,13 @@ impl Read for Connection {
     fn meta(&self, name: &str) -> Result<Option<i64>, Fault> {
         let mut statement = self.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
         Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    fn numbers(&self) -> Result<Vec<(String, i64)>, Fault> {
+        let sql = "SELECT name, value FROM meta WHERE typeof(value) = 'integer' ORDER BY name";
+        let mut statement = self.prepare(sql)?;
+        let numbers = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(numbers.collect::<Sql<_>>()?)
     }
 
     fn places(&self) -> Result<Places, Fault> {
@@ -278,6 +286,17 @@ impl Read for Connection {
 
     fn clock(&self) -> Result<Option<UnixMs>, Fault> {
         Ok(None)
+    }
+
+    fn last_events(&self, after: u64, events_max: usize) -> Result<Vec<(Digest, Told)>, Fault> {
+        let sql = "SELECT chat, body, number, at FROM recent WHERE number > ?1
+                   ORDER BY number LIMIT ?2";
+        let mut statement = self.prepare(sql)?;
+        let events = statement.query_map([after.cast_signed(), limit(events_max)], |row| {
+            let (number, at) = (unsigned(row, 2)?, UnixMs(row.get(3)?));
+            Ok((digest(row, 0)?, Told { digest: digest(row, 1)?, number, at }))
+        })?;
+        Ok(events.collect::<Sql<_>>()?)
     }
 
     fn sent(&self) -> Result<Vec<UnixMs>, Fault> {

@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 
 use crate::chat::digest::Digest;
 use crate::journal::counters::{BookId, Tally, Work};
+use crate::journal::origin::Origin;
 use crate::journal::store::{
     Changes, Fault, Fence, Places, QueueId, Remembered, Row, Span, Stored, StoredAside,
     StoredBatch, StoredWait, Unrecognised,
@@ -41,6 +42,14 @@ pub(super) fn all(db: &Connection, changes: Changes) -> Result<(), Fault> {
         tally(db, counts)?;
     }
     work(db, &changes.work)
+}
+
+/// The journal is that one from now on.
+pub(super) fn adopt(db: &Connection, origin: &Origin) -> Result<(), Fault> {
+    let sql = "UPDATE meta SET value = ?2 WHERE name = ?1";
+    db.execute(sql, params!["hash_key", origin.hash_key])?;
+    db.execute(sql, params!["tag", &*origin.tag])?;
+    Ok(())
 }
 
 fn add_places(db: &Connection, places: &Places) -> Result<(), Fault> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::chat::digest::Digest;
+use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
 use crate::journal::BookId;
 use crate::journal::counters::Counters;
@@ -72,6 +73,14 @@ impl<S: Beneath> Read for Over<S> {
 
     fn meta(&self, name: &str) -> Result<Option<i64>, Fault> {
         self.beneath.read().meta(name)
+    }
+
+    fn numbers(&self) -> Result<Vec<(String, i64)>, Fault> {
+        self.beneath.read().numbers()
+    }
+
+    fn last_events(&self, after: u64, events_max: usize) -> Result<Vec<(Digest, Told)>, Fault> {
+        self.beneath.read().last_events(after, events_max)
     }
 
     fn places(&self) -> Result<Places, Fault> {
@@ -166,6 +175,10 @@ impl Store for Over<Box<dyn Store>> {
 
     fn delete_rows(&mut self, span: Span) -> Result<u64, Fault> {
         self.beneath.delete_rows(span)
+    }
+
+    fn adopt(&mut self, origin: &Origin) -> Result<(), Fault> {
+        self.beneath.adopt(origin)
     }
 
     fn commit(&mut self) -> Result<(), Fault> {
