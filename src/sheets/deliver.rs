@@ -10,7 +10,7 @@ use crate::sheets::outcome::{
     Delivery, Landing, Later, Refused, TYPED_COLUMNS, Trouble, later, refused, settled,
 };
 use crate::sheets::plan::{Content, MARKER_KEY, Marker, Plan};
-use crate::sheets::request;
+use crate::sheets::request::{self, Part};
 use crate::sheets::token::TokenTrouble;
 use crate::sheets::verdict::{Answer, Fault, Verdict};
 use crate::sheets::wire::Binding;
@@ -57,21 +57,23 @@ impl Client {
             Err(none @ NoAnswer::Perhaps(_)) => return Delivery::PerhapsApplied(none.later()),
             Err(none @ NoAnswer::TimedOut) => return Delivery::TimedOut(none.later()),
         };
-        let by = || {
-            let place =
-                answer.refused_request().and_then(|at| request::purpose_of(plan, content, at));
-            place.or(plan.only_purpose())
-        };
+        let at = answer.refused_request().and_then(|at| request::part_at(plan, content, at));
+        let by = || at.map(Part::purpose).or(plan.only_purpose());
         let verdict = match answer.verdict(self.account()) {
             // Without formats there is nothing more to leave out.
             Verdict::Refused(Fault::TypedColumns | Fault::Formats) if !plan.formats => {
                 Verdict::Refused(Fault::Operator(TYPED_COLUMNS.to_owned()))
             }
+            // Whoever protects the rows that are there does not mean those that follow.
+            Verdict::Refused(Fault::Operator(_)) if at.is_some_and(Part::is_formats) => {
+                Verdict::Refused(Fault::Formats)
+            }
             Verdict::Refused(Fault::Unknown(class)) => {
-                let rows = answer.refused_request();
-                let rows = rows.and_then(|at| request::rows_at(plan, content, at));
-                let fault = rows.map(|purpose| Fault::Rows(purpose, class));
-                Verdict::Refused(fault.unwrap_or(Fault::Unknown(class)))
+                let fault = match at {
+                    Some(Part::Rows(purpose)) => Fault::Rows(purpose, class),
+                    _ => Fault::Unknown(class),
+                };
+                Verdict::Refused(fault)
             }
             verdict => verdict,
         };

@@ -106,26 +106,39 @@ fn formats_below(plan: &Plan, place: &Place) -> impl Iterator<Item = Value> {
     all.filter(|_| plan.formats)
 }
 
-/// The tab that the request at this place of such a batch appends rows to, if it is such a request.
-pub(super) fn rows_at(plan: &Plan, content: Content<'_>, place: usize) -> Option<Purpose> {
-    let mut at = usize::from(plan.traces.marker) + usize::from(plan.traces.positions);
-    for (purpose, own, _) in appended(plan, content) {
-        if at == place {
-            return Some(purpose);
+/// What a request of a batch is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Rows of a tab.
+    Rows(Purpose),
+    /// The formats of those below what the tab had.
+    Formats(Purpose),
+    /// The board, its formats included.
+    Board,
+}
+
+impl Part {
+    pub(super) fn purpose(self) -> Purpose {
+        match self {
+            Self::Rows(purpose) | Self::Formats(purpose) => purpose,
+            Self::Board => Purpose::Board,
         }
-        at += 1 + formats_below(plan, own).count();
     }
-    None
+
+    pub(super) fn is_formats(self) -> bool {
+        matches!(self, Self::Formats(_))
+    }
 }
 
 /// What the request at this place of such a batch is for; `None` where it is for the batch as a whole.
-pub(super) fn purpose_of(plan: &Plan, content: Content<'_>, place: usize) -> Option<Purpose> {
+pub(super) fn part_at(plan: &Plan, content: Content<'_>, place: usize) -> Option<Part> {
     let before = usize::from(plan.traces.marker) + usize::from(plan.traces.positions);
-    let rows = appended(plan, content).flat_map(|(purpose, place, _)| {
-        std::iter::repeat_n(purpose, 1 + formats_below(plan, place).count())
+    let mut parts = appended(plan, content).flat_map(|(purpose, place, _)| {
+        let formats = formats_below(plan, place).map(move |_| Part::Formats(purpose));
+        std::iter::once(Part::Rows(purpose)).chain(formats)
     });
-    let board = plan.board.as_ref().map(|_| Purpose::Board);
-    rows.into_iter().nth(place.checked_sub(before)?).or(board)
+    let board = plan.board.as_ref().map(|_| Part::Board);
+    parts.nth(place.checked_sub(before)?).or(board)
 }
 
 /// Changes nothing, and is answered with every metadata of that key as it is at that very moment of the

@@ -9,7 +9,7 @@ use crate::sheets::tests::{
     ALL, HANDOVERS, LOG_ONLY, TAB, TRACES, all_wanted, board, client, entry, handover, in_shape,
     marker, rows_of, wanted,
 };
-use crate::sheets::{Content, Delivery, Plan, Refused};
+use crate::sheets::{Content, Delivery, Needs, Plan, Refused};
 
 /// Staff prepare dropdowns and checkboxes in columns of their own before rows come.
 #[tokio::test]
@@ -106,4 +106,22 @@ async fn a_tab_with_our_labels_shows_times_as_such() {
     let plan = Plan::new(&layout, LOG_ONLY, TRACES).unwrap();
     assert_eq!(client.deliver(&plan, &marker(), rows_of(&[entry(1)])).await, HERE);
     assert_eq!(google.column(TAB, "Unassigned at"), ["2026-11-22 12:00:00"]);
+}
+
+/// Whoever protects the rows that are there does not mean those that follow.
+#[tokio::test]
+async fn rows_land_below_protected_ones() {
+    let google = FakeGoogle::start();
+    let client = client(&google).await;
+    in_shape(&client, &wanted()).await;
+    google.staff().delete_rows(TAB, &Vec::from_iter(2..1_000));
+    google.staff().set_cell(TAB, 1, 0, "old");
+    google.staff().protect_rows(TAB, 0..2);
+    let layout = in_shape(&client, &wanted()).await;
+    let plan = Plan::new(&layout, LOG_ONLY, TRACES).unwrap();
+    let refused = client.deliver(&plan, &marker(), rows_of(&[entry(1)])).await;
+    assert_eq!(refused, Delivery::Refused(Refused::Formats { is_lasting: false }));
+    let without = Plan::new(&layout, Needs { formats: false, ..LOG_ONLY }, TRACES).unwrap();
+    assert_eq!(client.deliver(&without, &marker(), rows_of(&[entry(1)])).await, HERE);
+    assert_eq!(google.column(TAB, "Event ID"), ["", "abc234-1"]);
 }

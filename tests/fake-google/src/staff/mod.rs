@@ -9,7 +9,9 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use serde_json::json;
+use std::ops::Range;
+
+use serde_json::{Value, json};
 
 use crate::FakeGoogle;
 use crate::book::Book;
@@ -129,10 +131,21 @@ impl Staff<'_> {
 
     /// Protects the whole tab against everyone but people.
     pub fn protect(&self, title: &str) {
+        self.protect_range(title, &json!({}));
+    }
+
+    /// The same of these rows alone.
+    pub fn protect_rows(&self, title: &str, rows: Range<usize>) {
+        self.protect_range(title, &json!({ "startRowIndex": rows.start, "endRowIndex": rows.end }));
+    }
+
+    fn protect_range(&self, title: &str, range: &Value) {
         self.edit_tab(title, |tab| {
+            let mut range = range.clone();
+            range["sheetId"] = tab.id.into();
             let rule = json!({
                 "protectedRangeId": fastrand::i32(1..),
-                "range": { "sheetId": tab.id },
+                "range": range,
                 "description": "Only for staff",
                 "requestingUserCanEdit": false,
                 "editors": { "users": ["owner@example.com"] },
