@@ -97,8 +97,9 @@ struct Marks {
     status: Option<String>,
     /// The colours of the choices of its status.
     chips: Option<String>,
-    /// The choice that they gave a cell of theirs, by the column's number.
-    dropdowns: BTreeMap<usize, String>,
+    /// The choice of the dropdown that they gave a cell, be it in a column of ours.
+    dropdowns: BTreeMap<Place, String>,
+    /// The number format that they gave a cell of theirs, by the column's number.
     formats: BTreeMap<usize, String>,
 }
 
@@ -160,8 +161,8 @@ impl Member {
             }
             Habit::ChangeStatus => self.change_status(google),
             Habit::ColourChips => self.colour_chips(google),
-            Habit::SetDropdown => self.dress_own(google, true),
-            Habit::FormatNumbers => self.dress_own(google, false),
+            Habit::SetDropdown => self.set_dropdown(google),
+            Habit::FormatNumbers => self.format_numbers(google),
             Habit::Table => {
                 match self.is_table {
                     true => google.staff().revert_tables(&self.tab),
@@ -346,21 +347,25 @@ impl Member {
         }
     }
 
-    /// Gives a cell of theirs a dropdown of their own, or a number format.
-    fn dress_own(&mut self, google: &FakeGoogle, with_dropdown: bool) {
+    /// Gives a cell a dropdown of their own, in a column of theirs or of ours.
+    fn set_dropdown(&mut self, google: &FakeGoogle) {
+        let place = self.some_place();
+        if matches!(&place, Place::Own(own) if self.own[*own].has_checkboxes) {
+            return;
+        }
+        let Some((row, id)) = self.some_row(google) else { return };
+        let (column, choice) = (self.column(google, &place), format!("Choice {}", self.acts));
+        google.staff().set_dropdown(&self.tab, row..row + 1, column, &[&choice]);
+        self.rows.entry(id).or_default().dropdowns.insert(place, choice);
+    }
+
+    fn format_numbers(&mut self, google: &FakeGoogle) {
         let Some(own) = self.own_column(false) else { return };
         let Some((row, id)) = self.some_row(google) else { return };
-        let (column, acts) = (self.column(google, &Place::Own(own)), self.acts);
-        let (rows, marks) = (row..row + 1, self.rows.entry(id).or_default());
-        if with_dropdown {
-            let choice = format!("Choice {acts}");
-            google.staff().set_dropdown(&self.tab, rows, column, &[&choice]);
-            marks.dropdowns.insert(own, choice);
-        } else {
-            let pattern = format!("0.0 \"in {acts}\"");
-            google.staff().format_numbers(&self.tab, rows, column, "NUMBER", &pattern);
-            marks.formats.insert(own, pattern);
-        }
+        let column = self.column(google, &Place::Own(own));
+        let pattern = format!("0.0 \"in {}\"", self.acts);
+        google.staff().format_numbers(&self.tab, row..row + 1, column, "NUMBER", &pattern);
+        self.rows.entry(id).or_default().formats.insert(own, pattern);
     }
 
     /// Every event is one whole row in our columns, and everything of theirs stands where they put it.
@@ -434,16 +439,13 @@ impl Member {
         if let Some(column) = self.ours(google).get(STATUS).filter(|_| marks.chips.is_some()) {
             assert_eq!(google.chip_colours(&self.tab, at, *column), marks.chips, "in row {at}");
         }
-        let cell = |own: &usize| {
-            let column = self.column(google, &Place::Own(*own));
-            google.cell(&self.tab, at, column)
-        };
-        for (own, choice) in &marks.dropdowns {
-            let found = cell(own).pointer(CHOICE).cloned();
+        let cell = |place: &Place| google.cell(&self.tab, at, self.column(google, place));
+        for (place, choice) in &marks.dropdowns {
+            let found = cell(place).pointer(CHOICE).cloned();
             assert_eq!(found, Some(choice.as_str().into()), "a dropdown in row {at}");
         }
         for (own, pattern) in &marks.formats {
-            let found = cell(own).pointer(PATTERN).cloned();
+            let found = cell(&Place::Own(*own)).pointer(PATTERN).cloned();
             assert_eq!(found, Some(pattern.as_str().into()), "a format in row {at}");
         }
     }
