@@ -34,6 +34,20 @@ const EVENTS: [(&str, &str); 4] = [
     ("Close Conversation", "takes a line off the board"),
 ];
 
+/// What to do before there is an address to share with: a key, or none where the organisation forbids keys, as those
+/// made since May 2024 do by default.
+const WITHOUT_ACCOUNT: &str = "<p>The address to share it with appears here once the service account is set, in one of \
+    two ways:</p>\n<ul><li><strong>With a key</strong>, which is simplest: make one in the \
+    <a href=\"https://console.cloud.google.com/iam-admin/serviceaccounts\" target=\"_blank\" \
+    rel=\"noopener noreferrer\">Google Cloud console</a> under <em>Keys › Add key › JSON</em>, and set \
+    <code>GOOGLE_CREDENTIALS_JSON</code> to the file's content.</li>\n<li><strong>Without a key</strong>, where your \
+    organisation forbids them, on Fly: make a \
+    <a href=\"https://console.cloud.google.com/iam-admin/workload-identity-pools\" target=\"_blank\" \
+    rel=\"noopener noreferrer\">workload identity pool</a> with an OpenID Connect provider of the issuer \
+    <code>https://oidc.fly.io/</code> and your Fly organisation's name, give it the role <em>Workload Identity \
+    User</em> on the service account, and set <code>GOOGLE_WORKLOAD_PROVIDER</code> and \
+    <code>GOOGLE_SERVICE_ACCOUNT</code>. The README has the commands under <em>Without a key</em>.</li></ul>\n";
+
 /// All steps around the parts that change.
 pub(in crate::http::page) fn steps(
     about: &About,
@@ -71,13 +85,7 @@ fn sharing(about: &About) -> String {
              <p>{link}</p>",
             copied("account", "the e-mail address", account)
         ),
-        None => format!(
-            "<p>The address to share it with appears here once the service account's key is set \
-             (<code>GOOGLE_CREDENTIALS_JSON</code>), or where your organisation forbids keys \
-             <code>GOOGLE_WORKLOAD_PROVIDER</code> and <code>GOOGLE_SERVICE_ACCOUNT</code>: the README says \
-             how under <em>Without a key</em>.</p>\
-             <p>{link}</p>"
-        ),
+        None => format!("{WITHOUT_ACCOUNT}<p>{link}</p>"),
     }
 }
 
