@@ -36,6 +36,8 @@ struct Scratch<'a> {
     rows: usize,
 }
 
+/// Rows of the scratch tab.
+const ROWS: usize = 50;
 const FALLBACK: &str = "rows are found again by their Event ID instead";
 const READ_BACK: &str = "keep filters and hidden rows out of the log tab";
 const NEVER_MADE: &str = "the board and the handovers are not made, and rows go to the log alone";
@@ -70,6 +72,7 @@ impl Scratch<'_> {
         findings.extend(self.of_appending().await?);
         findings.extend(self.of_tables().await?);
         findings.extend(self.of_the_board().await?);
+        findings.push(self.of_the_end().await?);
         Ok(findings)
     }
 
@@ -198,12 +201,44 @@ impl Scratch<'_> {
         ])
     }
 
+    /// Beyond the last row there was: whether what Google adds is like what was there.
+    async fn of_the_end(&self) -> Result<Finding, Trouble> {
+        let range = json!({ "sheetId": self.id, "startRowIndex": 1, "startColumnIndex": 0,
+                            "endColumnIndex": 1 });
+        let dropdown = json!({ "setDataValidation": { "range": range, "rule": dropdown() } });
+        let rows =
+            vec![json!({ "values": [{ "userEnteredValue": { "stringValue": "end" } }] }); 15];
+        let append = json!({ "appendCells": {
+            "sheetId": self.id, "rows": rows, "fields": "userEnteredValue",
+        } });
+        let is_done = self.write(json!([dropdown])).await? && self.write(json!([append])).await?;
+        let range = format!("'{}'!A{}:A{}", self.title, ROWS + 1, ROWS + 1);
+        let fields = "sheets(data(rowData(values(dataValidation))))";
+        let query = [("ranges", range.as_str()), ("fields", fields)];
+        let rule = "/sheets/0/data/0/rowData/0/values/0/dataValidation";
+        let follows = match is_done {
+            true => {
+                let found: Value =
+                    self.client.parsed(self.client.read("probe", "", &query).await)?;
+                found.pointer(rule).is_some()
+            }
+            false => false,
+        };
+        Ok(Finding {
+            name: "dropdown_follows",
+            sentence: "rows beyond the last of a tab get the dropdowns of those before",
+            holds: follows,
+            else_: "they come without: copy the dropdown down by hand where it is missed",
+            matters: false,
+        })
+    }
+
     async fn make(&self) -> Result<(), Trouble> {
         let made = self
             .write(json!([{ "addSheet": { "properties": {
                 "sheetId": self.id,
                 "title": self.title,
-                "gridProperties": { "rowCount": 50, "columnCount": 2 },
+                "gridProperties": { "rowCount": ROWS, "columnCount": 2 },
             } } }]))
             .await?;
         if made { Ok(()) } else { Err(Trouble::Taken) }
@@ -301,8 +336,7 @@ impl Scratch<'_> {
         json!({ "setDataValidation": {
             "range": { "sheetId": self.id, "startRowIndex": 20, "endRowIndex": 30,
                        "startColumnIndex": 1, "endColumnIndex": 2 },
-            "rule": { "condition": { "type": "ONE_OF_LIST", "values": [
-                { "userEnteredValue": "Waiting" }, { "userEnteredValue": "Done" } ] } },
+            "rule": dropdown(),
         } })
     }
 
@@ -332,4 +366,9 @@ impl Scratch<'_> {
             "fields": "hiddenByUser",
         } })
     }
+}
+
+fn dropdown() -> Value {
+    json!({ "condition": { "type": "ONE_OF_LIST", "values": [
+        { "userEnteredValue": "Waiting" }, { "userEnteredValue": "Done" } ] } })
 }
