@@ -158,7 +158,7 @@ async fn a_log_of_months_has_a_tab_for_each() {
 #[tokio::test]
 async fn a_workbook_that_is_nearly_full_is_told_of_on_the_board_and_in_readyz() {
     let clinic = Clinic::new();
-    clinic.google.staff().set_cell("Sheet1", 351_999, 25, "old rows");
+    clinic.google.staff().set_cell("Sheet1", 703_999, 25, "old rows");
     let service = clinic.open();
     clinic.wait_for_headline("the workbook is 91 % full").await;
     let ready = service.ready().await;
