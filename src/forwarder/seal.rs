@@ -11,7 +11,7 @@ use crate::forwarder::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, Forwarder, Next};
 use crate::journal::{Draft, Error, Look, Work};
 use crate::sheets::cells::bytes_of;
 use crate::sheets::zone::time_zone;
-use crate::sheets::{LINE_BYTES, Layout, Needs, Plan, Purpose, TabLayout, Traces};
+use crate::sheets::{LINE_BYTES, Layout, Needs, Plan, Purpose, TabLayout, Traces, Trouble};
 
 /// What a row is taken to be on the wire before one was written: a short one.
 pub(super) const ROW_BYTES: usize = 700;
@@ -95,6 +95,18 @@ impl Forwarder {
         if title != self.late_title {
             self.late_title = None;
         }
+        if draft.is_doubtful() {
+            match self.found_in(layout, &plan, &draft).await {
+                Ok(found) if found.is_empty() => {}
+                Ok(found) => {
+                    let rows = found.len();
+                    self.journal.found_written(draft, found).await?;
+                    log::warn!(rows; "rows that the database held as pending stand in the sheet: counted");
+                    return Ok(Next::Step);
+                }
+                Err(trouble) => return Ok(Next::Wait(self.troubled(trouble))),
+            }
+        }
         let look = with_board.then(|| Look {
             book: self.options.book,
             age_max_ms: i64::from(self.options.board.hours_max) * 3_600_000,
@@ -110,6 +122,24 @@ impl Forwarder {
             }
             None => Ok(Next::Step),
         }
+    }
+
+    /// The numbers of those rows of a draft that stand in the tabs where they are to go.
+    async fn found_in(
+        &self,
+        layout: &Layout,
+        plan: &Plan,
+        draft: &Draft,
+    ) -> Result<Vec<u64>, Trouble> {
+        let mut found = Vec::new();
+        let rows = [(Purpose::Log, draft.entries()), (Purpose::Handovers, draft.handovers())];
+        for (purpose, entries) in rows.into_iter().filter(|(_, entries)| !entries.is_empty()) {
+            let sheet_id = plan.sheet_id(purpose);
+            if let Some(tab) = sheet_id.and_then(|id| layout.by_id(purpose, id)) {
+                found.extend(self.sheets.held_of(tab, entries).await?);
+            }
+        }
+        Ok(found)
     }
 
     /// How many rows fill a batch, where they are as large as those of the last one: bytes bind long

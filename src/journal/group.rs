@@ -20,12 +20,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::journal::Error;
 use crate::journal::awaited::{Seat, Unnamed};
 use crate::journal::counters::Counters;
-use crate::journal::rerouting;
 use crate::journal::store::{Fault, Keys, Store};
 use crate::journal::transaction::{Shared, Transaction};
+use crate::journal::{Error, history, rerouting};
 
 /// Most requests in one transaction: keeps the slowest answer of a group near the fastest.
 const GROUP_MAX: usize = 1_024;
@@ -79,6 +78,8 @@ pub(super) struct Group {
     shared: Arc<Shared>,
     published: watch::Sender<Counters>,
     counters: Counters,
+    /// The next numbers of an event and of a batch after the last commit here: what was acknowledged is below.
+    acknowledged: (u64, u64),
     complaints: Complaints,
     /// When the store wants to tidy up though nobody asks for anything.
     come_again: Option<Duration>,
@@ -99,7 +100,18 @@ impl Group {
         let counters = published.borrow().clone();
         let complaints = Complaints::default();
         let (come_again, away_wait) = (None, AWAY_WAIT_MIN);
-        Self { store, shared, published, counters, complaints, come_again, is_closing, away_wait }
+        let acknowledged = next_numbers(&counters);
+        Self {
+            store,
+            shared,
+            published,
+            counters,
+            acknowledged,
+            complaints,
+            come_again,
+            is_closing,
+            away_wait,
+        }
     }
 
     /// Serves until nobody can ask any more.
@@ -177,6 +189,7 @@ impl Group {
 
     fn committed(&mut self, group: &mut Vec<Box<dyn Job>>, prepared: Prepared) {
         let Prepared { counters, unnamed } = prepared;
+        self.acknowledged = next_numbers(&counters);
         self.counters = counters;
         self.away_wait = AWAY_WAIT_MIN;
         for (seat, unnamed) in unnamed {
@@ -244,6 +257,7 @@ impl Group {
         };
         let shared = Arc::clone(&self.shared);
         let mut transaction = Transaction::new(&mut *self.store, &shared, before.clone())?;
+        history::go_on(&mut transaction, self.acknowledged);
         if is_old {
             let taken_in = rerouting::take_in(&mut transaction);
             taken_in.map_err(|error| stopped(0, error))?;
@@ -258,6 +272,10 @@ impl Group {
         let Transaction { counters, unnamed, .. } = transaction;
         Ok(Prepared { counters, unnamed })
     }
+}
+
+fn next_numbers(counters: &Counters) -> (u64, u64) {
+    (counters.tally.next_number, counters.tally.next_batch)
 }
 
 fn stopped(at: usize, error: Error) -> Stopped {

@@ -27,6 +27,7 @@
 //! - `routing`: which queue a row waits in. `rerouting`: what waits for a place of before. `awaited`: rows that
 //!   wait for a name.
 //! - `moving`: a journal in a directory becomes one on a database.
+//! - `history`: what is done where the database went back in time.
 //! - `lease`: which of several processes does what must be done once.
 //! - `store`: what is asked of a database, as a trait. Nothing above it holds SQL; `opening` alone names the
 //!   engines, `store::sqlite` and `store::postgres`.
@@ -39,6 +40,7 @@ mod counters;
 mod digest;
 mod error;
 mod group;
+mod history;
 mod lease;
 mod moving;
 mod opening;

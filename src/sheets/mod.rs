@@ -101,6 +101,14 @@ impl Client {
     /// # Errors
     /// [`Trouble`].
     pub async fn holds_any(&self, tab: &TabLayout, entries: &[Entry]) -> Result<bool, Trouble> {
+        Ok(!self.held_of(tab, entries).await?.is_empty())
+    }
+
+    /// The numbers of those events whose ids stand in the tab's Event ID column.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn held_of(&self, tab: &TabLayout, entries: &[Entry]) -> Result<Vec<u64>, Trouble> {
         let Some((_, index)) = tab.columns.iter().find(|(c, _)| *c == Column::EventId) else {
             return Err(Trouble::Operator(
                 "the Event ID column was deleted, and without it or trustworthy markers rows could \
@@ -110,8 +118,9 @@ impl Client {
         };
         let letters = column_letters(*index);
         let column = self.values(&tab.title, &format!("{letters}:{letters}"), "COLUMNS").await?;
-        let ids: HashSet<String> = entries.iter().map(|entry| entry.event_id.to_string()).collect();
-        Ok(column.iter().flatten().any(|text| ids.contains(text)))
+        let held: HashSet<&String> = column.iter().flatten().collect();
+        let held = entries.iter().filter(|entry| held.contains(&entry.event_id.to_string()));
+        Ok(held.map(|entry| entry.event_id.number).collect())
     }
 
     /// The markers that may be deleted now; never those of `kept`.

@@ -9,7 +9,7 @@ use crate::journal::awaited;
 use crate::journal::counters::BookId;
 use crate::journal::store::{Extent, QueueId, Read, Row, Span, StoredAside};
 use crate::journal::transaction::Transaction;
-use crate::journal::{Error, Journal};
+use crate::journal::{Error, Journal, history};
 
 /// Most handovers of one batch.
 const HANDOVERS_MAX: usize = 500;
@@ -19,16 +19,18 @@ const UNREADABLE: &str = "this version cannot read its record; a later one may";
 /// Pending rows that could go together.
 #[derive(Debug)]
 pub struct Draft {
-    pub(super) book: BookId,
+    pub(in crate::journal) book: BookId,
     /// The title of the log tab as configured.
     title: Option<String>,
-    pub(super) log: Rows,
-    pub(super) handovers: Rows,
+    pub(in crate::journal) log: Rows,
+    pub(in crate::journal) handovers: Rows,
+    /// Rows with lower numbers may be in the sheet already.
+    doubtful_before: u64,
 }
 
 /// Rows of one queue, as they were found.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(in crate::journal) struct Rows {
     queue: QueueId,
     pub(super) entries: Vec<Entry>,
     /// In how many bytes each is stored.
@@ -39,7 +41,7 @@ pub(super) struct Rows {
 
 impl Rows {
     /// The numbers of the rows, both ends included.
-    pub(super) fn span(&self) -> Span {
+    pub(in crate::journal) fn span(&self) -> Span {
         let number = |entry: &Entry| entry.event_id.number;
         match (self.entries.first(), self.entries.last()) {
             (Some(first), Some(last)) => {
@@ -75,6 +77,13 @@ impl Draft {
     /// The handovers, the oldest first.
     pub fn handovers(&self) -> &[Entry] {
         &self.handovers.entries
+    }
+
+    /// Whether some of its rows may be in the sheet already, for the database went back in time.
+    pub fn is_doubtful(&self) -> bool {
+        let rows = [&self.log, &self.handovers];
+        rows.into_iter()
+            .any(|rows| !rows.entries.is_empty() && rows.span().first < self.doubtful_before)
     }
 
     /// How many rows it has.
@@ -149,7 +158,8 @@ impl Journal {
         let queue = routing.handovers_of(book);
         let handovers_max = rows_max.min(HANDOVERS_MAX);
         let handovers = self.rows(store, Span { queue, first: 0, last }, handovers_max)?;
-        Ok(Draft { book, title, log, handovers })
+        let doubtful_before = history::doubtful_before(store)?;
+        Ok(Draft { book, title, log, handovers, doubtful_before })
     }
 
     /// Rows of a span, up to the first that cannot be read.

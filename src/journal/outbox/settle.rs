@@ -4,6 +4,7 @@ use crate::chat::time::UnixMs;
 use crate::journal::Error;
 use crate::journal::Journal;
 use crate::journal::outbox::batch::{Batch, Unsettled};
+use crate::journal::outbox::draft::Draft;
 use crate::journal::rerouting;
 use crate::journal::store::{Span, StoredAside, StoredBatch};
 use crate::journal::transaction::Transaction;
@@ -57,6 +58,32 @@ impl Journal {
     /// [`Unsettled`] gives the batch back.
     pub async fn release(&self, batch: Batch) -> Result<(), Unsettled> {
         self.settle(batch, |_, _| Ok(())).await
+    }
+
+    /// These rows of a draft were found in the sheet: they are counted as written, and are gone from here.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn found_written(&self, draft: Draft, numbers: Vec<u64>) -> Result<(), Error> {
+        let (book, spans) = (draft.book, [draft.log.span(), draft.handovers.span()]);
+        let work = move |transaction: &mut Transaction<'_>| {
+            for (at, span) in spans.into_iter().enumerate() {
+                let rows = transaction.read()?.rows(span, usize::MAX)?;
+                let found = rows.iter().map(|row| row.number).filter(|row| numbers.contains(row));
+                let found: Vec<u64> = found.collect();
+                let count = found.len() as u64;
+                match at {
+                    0 => transaction.tally().written += count,
+                    _ => transaction.tally().handovers_written += count,
+                }
+                let work = transaction.counters.work_mut(book);
+                work.pending = work.pending.saturating_sub(count);
+                let gone = found.into_iter().map(|number| (span.queue, number));
+                transaction.change().rows_gone.extend(gone);
+            }
+            Ok(())
+        };
+        self.commit_as_owner(work).await
     }
 
     /// Ends a batch, unless it has ended already, and does `then` with its members.

@@ -8,6 +8,7 @@ pub(in crate::journal) mod engine;
 mod failing;
 mod fencing;
 mod full_disk;
+mod history;
 mod model;
 mod moving;
 mod naming;

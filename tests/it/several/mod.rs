@@ -5,6 +5,7 @@
 //! writes, and the counters add up on every instance.
 
 mod failing_over;
+mod going_back;
 mod group;
 mod handing_over;
 mod killing;
