@@ -2,10 +2,11 @@
 //!
 //! Start: the data directory first, because without it nothing may be acknowledged; then the socket,
 //! so that events are accepted while Google is still being reached, and also where the settings for
-//! Google cannot be used: then the page at `/` says what to do. Stop, in this order: no new
-//! connections; requests in flight are answered; the forwarder gets a bounded time for the write
-//! under way; the journal closes. Killing the process instead loses nothing, it only takes the next
-//! start a moment to find out what became of that write.
+//! Google cannot be used: then the page at `/` says what to do. A database is waited for with the
+//! socket open already, and requests held. Stop, in this order: no new connections; requests in
+//! flight are answered; the forwarder gets a bounded time for the write under way; the journal
+//! closes. Killing the process instead loses nothing, it only takes the next start a moment to find
+//! out what became of that write.
 
 pub mod clock;
 pub mod commands;
@@ -13,6 +14,7 @@ pub mod logging;
 pub mod shutdown;
 mod checker;
 mod checks;
+mod listening;
 mod alarm_hook;
 mod duty;
 mod parts;
@@ -25,18 +27,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
 use anyhow::Context;
 
 use crate::alarm::Alarm;
 use crate::app::checker::Checker;
 use crate::app::duty::Duty;
+use crate::app::listening::Listening;
 use crate::app::parts::{DEFAULT_SHEET, about, alarm_hook, directory, journal, sheets};
 use crate::app::watch::Watch;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::http::secret::Secrets;
-use crate::http::{self, Shared};
+use crate::http::{Server, Shared};
 use crate::journal::Journal;
 use crate::operator::Operator;
 use crate::status::{SheetState, Status};
@@ -66,9 +68,45 @@ impl App {
     /// # Errors
     /// The first sentence of the chain says what cannot be used.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let started = Self::start_unless(config, std::future::pending()).await?;
+        started.context("the service was stopped before it had started")
+    }
+
+    /// The same, unless `stop` resolves before: a database that does not answer is waited for, and events are
+    /// held meanwhile.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_unless(
+        config: Config,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<Option<Self>> {
         config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
+        // In a directory nothing may be taken before that is ours, and then at once.
+        let early = match config.database {
+            Some(_) => Some(Listening::on(&config)?),
+            None => None,
+        };
+        let waits = || early.iter().for_each(Listening::say_that_events_are_held);
+        let journal = tokio::select! {
+            journal = journal(&config, waits) => journal?,
+            () = stop => {
+                if let Some(Listening { server, .. }) = early {
+                    server.stop().await;
+                }
+                return Ok(None);
+            }
+        };
+        Self::over(config, journal, early).await.map(Some)
+    }
+
+    /// The service over its journal.
+    async fn over(
+        config: Config,
+        journal: Journal,
+        early: Option<Listening>,
+    ) -> anyhow::Result<Self> {
         let started_at = clock::now();
-        let journal = journal(&config).await?;
         let status = Arc::new(Status::default());
         let mut faults = config.google_faults.clone();
         let sheets = match sheets(&config, &journal, &status).await {
@@ -107,11 +145,8 @@ impl App {
             faults,
             sheets,
         };
-        let socket = SocketAddr::new(config.host, config.port);
-        let listener = http::listen(socket).with_context(|| {
-            format!("cannot listen on {socket}; set PORT to a free one and HOST to an own address")
-        })?;
-        let address = listener.local_addr()?;
+        let listening = early.map_or_else(|| Listening::on(&config), Ok)?;
+        let Listening { address, server, door } = listening;
         let secrets = Secrets::new(&config.webhook_secrets);
         let shared = Shared::new(
             journal.clone(),
@@ -120,7 +155,7 @@ impl App {
             Arc::clone(&operator),
             clock::now,
         );
-        let server = http::serve(listener, shared).context("cannot serve HTTP")?;
+        door.open(shared);
         // The tests and the demo read the address from this line.
         log::info!(pending_rows = journal.tally().pending(); "listening on http://{address}");
         Ok(Self { address, server, duty, directory, journal, operator, checker, watch })
@@ -136,18 +171,14 @@ impl App {
     /// # Errors
     /// When a part ended that should not have.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { server, duty, directory, journal, operator, checker, watch, .. } = self;
-        let handle = server.handle();
+        let Self { mut server, duty, directory, journal, operator, checker, watch, .. } = self;
         let (stop_duty, stopped) = tokio::sync::watch::channel(());
         let forwarding = duty.run(stopped);
         let naming = look_names_up(directory, &journal);
         let (checking, watching) = (checker.run(), watch.run());
-        tokio::pin!(server, forwarding, naming, checking, watching, stop);
+        tokio::pin!(forwarding, naming, checking, watching, stop);
         tokio::select! {
-            ended = &mut server => {
-                ended.context("the HTTP server failed")?;
-                anyhow::bail!("the HTTP server ended by itself");
-            }
+            () = server.ended() => anyhow::bail!("the HTTP server ended by itself"),
             () = &mut forwarding => anyhow::bail!("a forwarder ended by itself"),
             () = &mut naming => anyhow::bail!("the directory ended by itself"),
             () = &mut checking => anyhow::bail!("the checker ended by itself"),
@@ -156,8 +187,7 @@ impl App {
         }
         log::info!("stopping: no new events, finishing what is under way");
         operator.close();
-        let answering =
-            async { tokio::join!(handle.stop(true), &mut server).1.unwrap_or_default() };
+        let answering = server.stop();
         tokio::pin!(answering);
         if journal.is_shared() {
             // Another instance is to take over at once, whoever is still being answered here.

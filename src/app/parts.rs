@@ -102,17 +102,18 @@ pub(in crate::app) fn options(
 }
 
 /// Opens the journal, in its directory or on its database. A database that does not answer is waited for: events
-/// are held meanwhile, since nobody can be told that they are kept.
-pub(super) async fn journal(config: &Config) -> anyhow::Result<Journal> {
+/// are held meanwhile, since nobody can be told that they are kept. `waits` is called once where that is so.
+pub(super) async fn journal(config: &Config, waits: impl FnOnce()) -> anyhow::Result<Journal> {
     let Some(address) = address(config)? else {
         return Ok(Journal::open(&config.data_dir, limits(config), routes(config))?);
     };
-    let mut was_said = false;
+    let mut waits = Some(waits);
     loop {
         match moved_and_opened(config, &address).await {
             Err(fault) if fault.is_passing() => {
-                if !std::mem::replace(&mut was_said, true) {
+                if let Some(waits) = waits.take() {
                     log::error!("{}", Causes(&fault));
+                    waits();
                 }
                 tokio::time::sleep(TRY_DATABASE_EVERY).await;
             }

@@ -34,6 +34,10 @@ const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long we read on after an early answer. A connection that is closed with bytes unread is reset,
 /// and the client might lose the answer.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
+/// When the service stops: how long a client has for its next request, whose answer closes the connection; and
+/// for its first.
+const SILENT_TIME_MAX: Duration = Duration::from_secs(1);
+const FIRST_TIME_MAX: Duration = Duration::from_secs(2);
 /// And how much we read on.
 const LINGER_BYTES_MAX: usize = 256 * 1_024;
 
@@ -61,6 +65,8 @@ pub(super) struct Connection {
     /// Whether a request on it presented the secret.
     is_trusted: Cell<bool>,
     has_unread_body: Cell<bool>,
+    /// Whether it is closed after the next answer, for the service stops.
+    is_draining: Cell<bool>,
     lingered_bytes: Cell<usize>,
     waker: RefCell<Option<Waker>>,
 }
@@ -74,6 +80,7 @@ impl Connection {
             last_active: Cell::new(now),
             is_trusted: Cell::new(false),
             has_unread_body: Cell::new(false),
+            is_draining: Cell::new(false),
             lingered_bytes: Cell::new(0),
             waker: RefCell::default(),
         }
@@ -105,7 +112,7 @@ impl Connection {
     }
 
     /// The request is answered. True where the connection is closed after the answer, because the
-    /// rest of the body would have to be read for the next request.
+    /// rest of the body would have to be read for the next request, or the service stops.
     pub(super) fn ends(&self) -> bool {
         let has_unread_body = self.has_unread_body.get();
         match has_unread_body {
@@ -117,7 +124,20 @@ impl Connection {
             // The server closes an idle connection itself, a moment before.
             false => self.enter(Phase::Idle, Some(KEEP_ALIVE + HEAD_TIME_MAX)),
         }
-        has_unread_body
+        has_unread_body || self.is_draining.get()
+    }
+
+    /// The service stops: the next answer closes it, or its silence. What has come is read before.
+    fn drain(&self) {
+        self.is_draining.set(true);
+        let time_max = match self.phase.get() {
+            Phase::Head => FIRST_TIME_MAX,
+            Phase::Idle => SILENT_TIME_MAX,
+            Phase::Serving | Phase::Lingering | Phase::Over => return,
+        };
+        let due = Instant::now() + time_max;
+        self.due.set(Some(self.due.get().map_or(due, |before| before.min(due))));
+        self.wake();
     }
 
     fn enter(&self, phase: Phase, time_max: Option<Duration>) {
@@ -182,11 +202,19 @@ struct Shared {
     max: usize,
     next_id: Cell<u64>,
     open: RefCell<HashMap<u64, Rc<Connection>>>,
+    is_draining: Cell<bool>,
 }
 
 impl Connections {
     pub(super) fn new(max: usize) -> Self {
-        Self(Rc::new(Shared { max, next_id: Cell::new(0), open: RefCell::default() }))
+        let (next_id, open, is_draining) = Default::default();
+        Self(Rc::new(Shared { max, next_id, open, is_draining }))
+    }
+
+    /// The service stops: all are closed, each after its next answer.
+    pub(super) fn drain(&self) {
+        self.0.is_draining.set(true);
+        self.0.open.borrow().values().for_each(|connection| connection.drain());
     }
 
     /// Watches over a connection that was just accepted.
@@ -199,6 +227,9 @@ impl Connections {
         }
         let (id, connection) = (self.0.next_id.get(), Rc::new(Connection::new()));
         self.0.next_id.set(id + 1);
+        if self.0.is_draining.get() {
+            connection.drain();
+        }
         open.insert(id, Rc::clone(&connection));
         drop(open);
         let (read_timer, write_timer) = (Timer::default(), Timer::default());

@@ -5,14 +5,18 @@ use actix_web::web::Data;
 use serde_json::{Value, json};
 
 use crate::http::Shared;
+use crate::http::door::{Door, Ready};
 
-/// 200 while the process serves.
-pub(super) async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "status": "ok" }))
+/// 200 while the process serves: also while it waits for its journal, and not from the moment it stops.
+pub(super) async fn healthz(door: Data<Door>) -> HttpResponse {
+    match door.is_stopping() {
+        true => HttpResponse::ServiceUnavailable().json(json!({ "status": "stopping" })),
+        false => HttpResponse::Ok().json(json!({ "status": "ok" })),
+    }
 }
 
 /// 200 while events can be accepted. A broken sheet is told here, and is no reason to refuse events.
-pub(super) async fn readyz(shared: Data<Shared>) -> HttpResponse {
+pub(super) async fn readyz(shared: Ready) -> HttpResponse {
     let sheet = shared.status.sheet();
     let tally = shared.journal.tally();
     let oldest = oldest_pending_s(&shared).await;

@@ -4,15 +4,14 @@ use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use actix_web::HttpResponse;
-use actix_web::web::Data;
 
-use crate::http::Shared;
+use crate::http::door::Ready;
 use crate::http::health::oldest_pending_s;
 use crate::status::{ACK_BOUNDS_US, Counters, Histogram};
 
 /// GET /metrics. At any scrape accepted = written + pending + set aside: all four come from one
 /// committed tally.
-pub(super) async fn metrics(shared: Data<Shared>) -> HttpResponse {
+pub(super) async fn metrics(shared: Ready) -> HttpResponse {
     let (tally, status) = (shared.journal.tally(), &shared.status);
     let oldest = oldest_pending_s(&shared).await.unwrap_or(-1);
     let taking = i64::from(shared.journal.condition().is_none());

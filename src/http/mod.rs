@@ -1,15 +1,18 @@
 //! HTTP: the webhook that takes events, health and metrics, and the operator's page.
 //!
 //! Guarantees: the secret is compared before the body is read; a 2xx for an event is made only from
-//! a receipt of the journal; nothing of a request is echoed or logged. Never talks to Google.
+//! a receipt of the journal; nothing of a request is echoed or logged; requests wait for a journal that is not
+//! open yet ([`door`]), and a stop loses none ([`server`]). Never talks to Google.
 
 pub mod secret;
 mod connection;
+mod door;
 mod health;
 mod metrics;
 mod page;
 mod server;
 mod webhook;
+mod worker;
 #[cfg(test)]
 mod tests;
 
@@ -17,14 +20,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 use serde_json::json;
 
 use crate::chat::time::UnixMs;
+pub use crate::http::door::Door;
+use crate::http::door::Ready;
 use crate::http::page::PageState;
 use crate::http::secret::Secrets;
-pub use crate::http::server::{listen, serve};
+pub use crate::http::server::{Server, listen, serve};
 use crate::http::webhook::UnrecognisedWarning;
 use crate::journal::Journal;
 use crate::operator::Operator;
@@ -102,7 +107,7 @@ where
 
 /// Any other address. One that was meant to be the webhook's is counted and warned of, because its events
 /// are lost.
-async fn not_found(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
+async fn not_found(request: HttpRequest, shared: Ready) -> HttpResponse {
     let path = request.path();
     let is_ours = path.to_ascii_lowercase().contains("doubletick")
         || path.split('/').take(ADDRESS_PARTS_MAX).any(|part| shared.secrets.opens(part));

@@ -22,6 +22,7 @@ mod keyless;
 mod operating;
 mod page;
 mod starting;
+mod stopping;
 mod upkeep;
 mod privacy;
 mod tidy;

@@ -211,11 +211,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = shutdown::requested()?;
     let dir = config.data_dir.clone();
     tokio::pin!(stop);
-    let app = tokio::select! {
-        app = App::start(config) => app?,
-        // It may be waiting for its database.
-        () = &mut stop => return Ok(()),
-    };
+    // It may have to wait for its database.
+    let Some(app) = App::start_unless(config, &mut stop).await? else { return Ok(()) };
     // From here on the directory is ours, and no restore under way.
     Journal::drop_unfinished_restore(&dir);
     app.run_until(stop).await

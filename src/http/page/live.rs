@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::http::Shared;
+use crate::http::door::Ready;
 use crate::http::page::guarded;
 use crate::http::page::render;
 use crate::http::page::sign_in::session::Session;
@@ -49,7 +49,7 @@ impl Drop for Seat {
 }
 
 /// GET /live: for a signed-in page, until the session ends or the service stops.
-pub(super) async fn live(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
+pub(super) async fn live(request: HttpRequest, shared: Ready) -> HttpResponse {
     let Some(session) = shared.page.sessions.of(&request, (shared.now)()) else {
         return guarded(StatusCode::UNAUTHORIZED).finish();
     };
@@ -66,7 +66,7 @@ pub(super) async fn live(request: HttpRequest, shared: Data<Shared>) -> HttpResp
 
 /// What has been told of each section so far.
 struct Updates {
-    shared: Data<Shared>,
+    shared: Ready,
     request: HttpRequest,
     session: Session,
     _seat: Seat,

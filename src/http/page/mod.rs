@@ -19,12 +19,13 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ContentType, LOCATION, SET_COOKIE};
-use actix_web::web::{self, Bytes, Data, Payload, ServiceConfig};
+use actix_web::web::{self, Bytes, Payload, ServiceConfig};
 use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Responder,
 };
 
 use crate::http::connection::Connection;
+use crate::http::door::Ready;
 use crate::http::page::sign_in::attempts::Attempts;
 use crate::http::page::sign_in::session::{Session, Sessions, is_from_here};
 use crate::http::page::test_event::TestEvent;
@@ -109,7 +110,7 @@ where
 }
 
 /// GET /: the page, or the sign-in form.
-async fn home(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
+async fn home(request: HttpRequest, shared: Ready) -> HttpResponse {
     let Some(session) = shared.page.sessions.of(&request, (shared.now)()) else {
         return sign_in::form(StatusCode::OK, sign_in::told(&request));
     };
@@ -120,8 +121,13 @@ async fn home(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
     show(StatusCode::OK, &render::whole(&view, operator.about(), &shared, &session, &request, said))
 }
 
+/// What stands in the page's place while it waits for the journal.
+pub(super) fn closed(sentence: &str) -> HttpResponse {
+    show(StatusCode::SERVICE_UNAVAILABLE, &sign_in::note(sentence))
+}
+
 /// POST /check: asks for a check.
-async fn check(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> HttpResponse {
+async fn check(request: HttpRequest, payload: Payload, shared: Ready) -> HttpResponse {
     if let Err(refusal) = sent(&request, payload, &shared).await {
         return refusal;
     }

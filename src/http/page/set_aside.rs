@@ -2,20 +2,17 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
-use actix_web::web::{Bytes, Data, Payload};
+use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::http::Shared;
+use crate::http::door::Ready;
 use crate::http::page::streamed::{CutOff, Source, Streamed};
 use crate::http::page::{field, guarded, see, sent};
 use crate::journal::export::{Export, Format};
 
 /// POST /set-aside/retry: one row by its number, or all.
-pub(super) async fn retry(
-    request: HttpRequest,
-    payload: Payload,
-    shared: Data<Shared>,
-) -> HttpResponse {
+pub(super) async fn retry(request: HttpRequest, payload: Payload, shared: Ready) -> HttpResponse {
     let body = match sent(&request, payload, &shared).await {
         Ok((_, body)) => body,
         Err(refusal) => return refusal,
@@ -30,12 +27,12 @@ pub(super) async fn retry(
 }
 
 /// GET /set-aside.csv.
-pub(super) async fn csv(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
+pub(super) async fn csv(request: HttpRequest, shared: Ready) -> HttpResponse {
     hand_out(&request, &shared, Format::Csv).await
 }
 
 /// GET /set-aside.json.
-pub(super) async fn json(request: HttpRequest, shared: Data<Shared>) -> HttpResponse {
+pub(super) async fn json(request: HttpRequest, shared: Ready) -> HttpResponse {
     hand_out(&request, &shared, Format::Json).await
 }
 

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
-use actix_web::web::{Data, Payload};
+use actix_web::web::Payload;
 use serde_json::json;
 
 use crate::chat::recognise::{Recognised, recognise};
 use crate::chat::time::UnixMs;
 use crate::http::Shared;
+use crate::http::door::Ready;
 use crate::http::page::{locked, see, sent};
 use crate::journal::Whereabouts;
 
@@ -29,11 +30,7 @@ pub(super) struct TestEvent {
 }
 
 /// POST /test: sends one, unless the last one is still on its way.
-pub(super) async fn send(
-    request: HttpRequest,
-    payload: Payload,
-    shared: Data<Shared>,
-) -> HttpResponse {
+pub(super) async fn send(request: HttpRequest, payload: Payload, shared: Ready) -> HttpResponse {
     if let Err(refusal) = sent(&request, payload, &shared).await {
         return refusal;
     }

@@ -1,6 +1,7 @@
 //! The door's promises: who comes in, which bodies are read, and what each is answered.
 
 mod body;
+mod door;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use crate::chat::memory::Rules;
 use crate::chat::route::{Destination, Routes};
 use crate::chat::time::UnixMs;
+use crate::http::door::Door;
 use crate::http::secret::Secrets;
 use crate::http::webhook::body::BODY_BYTES_MAX;
 use crate::http::{Shared, WEBHOOK_PATH, routes};
@@ -31,7 +33,8 @@ const NOW: UnixMs = UnixMs(1_782_901_800_000);
 
 /// The routes over a journal of its own.
 struct House {
-    shared: Data<Shared>,
+    door: Door,
+    status: Arc<Status>,
     _dir: TempDir,
 }
 
@@ -48,31 +51,40 @@ impl Answer {
     }
 }
 
+/// What the routes share, over a journal of its own.
+fn shared(pending_rows_max: u64) -> (Shared, Arc<Status>, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = Rules { resend_window_ms: 120_000, retention_ms: 86_400_000 };
+    let place = Destination { spreadsheet: "1spreadsheet".into(), title: "Log".into() };
+    let limits = Limits { pending_rows_max, rules };
+    let journal = Journal::open(dir.path(), limits, Routes::new(place, Vec::new())).unwrap();
+    let secrets = [SecretString::from(SECRET), SecretString::from("with/slash+plus=")];
+    let secrets = Secrets::new(&secrets);
+    let about = About {
+        account: Some("robot@clinic.example".to_owned()),
+        spreadsheets: Vec::new(),
+        webhook_secret: SecretString::from(SECRET),
+    };
+    let operator = Arc::new(Operator::new(about));
+    let status = Arc::new(Status::default());
+    let shared = Shared::new(journal, Arc::clone(&status), secrets, operator, || NOW);
+    (shared, status, dir)
+}
+
 impl House {
     fn new() -> Self {
         Self::with_room_for(1_000)
     }
 
     fn with_room_for(pending_rows_max: u64) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let rules = Rules { resend_window_ms: 120_000, retention_ms: 86_400_000 };
-        let place = Destination { spreadsheet: "1spreadsheet".into(), title: "Log".into() };
-        let limits = Limits { pending_rows_max, rules };
-        let journal = Journal::open(dir.path(), limits, Routes::new(place, Vec::new())).unwrap();
-        let secrets = [SecretString::from(SECRET), SecretString::from("with/slash+plus=")];
-        let secrets = Secrets::new(&secrets);
-        let about = About {
-            account: Some("robot@clinic.example".to_owned()),
-            spreadsheets: Vec::new(),
-            webhook_secret: SecretString::from(SECRET),
-        };
-        let operator = Arc::new(Operator::new(about));
-        let shared = Shared::new(journal, Arc::new(Status::default()), secrets, operator, || NOW);
-        Self { shared: Data::new(shared), _dir: dir }
+        let (shared, status, dir) = shared(pending_rows_max);
+        let door = Door::closed("starting".to_owned());
+        door.open(shared);
+        Self { door, status, _dir: dir }
     }
 
     async fn call(&self, request: TestRequest) -> Answer {
-        let app = App::new().app_data(Data::clone(&self.shared)).configure(routes);
+        let app = App::new().app_data(Data::new(self.door.clone())).configure(routes);
         let app = init_service(app).await;
         let response = call_service(&app, request.to_request()).await;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -332,7 +344,7 @@ async fn a_full_journal_refuses_rows_says_when_to_come_again_and_still_knows_res
 async fn a_broken_sheet_is_told_and_no_reason_to_refuse_events() {
     let house = House::new();
     assert_eq!(house.get("/healthz").await.status, StatusCode::OK);
-    house.shared.status.set_sheet("default", SheetState::Parked("share the sheet".to_owned()));
+    house.status.set_sheet("default", SheetState::Parked("share the sheet".to_owned()));
     house.send(unassigned("chat_1")).await;
     let answer = house.get("/readyz").await;
     assert_eq!(answer.status, StatusCode::OK);

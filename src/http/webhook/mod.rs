@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, ContentType, HeaderValue, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::{Data, Payload};
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use crate::chat::recognise::{Recognised, recognise};
 use crate::http::Shared;
 use crate::http::connection::Connection;
+use crate::http::door::Ready;
 use crate::http::webhook::body::Fault;
 use crate::journal::{Receipt, Refusal, Standing};
 
@@ -33,7 +34,7 @@ const EVENT_NAME_CHARS_MAX: usize = 100;
 pub(in crate::http) async fn receive(
     request: HttpRequest,
     payload: Payload,
-    shared: Data<Shared>,
+    shared: Ready,
 ) -> HttpResponse {
     let started = Instant::now();
     if request.method() != Method::POST {
@@ -65,13 +66,16 @@ fn wrong_method(shared: &Shared) -> HttpResponse {
     response
 }
 
-async fn take(shared: &Shared, value: Value, announced: Option<String>) -> HttpResponse {
+async fn take(shared: &Ready, value: Value, announced: Option<String>) -> HttpResponse {
     let now = (shared.now)();
     match recognise(&value, announced.as_deref(), now) {
-        Recognised::Event(event) => match shared.journal.accept(*event, now).await {
-            Ok(receipt) => acknowledged(&receipt),
-            Err(refusal) => unavailable(shared, &refusal),
-        },
+        Recognised::Event(event) => {
+            match shared.door.unless_stopped(shared.journal.accept(*event, now)).await {
+                Some(Ok(receipt)) => acknowledged(&receipt),
+                Some(Err(refusal)) => unavailable(shared, &refusal),
+                None => stopped(shared),
+            }
+        }
         Recognised::Ignored(family) => {
             shared.status.ignored.add(family);
             let reason = format!("{family} events are not acted on");
@@ -79,12 +83,14 @@ async fn take(shared: &Shared, value: Value, announced: Option<String>) -> HttpR
         }
         Recognised::Unrecognised => {
             let body = value.to_string().into_bytes();
-            match shared.journal.keep_unrecognised(body, announced, now).await {
-                Ok(()) => {
+            let kept = shared.journal.keep_unrecognised(body, announced, now);
+            match shared.door.unless_stopped(kept).await {
+                Some(Ok(())) => {
                     shared.unrecognised.warn();
                     HttpResponse::Ok().json(json!({ "status": "unrecognised" }))
                 }
-                Err(refusal) => unavailable(shared, &refusal),
+                Some(Err(refusal)) => unavailable(shared, &refusal),
+                None => stopped(shared),
             }
         }
     }
@@ -106,8 +112,18 @@ fn unavailable(shared: &Shared, refused: &Refusal) -> HttpResponse {
         Refusal::Full => ("full", RETRY_AFTER_FULL_S),
         Refusal::Failed(_) => ("journal", RETRY_AFTER_S),
     };
-    shared.status.refused.add(reason);
     log::debug!("refused an event: {refused}");
+    come_again(shared, reason, seconds)
+}
+
+/// The service stops before the journal has answered. What it was given it may still keep; a resend is
+/// recognised then.
+fn stopped(shared: &Shared) -> HttpResponse {
+    come_again(shared, "stopping", RETRY_AFTER_S)
+}
+
+fn come_again(shared: &Shared, reason: &'static str, seconds: u32) -> HttpResponse {
+    shared.status.refused.add(reason);
     let mut response =
         refusal(StatusCode::SERVICE_UNAVAILABLE, "the event cannot be kept now, send it again");
     response.headers_mut().insert(RETRY_AFTER, seconds.into());

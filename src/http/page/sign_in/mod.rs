@@ -5,11 +5,12 @@ pub(in crate::http::page) mod session;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
-use actix_web::web::{Data, Payload};
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::chat::time::UnixMs;
 use crate::http::Shared;
+use crate::http::door::Ready;
 use crate::http::page::render::html::{Text, page};
 use crate::http::page::sign_in::attempts::Client;
 use crate::http::page::{field, locked, read, see, see_with, sent, show};
@@ -18,7 +19,7 @@ use crate::http::page::{field, locked, read, see, see_with, sent, show};
 pub(in crate::http::page) async fn sign_in(
     request: HttpRequest,
     payload: Payload,
-    shared: Data<Shared>,
+    shared: Ready,
 ) -> HttpResponse {
     let body = match read(&request, payload).await {
         Ok(body) => body,
@@ -37,7 +38,7 @@ pub(in crate::http::page) async fn sign_in(
 pub(in crate::http::page) async fn sign_out(
     request: HttpRequest,
     payload: Payload,
-    shared: Data<Shared>,
+    shared: Ready,
 ) -> HttpResponse {
     match sent(&request, payload, &shared).await {
         Ok(_) => see_with("/", session::signed_out(&request)),

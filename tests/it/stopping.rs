@@ -1,0 +1,112 @@
+//! Stopping: what was begun is answered, nobody is reset, and a restart under load loses no request.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Clinic, PATIENCE, SECRET, unassigned};
+
+const SENDERS: usize = 8;
+const RESTARTS: usize = 4;
+
+/// A sender that keeps its connection for as long as it is let, and comes again only where it is refused.
+struct Sender {
+    address: SocketAddr,
+    stream: Option<TcpStream>,
+}
+
+impl Sender {
+    fn new(address: SocketAddr) -> Self {
+        Self { address, stream: None }
+    }
+
+    fn connected(&self) -> TcpStream {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            match TcpStream::connect(self.address) {
+                Ok(stream) => {
+                    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                    return stream;
+                }
+                Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "{error}"),
+            }
+            assert!(Instant::now() < give_up, "nobody listens any more");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Sends an event; fails where there is no answer, or it was not taken.
+    fn send(&mut self, chat: &str) {
+        let mut stream = self.stream.take().unwrap_or_else(|| self.connected());
+        let body = unassigned(chat).to_string();
+        let request = format!(
+            "POST /webhooks/doubletick/{SECRET} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        let mut piece = [0; 4_096];
+        while !answer.ends_with(b"}") {
+            let bytes = stream.read(&mut piece).unwrap();
+            assert!(bytes > 0, "closed without an answer");
+            answer.extend_from_slice(&piece[..bytes]);
+        }
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("accepted"), "{answer}");
+        if !answer.to_lowercase().contains("connection: close") {
+            self.stream = Some(stream);
+        }
+    }
+}
+
+/// A port that nobody else has.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn restarts_under_load_lose_no_request() {
+    let clinic = Clinic::new().with("PORT", &free_port().to_string());
+    let mut service = clinic.open();
+    let (address, is_over) = (service.address, Arc::new(AtomicBool::new(false)));
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|number| {
+            let is_over = Arc::clone(&is_over);
+            thread::spawn(move || {
+                let (mut sender, mut sent) = (Sender::new(address), 0);
+                while !is_over.load(Ordering::Relaxed) {
+                    sender.send(&format!("chat_{number}_{sent}"));
+                    sent += 1;
+                    thread::sleep(Duration::from_millis(1));
+                }
+                sent
+            })
+        })
+        .collect();
+    for _ in 0..RESTARTS {
+        // Each instance is under load for a moment.
+        let taken = service.metrics().await["accepted_total"];
+        while service.metrics().await["accepted_total"] < taken + 100.0 {
+            assert!(!senders.iter().any(thread::JoinHandle::is_finished), "a sender failed");
+        }
+        assert!(service.stop("TERM").success());
+        service = clinic.open();
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let sent: usize = senders.into_iter().map(|sender| sender.join().unwrap()).sum();
+    assert_eq!(service.metrics().await["accepted_total"], sent as f64);
+    service.leaves_rows_behind();
+}
+
+#[tokio::test]
+async fn a_service_that_nobody_uses_stops_at_once() {
+    let clinic = Clinic::new();
+    let service = clinic.open();
+    service.settled().await;
+    let began = Instant::now();
+    assert!(service.stop("TERM").success());
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
