@@ -9,3 +9,4 @@ mod going_back;
 mod group;
 mod handing_over;
 mod killing;
+mod standby;
