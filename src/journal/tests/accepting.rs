@@ -273,3 +273,28 @@ async fn a_closing_told_by_the_number_is_of_whom_it_was_heard_of_with_last(place
     let batch = sealed(&journal, 9).await;
     assert_eq!(batch.entries()[0].previous_agent.reveal(), "");
 }
+
+/// Of PostgreSQL alone, which would read all of a table that it has not analysed yet for each group.
+#[tokio::test]
+async fn for_a_group_of_events_only_what_it_names_is_read() {
+    let Some(place) = Place::postgres() else { return };
+    let journal = place.open_with(Limits { pending_rows_max: 10_000, ..LIMITS }, one_tab());
+    for round in 0..3 {
+        let mut many = Vec::new();
+        for number in 0..1_000 {
+            let chat = format!("chat {round} {number}");
+            many.push(Box::pin(journal.accept(unassigned(&chat), NOW)));
+        }
+        for receipt in joined(many).await {
+            receipt.map(drop).unwrap();
+        }
+    }
+    // What a connection has done is told when it ends.
+    drop(journal);
+    let give_up = Instant::now() + Duration::from_secs(30);
+    while place.searches().0 == 0 {
+        assert!(Instant::now() < give_up, "nothing was looked for");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(place.searches().1, 0, "rows were looked through");
+}

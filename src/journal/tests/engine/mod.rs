@@ -194,6 +194,19 @@ impl Place {
         }
     }
 
+    /// How often PostgreSQL has found something by an index in what is remembered, and how many rows it has
+    /// looked through without one. Told a moment late.
+    pub(in crate::journal) fn searches(&self) -> (u64, u64) {
+        let sums = ["idx_scan", "seq_tup_read"].map(|column| {
+            format!(
+                "SELECT coalesce(sum({column}), 0)::bigint FROM pg_stat_user_tables \
+                 WHERE relname IN ('memory', 'waiting', 'waiting_customer')"
+            )
+        });
+        let sums = self.counts(&sums.join(" UNION ALL "));
+        (sums[0], sums[1])
+    }
+
     /// Whether this text stands anywhere in what is kept: in the files, or in what can be read of the tables.
     pub(in crate::journal) fn holds(&self, text: &str) -> bool {
         match &self.at {
