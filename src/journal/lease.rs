@@ -17,7 +17,10 @@ use crate::journal::transaction::Transaction;
 use crate::journal::{Error, Journal, rerouting};
 
 /// How long a process that is not heard of any more is still told of.
-const FELLOW_KEPT_MS: i64 = 60_000;
+const FELLOW_TOLD_MS: i64 = 60_000;
+/// How long it is known. By what is noted of it it finds out, when the database can be reached again, what
+/// became of its last commit: so this is far longer than any machine is cut off or stopped.
+const FELLOW_KEPT_MS: i64 = 30 * 86_400_000;
 
 /// A stretch of time in which one process owned the lease, by its epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +135,7 @@ impl Journal {
                 id: instance.id,
                 report: instance.report,
             });
-            Ok(fellows.collect())
+            Ok(fellows.filter(|fellow| fellow.silent_ms < FELLOW_TOLD_MS).collect())
         })
         .await
     }

@@ -38,7 +38,7 @@ impl Journal {
     /// # Errors
     /// When the database does not answer.
     pub async fn redraw_tab_id(&self, book: BookId, name: &str) -> Result<(), Error> {
-        self.set_meta(meta_name(book, name), origin::tab_id()).await
+        self.commit_as_owner(noted(meta_name(book, name), origin::tab_id())).await
     }
 
     /// Draws another range of marker ids, when someone else's marker is found at one of ours.
@@ -46,7 +46,7 @@ impl Journal {
     /// # Errors
     /// When the database does not answer.
     pub async fn redraw_marker_base(&self) -> Result<(), Error> {
-        self.set_meta(MARKER_BASE.to_owned(), origin::marker_base()).await
+        self.commit_as_owner(noted(MARKER_BASE.to_owned(), origin::marker_base())).await
     }
 
     /// The marker ids that this journal has given so far.
@@ -60,11 +60,18 @@ impl Journal {
     }
 
     pub(in crate::journal) async fn set_meta(&self, name: String, value: i64) -> Result<(), Error> {
-        let work = move |transaction: &mut Transaction<'_>| {
-            transaction.change().meta.push((name.clone(), value));
-            Ok(())
-        };
-        self.writer().commit(work).await
+        self.writer().commit(noted(name, value)).await
+    }
+}
+
+/// Notes a number under a name.
+fn noted(
+    name: String,
+    value: i64,
+) -> impl FnMut(&mut Transaction<'_>) -> Result<(), Error> + Send + 'static {
+    move |transaction| {
+        transaction.change().meta.push((name.clone(), value));
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ mod failing;
 mod fencing;
 mod full_disk;
 mod history;
+mod lease;
 mod model;
 mod moving;
 mod naming;
