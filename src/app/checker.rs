@@ -1,8 +1,8 @@
 //! The checker: does the checks while somebody looks at the page.
 //!
 //! At most every ten seconds, so that it takes few of the calls that Google allows: twenty of 60 reads a
-//! minute, and six writes, which our own ceiling leaves free. Once the service itself has written, it
-//! tries no write at all.
+//! minute, and six writes, which our own ceiling leaves free. Once the service itself has written, or where
+//! another instance does that, it tries no write at all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,10 +69,11 @@ impl Checker {
         list
     }
 
-    /// Whether something was written since the start, and the last call went well: the board is written
-    /// every four minutes in any case.
+    /// Whether another instance writes, and takes its turns for that; or something was written since the start,
+    /// and the last call went well: the board is written every four minutes in any case.
     fn writes(&self) -> bool {
-        self.status.google_calls.of(("append", "ok")) > 0
-            && self.status.sheet() == SheetState::Delivering
+        let is_fine = self.status.google_calls.of(("append", "ok")) > 0
+            && self.status.sheet() == SheetState::Delivering;
+        !self.status.forwards() || is_fine
     }
 }

@@ -35,6 +35,6 @@ impl Listening {
     /// Says where it listens, though nothing can be kept yet.
     pub(super) fn say_that_events_are_held(&self) {
         let address = self.address;
-        log::info!("listening on http://{address}, events are held until the database answers");
+        log::info!("listening on http://{address} and holding events until the database answers");
     }
 }

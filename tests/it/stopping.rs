@@ -1,4 +1,5 @@
-//! Stopping: what was begun is answered, nobody is reset, and a restart under load loses no request.
+//! Stopping: what was begun is answered, nobody is reset, and a restart under load loses no request. And
+//! starting where the database does not answer.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Clinic, PATIENCE, SECRET, unassigned};
 
+/// Nobody listens on port 1.
+const NO_DATABASE: &str = "postgres://nobody@127.0.0.1:1/nothing";
 const SENDERS: usize = 8;
 const RESTARTS: usize = 4;
 
@@ -41,12 +44,7 @@ impl Sender {
     /// Sends an event; fails where there is no answer, or it was not taken.
     fn send(&mut self, chat: &str) {
         let mut stream = self.stream.take().unwrap_or_else(|| self.connected());
-        let body = unassigned(chat).to_string();
-        let request = format!(
-            "POST /webhooks/doubletick/{SECRET} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).unwrap();
+        stream.write_all(request(chat).as_bytes()).unwrap();
         let mut answer = Vec::new();
         let mut piece = [0; 4_096];
         while !answer.ends_with(b"}") {
@@ -60,6 +58,15 @@ impl Sender {
             self.stream = Some(stream);
         }
     }
+}
+
+/// An event, as it travels.
+fn request(chat: &str) -> String {
+    let body = unassigned(chat).to_string();
+    format!(
+        "POST /webhooks/doubletick/{SECRET} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// A port that nobody else has.
@@ -109,4 +116,27 @@ async fn a_service_that_nobody_uses_stops_at_once() {
     let began = Instant::now();
     assert!(service.stop("TERM").success());
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn while_the_database_does_not_answer_events_are_held_and_a_stop_says_to_come_again() {
+    let clinic = Clinic::new().with("DATABASE_URL", NO_DATABASE);
+    let service = clinic.open();
+    let mut held = TcpStream::connect(service.address).unwrap();
+    held.set_read_timeout(Some(PATIENCE)).unwrap();
+    held.write_all(request("chat_1").as_bytes()).unwrap();
+    assert_eq!(service.get("/healthz").await.status(), 200);
+    for path in ["/readyz", "/"] {
+        let told = service.get(path).await;
+        assert_eq!(told.status(), 503, "{path}");
+        assert!(told.text().await.unwrap().contains("the database does not answer"), "{path}");
+    }
+    held.set_nonblocking(true).unwrap();
+    assert_eq!(held.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock, "it is held");
+    held.set_nonblocking(false).unwrap();
+    assert!(service.stop("TERM").success());
+    let mut answer = String::new();
+    held.read_to_string(&mut answer).unwrap();
+    let answer = answer.to_lowercase();
+    assert!(answer.starts_with("http/1.1 503") && answer.contains("retry-after: 5"), "{answer}");
 }
