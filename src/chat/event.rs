@@ -50,8 +50,8 @@ pub struct ChatEvent {
 pub struct Identity {
     /// The happening and every field of the body, in one order.
     pub canonical: Vec<u8>,
-    /// Whether the body carries a time or an id of its own, so that an identical body can only be
-    /// the same event.
+    /// Whether the body carries a time or an id that is the event's and not the chat's, so that an
+    /// identical body can only be the same event.
     pub is_its_own: bool,
 }
 
@@ -87,9 +87,11 @@ const PREVIOUS_AGENT_PHONE: &[&str] = &[
 ];
 const ASSIGNED_AGENT: &[&str] = &["assignedUserName"];
 const ASSIGNED_AGENT_PHONE: &[&str] = &["assignedUserPhone"];
-const TIME: &[&str] = &["timestamp", "unassignedAt", "createdAt"];
-/// Undocumented today; where one comes, it is surer than any window of time.
-const OWN_ID: &[&str] = &["eventId", "event_id", "deliveryId", "id"];
+/// Not `createdAt`: it may be when the chat began, and then each of its drops would have one time.
+const TIME: &[&str] = &["timestamp", "unassignedAt"];
+/// Undocumented today; where one comes, it is surer than any window of time. Only names that cannot mean
+/// the chat: a plain `id` may be the same at each of its drops.
+const OWN_ID: &[&str] = &["eventId", "event_id", "deliveryId"];
 
 impl ChatEvent {
     /// Reads the fields of an event; `None` where nothing identifies the chat.

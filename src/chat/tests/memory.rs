@@ -357,6 +357,26 @@ fn a_body_with_its_own_time_or_id_is_one_event_for_a_day_whatever_comes_between(
     }
 }
 
+/// What may be the chat's own id or time is in the body of each of its drops.
+#[test]
+fn an_id_or_a_time_that_may_be_the_chats_makes_no_later_drop_a_resend() {
+    let of_the_chat = [("id", "conv_1"), ("createdAt", "2026-07-01T09:00:00Z")];
+    for (field, value) in of_the_chat {
+        let body = with(unassigned("chat_1"), field, value);
+        for between in [assigned_to("chat_1", ASHA), opened(WABA, "Rohan"), closed(WABA)] {
+            let mut inbox = Inbox::new(RULES);
+            inbox.row(body.clone(), NOW);
+            assert_eq!(inbox.receive(body.clone(), NOW.plus_ms(1)), Outcome::Resend(1), "{field}");
+            inbox.hear(between, NOW.plus_ms(2));
+            inbox.row(body.clone(), NOW.plus_ms(3));
+        }
+        // Nor where what came between never arrived.
+        let mut inbox = Inbox::new(RULES);
+        inbox.row(body.clone(), NOW);
+        inbox.row(body, NOW.plus_ms(RULES.resend_window_ms));
+    }
+}
+
 #[test]
 fn two_times_or_two_ids_are_two_events() {
     let mut inbox = Inbox::new(RULES);

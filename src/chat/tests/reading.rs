@@ -57,8 +57,8 @@ fn every_documented_name_of_a_field_fills_its_column() {
 }
 
 #[test]
-fn every_documented_name_of_the_time_is_read() {
-    for name in ["timestamp", "unassignedAt", "createdAt"] {
+fn a_time_is_read_under_each_name_that_only_the_event_can_have() {
+    for name in ["timestamp", "unassignedAt"] {
         for time in [json!(1_782_901_740), json!("1782901740"), json!("2026-07-01T10:29:00Z")] {
             let body = json!({ "chatId": "chat_1", name: time });
             assert_eq!(Inbox::new(RULES).row(body, NOW).unassigned_at, NOW.plus_ms(-60_000));
@@ -66,6 +66,8 @@ fn every_documented_name_of_the_time_is_read() {
     }
     let unreadable = json!({ "chatId": "chat_1", "timestamp": "yesterday" });
     assert_eq!(Inbox::new(RULES).row(unreadable, NOW).unassigned_at, NOW);
+    let of_the_chat = json!({ "chatId": "chat_1", "createdAt": "2026-06-01T10:29:00Z" });
+    assert_eq!(Inbox::new(RULES).row(of_the_chat, NOW).unassigned_at, NOW);
 }
 
 #[test]
@@ -158,6 +160,7 @@ fn a_body_has_an_identity_of_its_own_only_with_a_time_or_an_id() {
     assert!(own(json!({ "chatId": "c", "eventId": "evt_1" })));
     assert!(own(json!({ "chatId": "c", "timestamp": "2026-07-01T10:29:00Z" })));
     assert!(!own(json!({ "chatId": "c", "eventId": "", "timestamp": null })));
+    assert!(!own(json!({ "chatId": "c", "id": "7", "createdAt": "2026-07-01T10:29:00Z" })));
 }
 
 #[test]
