@@ -112,7 +112,7 @@ pub(super) async fn journal(config: &Config, waits: impl FnOnce()) -> anyhow::Re
         match moved_and_opened(config, &address).await {
             Err(fault) if fault.is_passing() => {
                 if let Some(waits) = waits.take() {
-                    log::error!("{}", Causes(&fault));
+                    log::error!("{}; waiting for it", Causes(&fault));
                     waits();
                 }
                 tokio::time::sleep(TRY_DATABASE_EVERY).await;
@@ -141,9 +141,7 @@ fn address(config: &Config) -> anyhow::Result<Option<Arc<Address>>> {
 async fn moved_and_opened(config: &Config, address: &Arc<Address>) -> Result<Journal, MoveFault> {
     let (dir, to) = (config.data_dir.clone(), Arc::clone(address));
     let moved = tokio::task::spawn_blocking(move || Journal::move_into(&dir, &to)).await;
-    moved.unwrap_or_else(|failed| {
-        Err(DatabaseFault::interrupted(address.label().to_owned(), failed).into())
-    })?;
+    moved.unwrap_or_else(|failed| Err(DatabaseFault::away(address.label(), failed).into()))?;
     Ok(opened(config, address).await?)
 }
 
@@ -151,7 +149,7 @@ async fn opened(config: &Config, address: &Arc<Address>) -> Result<Journal, Data
     let (address, limits, routes) = (Arc::clone(address), limits(config), routes(config));
     let label = address.label().to_owned();
     let opened = tokio::task::spawn_blocking(move || Journal::open_on(&address, limits, routes));
-    opened.await.unwrap_or_else(|failed| Err(DatabaseFault::interrupted(label, failed)))
+    opened.await.unwrap_or_else(|failed| Err(DatabaseFault::away(&label, failed)))
 }
 
 pub(in crate::app) fn routes(config: &Config) -> Routes {

@@ -59,21 +59,15 @@ impl Journal {
         limits: Limits,
         routes: Routes,
     ) -> Result<Self, DatabaseFault> {
-        let label = address.label().to_owned();
-        let place = format!("the database {label}");
+        let place = format!("the database {}", address.label());
         let conditions = Arc::new(Conditions::new(&place));
         let instance = format!("{:016x}", fastrand::u64(..));
         let postgres::Opened { store, reader } = postgres::open(address, &instance)?;
         let instance = Some(instance.into());
         let engine =
             Engine { store: Box::new(store), reader: Box::new(reader), hold: None, instance };
-        Self::over(engine, limits, routes, conditions).map_err(|error| {
-            let source = match error {
-                Error::Store(fault) => fault,
-                error => Fault::Failed(Arc::new(error)),
-            };
-            DatabaseFault::Away { label, source }
-        })
+        Self::over(engine, limits, routes, conditions)
+            .map_err(|error| DatabaseFault::away(address.label(), error))
     }
 
     fn opened(

@@ -9,4 +9,5 @@ mod going_back;
 mod group;
 mod handing_over;
 mod killing;
+mod settings;
 mod standby;

@@ -96,7 +96,7 @@ impl Address {
         if servers.is_empty() {
             return Err(AddressFault::Unreadable);
         }
-        let names: Vec<&str> = hosts.iter().map(name_of).collect();
+        let names: Vec<String> = servers.iter().map(name_of).collect();
         let database = all.get_dbname().or(all.get_user()).unwrap_or("postgres");
         let label = format!("`{database}` at {}", names.join(", "));
         Ok(Self { servers, trusted, label })
@@ -167,10 +167,12 @@ fn encryption(
     })
 }
 
-fn name_of(host: &Host) -> &str {
-    match host {
-        Host::Tcp(name) => name,
-        Host::Unix(_) => "a local socket",
+/// As people write it; a port only where it is not the usual one.
+fn name_of(server: &Server) -> String {
+    match (server.config.get_hosts(), server.config.get_ports()) {
+        ([Host::Tcp(name)], [] | [5432]) => name.clone(),
+        ([Host::Tcp(name)], [port, ..]) => format!("{name}:{port}"),
+        _ => "a local socket".to_owned(),
     }
 }
 
@@ -239,7 +241,7 @@ mod tests {
         let ports: Vec<u16> =
             address.servers.iter().map(|server| server.config.get_ports()[0]).collect();
         assert_eq!(ports, [5433, 5434]);
-        assert_eq!(address.label(), "`clinic` at a, b");
+        assert_eq!(address.label(), "`clinic` at a:5433, b:5434");
     }
 
     #[test]

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::DbError;
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 
+use crate::causes::Causes;
 use crate::journal::store::Fault;
 use crate::journal::store::postgres::address::Address;
 use crate::journal::store::postgres::tls::{Encrypted, Tls, TlsFault};
@@ -35,8 +36,8 @@ pub(super) enum Said {
     #[error("no answer within {} s", .0.as_secs())]
     Silence(Duration),
     /// The connection was not made or is lost.
-    #[error("the connection failed")]
-    Connection(#[source] tokio_postgres::Error),
+    #[error(transparent)]
+    Connection(tokio_postgres::Error),
     /// The transaction's own connection is gone, and the transaction with it.
     #[error("the connection was lost in the middle of a transaction")]
     Lost,
@@ -82,41 +83,68 @@ impl Said {
         Self::Server { code: code.to_owned(), message }
     }
 
-    pub(super) fn code(&self) -> Option<SqlState> {
+    pub(super) fn code(&self) -> Option<&str> {
         match self {
-            Self::Server { code, .. } => Some(SqlState::from_code(code)),
+            Self::Server { code, .. } => Some(code),
             _ => None,
         }
     }
 
-    /// Whether it is a server that only reads. The library has no error of its own for that.
-    pub(super) fn is_read_only(&self) -> bool {
-        let Self::Connection(error) = self else { return false };
-        let cause = std::error::Error::source(error).map(ToString::to_string);
-        cause.is_some_and(|cause| cause.contains("does not allow writes"))
-    }
-
-    /// Whether a human must change something before a connection can be made.
-    pub(super) fn is_lasting(&self) -> bool {
+    /// What a human would have to change before a connection can be made. The library has errors of its own for
+    /// few of them, and only its words tell the others apart.
+    pub(super) fn complaint(&self) -> Complaint {
         match self {
-            Self::Server { code, .. } => {
-                code.starts_with("28") || matches!(code.as_str(), "3D000" | "42501")
+            Self::Server { code, .. } => match code.as_str() {
+                "42501" => Complaint::Rights,
+                "25006" => Complaint::ReadOnly,
+                "3D000" => Complaint::NoDatabase,
+                code if code.starts_with("28") => Complaint::Login,
+                _ => Complaint::Other,
+            },
+            Self::Tls(_) => Complaint::NoCertificates,
+            Self::Connection(error) => {
+                let causes = Causes(error).to_string();
+                let has = |words: &str| causes.contains(words);
+                match () {
+                    () if is_about_certificate(error) => Complaint::Distrust,
+                    () if has("does not support TLS") => Complaint::NoTls,
+                    () if has("does not allow writes") => Complaint::ReadOnly,
+                    () if has("password missing") || has("user missing") => Complaint::Login,
+                    () => Complaint::Other,
+                }
             }
-            Self::Tls(_) => true,
-            Self::Connection(error) => is_distrust(error),
-            _ => false,
+            _ => Complaint::Other,
         }
     }
 }
 
-/// Whether the two did not agree on TLS: a certificate that is not trusted, or none at all.
-fn is_distrust(error: &tokio_postgres::Error) -> bool {
+/// What keeps us from a database, as far as somebody can do something about it here or there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Complaint {
+    /// The user may not.
+    Rights,
+    /// It takes no writes.
+    ReadOnly,
+    /// The user, the password, or from where.
+    Login,
+    /// No database of that name.
+    NoDatabase,
+    /// It speaks no TLS.
+    NoTls,
+    /// Its certificate is not trusted.
+    Distrust,
+    /// Those that we are to trust cannot be read.
+    NoCertificates,
+    /// Anything else; it may be over by itself.
+    Other,
+}
+
+/// Whether the handshake was ended by us.
+fn is_about_certificate(error: &tokio_postgres::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
-            || cause.to_string().contains("does not support TLS")
-        {
+        if inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>) {
             return true;
         }
         source = cause.source();
@@ -209,9 +237,7 @@ impl Link {
                 Err(_) => Said::Silence(time_max),
             };
             let is_away = matches!(said, Said::Silence(_) | Said::Connection(_))
-                || said.code().is_some_and(|code| {
-                    matches!(code.code(), "25006") || code.code().starts_with("57P")
-                });
+                || said.code().is_some_and(|code| code == "25006" || code.starts_with("57P"));
             if is_away {
                 self.first.set(self.first.get() + 1);
             } else {

@@ -53,10 +53,8 @@ pub(in crate::journal) fn open(
     instance: &str,
 ) -> Result<Opened, DatabaseFault> {
     let link = open::prepare(address)?;
-    let of_reader = Link::new(Arc::clone(address)).map_err(|source| DatabaseFault::Away {
-        label: address.label().to_owned(),
-        source: Fault::Failed(Arc::new(source)),
-    })?;
+    let of_reader = Link::new(Arc::clone(address))
+        .map_err(|source| DatabaseFault::away(address.label(), source))?;
     let store = Postgres {
         reader: Reader::new(link),
         instance: instance.to_owned(),

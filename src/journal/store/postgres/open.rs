@@ -6,9 +6,8 @@ use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::types::Type;
 
 use crate::journal::origin::{MARKER_BASE, Origin, marker_base};
-use crate::journal::store::Fault;
 use crate::journal::store::postgres::address::Address;
-use crate::journal::store::postgres::link::{Link, Said};
+use crate::journal::store::postgres::link::{Complaint, Link, Said};
 
 /// The schema that this program writes.
 const SCHEMA: i32 = 1;
@@ -17,16 +16,31 @@ const SERVER_VERSION_MIN: i64 = 140_000;
 /// Instances that start at once make the schema one after the other. The number means this program.
 const ADVISORY_LOCK: i64 = 0x4454_534A;
 
+/// What was seen, beneath a sentence of ours.
+type Source = Arc<dyn std::error::Error + Send + Sync>;
+
 /// Why the journal's database cannot be used, each with what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseFault {
-    /// It does not answer, or only reads for now: to be tried again.
-    #[error("the database {label} does not answer; waiting for it")]
+    /// It does not answer: to be tried again.
+    #[error(
+        "the database {label} does not answer; see that it runs, and that host and port in DATABASE_URL are \
+         right"
+    )]
     Away {
         /// Which one.
         label: String,
         /// What was seen.
-        source: Fault,
+        source: Source,
+    },
+    /// It only reads for now: to be tried again.
+    #[error(
+        "the database {label} is a standby and takes no writes; set DATABASE_URL to the primary, or promote \
+         this one"
+    )]
+    Standby {
+        /// Which one.
+        label: String,
     },
     /// It is of an older kind than the statements need.
     #[error("the database {label} is PostgreSQL {found}; this program needs 14 or later")]
@@ -35,15 +49,6 @@ pub enum DatabaseFault {
         label: String,
         /// Its version.
         found: String,
-    },
-    /// It only reads.
-    #[error(
-        "the database {label} is a standby and takes no writes; waiting for it to be promoted, or set \
-         DATABASE_URL to the primary"
-    )]
-    Standby {
-        /// Which one.
-        label: String,
     },
     /// The user may not do what is needed.
     #[error(
@@ -54,19 +59,50 @@ pub enum DatabaseFault {
         /// Which one.
         label: String,
         /// What the server said.
-        source: Fault,
+        source: Source,
     },
-    /// The server does not let us in, or is not who it should be.
+    /// The server does not let this user in.
     #[error(
-        "cannot log in to the database {label}; look at user, password, database and sslmode in DATABASE_URL, \
-         and at DATABASE_CA"
+        "cannot log in to the database {label}; set user and password in DATABASE_URL as the server has them, \
+         and see that it lets this machine in"
     )]
     Denied {
         /// Which one.
         label: String,
         /// What was said.
-        source: Fault,
+        source: Source,
     },
+    /// There is none of that name.
+    #[error("there is no database {label}; make it, or set DATABASE_URL to one that is there")]
+    Missing {
+        /// Which one.
+        label: String,
+        /// What the server said.
+        source: Source,
+    },
+    /// It speaks no TLS.
+    #[error(
+        "the database {label} offers no TLS, which is asked for by sslmode in DATABASE_URL, or where none is set \
+         beyond a private network; turn it on there, or set sslmode=disable if nobody can listen in on the way"
+    )]
+    Unencrypted {
+        /// Which one.
+        label: String,
+    },
+    /// Its certificate proves nothing to us.
+    #[error(
+        "the certificate of the database {label} cannot be trusted; set DATABASE_CA to the certificates of who \
+         issued it, and DATABASE_URL to the name that it is for"
+    )]
+    Untrusted {
+        /// Which one.
+        label: String,
+        /// What is wrong with it.
+        source: Source,
+    },
+    /// Nothing can be told from the certificates that are to be trusted.
+    #[error(transparent)]
+    Certificates(Source),
     /// A later version of this program made it.
     #[error(
         "the journal in the database {label} was made by a newer doubletick-sheets (schema {found}, this \
@@ -88,22 +124,22 @@ impl DatabaseFault {
         matches!(self, Self::Away { .. } | Self::Standby { .. })
     }
 
-    /// The attempt was given up before it ended.
-    pub fn interrupted(label: String, why: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self::Away { label, source: Fault::Failed(Arc::new(why)) }
+    /// An attempt did not come to its end, for this reason.
+    pub fn away(label: &str, why: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Away { label: label.to_owned(), source: Arc::new(why) }
     }
 
     fn of(address: &Address, said: Said) -> Self {
         let label = address.label().to_owned();
-        if said.code().is_some_and(|code| code.code() == "42501") {
-            return Self::NoRights { label, source: said.into() };
-        }
-        if said.code().is_some_and(|code| code.code() == "25006") || said.is_read_only() {
-            return Self::Standby { label };
-        }
-        match said.is_lasting() {
-            true => Self::Denied { label, source: said.into() },
-            false => Self::Away { label, source: said.into() },
+        match said.complaint() {
+            Complaint::Rights => Self::NoRights { label, source: Arc::new(said) },
+            Complaint::ReadOnly => Self::Standby { label },
+            Complaint::Login => Self::Denied { label, source: Arc::new(said) },
+            Complaint::NoDatabase => Self::Missing { label, source: Arc::new(said) },
+            Complaint::NoTls => Self::Unencrypted { label },
+            Complaint::Distrust => Self::Untrusted { label, source: Arc::new(said) },
+            Complaint::NoCertificates => Self::Certificates(Arc::new(said)),
+            Complaint::Other => Self::Away { label, source: Arc::new(said) },
         }
     }
 }
@@ -111,10 +147,8 @@ impl DatabaseFault {
 /// Makes the tables if there are none. Gives the way there.
 pub(super) fn prepare(address: &Arc<Address>) -> Result<Link, DatabaseFault> {
     let fault = |said| DatabaseFault::of(address, said);
-    let link = Link::new(Arc::clone(address)).map_err(|source| DatabaseFault::Away {
-        label: address.label().to_owned(),
-        source: Fault::Failed(Arc::new(source)),
-    })?;
+    let link = Link::new(Arc::clone(address))
+        .map_err(|source| DatabaseFault::away(address.label(), source))?;
     let version = word(&link, "SHOW server_version_num").map_err(fault)?;
     if version.as_deref().and_then(|text| text.parse().ok()) < Some(SERVER_VERSION_MIN) {
         let found = word(&link, "SHOW server_version").map_err(fault)?.unwrap_or_default();

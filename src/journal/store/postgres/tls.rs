@@ -1,6 +1,7 @@
 //! TLS to the database, over the one TLS stack of this program.
 
 use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -24,8 +25,10 @@ use crate::journal::store::postgres::address::{Address, Proof};
 /// Why no encrypted connection can be made.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TlsFault {
-    #[error("cannot read the certificates in DATABASE_CA ({}): give a PEM file", file.display())]
-    Certificates { file: std::path::PathBuf, source: rustls::pki_types::pem::Error },
+    #[error("cannot read {}, which DATABASE_CA names; give a PEM file of certificates", file.display())]
+    Unreadable { file: PathBuf, source: rustls::pki_types::pem::Error },
+    #[error("{} holds no certificate that can be used; set DATABASE_CA to a PEM file of certificates", file.display())]
+    Empty { file: PathBuf },
     #[error(
         "no certificates are trusted; install the system's CA certificates, or set DATABASE_CA"
     )]
@@ -67,9 +70,13 @@ fn trusted(address: &Address) -> Result<RootCertStore, TlsFault> {
     let mut roots = RootCertStore::empty();
     match &address.trusted {
         Some(file) => {
-            let unreadable = |source| TlsFault::Certificates { file: file.clone(), source };
+            let unreadable = |source| TlsFault::Unreadable { file: file.clone(), source };
             for certificate in CertificateDer::pem_file_iter(file).map_err(unreadable)? {
-                roots.add(certificate.map_err(unreadable)?)?;
+                let certificate = certificate.map_err(unreadable)?;
+                roots.add(certificate).map_err(|_| TlsFault::Empty { file: file.clone() })?;
+            }
+            if roots.is_empty() {
+                return Err(TlsFault::Empty { file: file.clone() });
             }
         }
         None => {
