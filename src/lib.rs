@@ -31,8 +31,8 @@
 //! - `alarm`: when a human is to be told, and when it is over. Pure.
 //! - `operator`: what the page shows to the person in charge, and what that person asks for. It
 //!   connects the page with the app.
-//! - [`status`]: what the service says of itself. [`causes`]: an error in one line. `outbound`: what
-//!   every call to others has in common.
+//! - [`status`]: what the service says of itself. [`causes`]: an error in one line. [`histogram`]: how long
+//!   something takes. `outbound`: what every call to others has in common.
 //!
 //! Names point one way: main → app → http, forwarder, directory → journal, sheets, operator → chat.
 //! `journal` and `sheets` never name each other. `thiserror` where callers branch, `anyhow` only in [`app`] and
@@ -76,4 +76,5 @@ mod alarm;
 mod operator;
 pub mod status;
 pub mod causes;
+pub mod histogram;
 mod outbound;

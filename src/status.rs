@@ -1,13 +1,15 @@
 //! What the service says of itself: the sheet's state, counters and the acknowledgement histogram.
 //!
-//! Written where things happen, read by health, metrics and the operator's page. Names nobody, so that the
+//! Written where things happen, read by health, metrics and the operator's page. Names no part, so that the
 //! parts need not know each other in order to be seen together. Holds no personal data: a state's
 //! sentence is ours, never Google's or a patient's words.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crate::histogram::Histogram;
 
 /// The state of a sheet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,10 +65,6 @@ impl SheetState {
     }
 }
 
-/// Upper bounds of the histogram's buckets, in microseconds.
-pub const ACK_BOUNDS_US: [u64; 12] =
-    [250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000];
-
 /// One of the processes that share a journal, as it was last heard of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
@@ -88,7 +86,8 @@ pub struct Instance {
 #[derive(Debug, Default)]
 pub struct Status {
     forwards: AtomicBool,
-    instances: Mutex<Vec<Instance>>,
+    /// When they were noted, and who they are.
+    instances: Mutex<Option<(Instant, Vec<Instance>)>>,
     sheets: Mutex<BTreeMap<String, SheetState>>,
     warnings: Mutex<BTreeMap<String, String>>,
     alarm: Mutex<Option<String>>,
@@ -134,33 +133,6 @@ impl<K: Copy + Ord> Counters<K> {
     }
 }
 
-/// How long something took, in buckets as Prometheus has them.
-#[derive(Debug, Default)]
-pub struct Histogram {
-    buckets: [AtomicU64; ACK_BOUNDS_US.len()],
-    count: AtomicU64,
-    sum_us: AtomicU64,
-}
-
-impl Histogram {
-    /// Notes one.
-    pub fn observe(&self, elapsed: Duration) {
-        let us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        if let Some(bucket) = ACK_BOUNDS_US.iter().position(|bound| us <= *bound) {
-            self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
-        }
-        self.sum_us.fetch_add(us, Ordering::Relaxed);
-        self.count.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Counts per bucket (not cumulative), all counts, sum in microseconds.
-    pub fn read(&self) -> ([u64; ACK_BOUNDS_US.len()], u64, u64) {
-        let count = self.count.load(Ordering::Relaxed);
-        let buckets = std::array::from_fn(|i| self.buckets[i].load(Ordering::Relaxed));
-        (buckets, count, self.sum_us.load(Ordering::Relaxed))
-    }
-}
-
 impl Status {
     /// The state of the spreadsheet that is worst off.
     pub fn sheet(&self) -> SheetState {
@@ -182,6 +154,15 @@ impl Status {
     pub fn set_sheet(&self, name: &str, state: SheetState) -> bool {
         let before = locked(&self.sheets).insert(name.to_owned(), state.clone());
         before != Some(state)
+    }
+
+    /// Takes over what the process that writes the rows says of each spreadsheet, and of no other: its name,
+    /// its state, and what will have to be mended.
+    pub fn follow(&self, said: Vec<(String, SheetState, Option<String>)>) {
+        let states = said.iter().map(|(name, state, _)| (name.clone(), state.clone())).collect();
+        let warning = |(name, _, warning): (String, _, Option<String>)| Some((name, warning?));
+        *locked(&self.warnings) = said.into_iter().filter_map(warning).collect();
+        *locked(&self.sheets) = states;
     }
 
     /// Notes what will have to be mended in a spreadsheet, a sentence; `None` when there is nothing.
@@ -217,12 +198,20 @@ impl Status {
 
     /// The processes that share the journal; none where only one can.
     pub fn instances(&self) -> Vec<Instance> {
-        locked(&self.instances).clone()
+        let Some((noted, mut instances)) = locked(&self.instances).clone() else {
+            return Vec::new();
+        };
+        // Nothing is heard of anybody while the database is away.
+        let since_ms = i64::try_from(noted.elapsed().as_millis()).unwrap_or(i64::MAX);
+        for instance in &mut instances {
+            instance.silent_ms = instance.silent_ms.saturating_add(since_ms);
+        }
+        instances
     }
 
     /// Notes which processes share the journal.
     pub fn set_instances(&self, instances: Vec<Instance>) {
-        *locked(&self.instances) = instances;
+        *locked(&self.instances) = Some((Instant::now(), instances));
     }
 
     /// Why the alarm is on, in one sentence; `None` where it is off.

@@ -12,13 +12,14 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::app::clock;
-use crate::app::parts::{Sheet, forwarders};
+use crate::app::parts::{DEFAULT_SHEET, Sheet, forwarders};
 use crate::app::report::Report;
 use crate::causes::Causes;
 use crate::chat::time::UnixMs;
 use crate::forwarder::Forwarder;
 use crate::journal::{Held, Journal, Term};
-use crate::status::Status;
+use crate::operator::Operator;
+use crate::status::{SheetState, Status};
 
 /// How often records older than the retention are deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
@@ -35,7 +36,10 @@ const MARGIN: Duration = Duration::from_secs(1);
 pub(super) struct Duty {
     pub(super) journal: Journal,
     pub(super) status: Arc<Status>,
+    pub(super) operator: Arc<Operator>,
     pub(super) sheets: Vec<Sheet>,
+    /// Why there is no spreadsheet, where that is so.
+    pub(super) parked: Option<String>,
     /// How long the lease is.
     pub(super) lease: Duration,
     pub(super) started_at: UnixMs,
@@ -89,6 +93,11 @@ impl Duty {
     /// One term, from its beginning to its end.
     async fn serve(&self, held: Held, stop: &Receiver<()>) -> Ended {
         let journal = self.journal.in_term(held.term);
+        if let Some(advice) = &self.parked {
+            // What the instance before could write this one cannot.
+            let parked = SheetState::Parked(advice.clone());
+            self.status.follow(vec![(DEFAULT_SHEET.to_owned(), parked, None)]);
+        }
         let work = async {
             let forwarders = loop {
                 match self.forwarders(&journal).await {
@@ -154,7 +163,10 @@ impl Duty {
     /// Says that this instance is there, and takes or keeps the lease. `None` where it is another's, or the
     /// database does not answer.
     async fn beat(&self, wants: bool) -> Option<Held> {
-        let report = Report::of(&self.status, self.started_at).to_json();
+        let report = {
+            let history = self.operator.history();
+            Report::of(&self.status, &history, self.started_at).to_json()
+        };
         let held = self.journal.beat(report, self.lease, wants).await;
         if let Err(error) = &held {
             log::debug!("cannot tell the other instances: {}", Causes(error));
@@ -166,7 +178,7 @@ impl Duty {
     /// Notes who else is there, and how the spreadsheets are as their owner says.
     async fn look_at_others(&self) {
         let Ok(fellows) = self.journal.fellows().await else { return };
-        Report::note(&fellows, &self.status);
+        Report::note(&fellows, &self.status, &mut self.operator.history());
     }
 
     async fn resign(&self, term: Term) {

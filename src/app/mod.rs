@@ -109,6 +109,7 @@ impl App {
         let started_at = clock::now();
         let status = Arc::new(Status::default());
         let mut faults = config.google_faults.clone();
+        let mut parked = None;
         let sheets = match sheets(&config, &journal, &status).await {
             Ok(sheets) => sheets,
             Err(fault) => {
@@ -117,19 +118,22 @@ impl App {
                 }
                 let advice = format!("{fault:#}; then start again: until then rows are kept");
                 log::error!(pending_rows = journal.tally().pending(); "{advice}");
-                status.set_sheet(DEFAULT_SHEET, SheetState::Parked(advice));
+                status.set_sheet(DEFAULT_SHEET, SheetState::Parked(advice.clone()));
+                parked = Some(advice);
                 Vec::new()
             }
         };
+        let operator = Arc::new(Operator::new(about(&config, &journal, &sheets)));
         let duty = Duty {
             journal: journal.clone(),
             status: Arc::clone(&status),
+            operator: Arc::clone(&operator),
             sheets: sheets.clone(),
+            parked,
             lease: Duration::from_secs(u64::from(config.lease_s)),
             started_at,
         };
         let directory = directory(&config, &journal, &status);
-        let operator = Arc::new(Operator::new(about(&config, &journal, &sheets)));
         let watch = Watch {
             operator: Arc::clone(&operator),
             status: Arc::clone(&status),

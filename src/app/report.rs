@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chat::time::UnixMs;
 use crate::journal::Fellow;
+use crate::operator::{History, Minute, Told};
 use crate::status::{Instance, SheetState, Status};
 
 /// How old the owner's word may be before it is not shown as the state of things.
@@ -18,6 +19,9 @@ pub(super) struct Report {
     version: String,
     started_at: i64,
     sheets: Vec<Sheet>,
+    last_write_at: Option<i64>,
+    /// Minutes since 1970, calls to Google in each, and how many of those failed.
+    calls: Vec<(i64, u64, u64)>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -30,17 +34,31 @@ struct Sheet {
 }
 
 impl Report {
-    pub(super) fn of(status: &Status, started_at: UnixMs) -> Self {
+    pub(super) fn of(status: &Status, history: &History, started_at: UnixMs) -> Self {
         let sheet = |(name, state): (String, SheetState)| Sheet {
             state: state.word().to_owned(),
             detail: state.sentence().to_owned(),
             warning: status.warning(&name),
             name,
         };
+        let told = history.told();
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: started_at.0,
             sheets: status.sheets().into_iter().map(sheet).collect(),
+            last_write_at: told.last_write_at.map(|at| at.0),
+            calls: told.minutes.iter().map(|(at, of)| (*at, of.calls, of.errors)).collect(),
+        }
+    }
+
+    fn told(&self) -> Told {
+        let minute = |(at, calls, errors): &(i64, u64, u64)| {
+            let (calls, errors) = (*calls, *errors);
+            (*at, Minute { calls, errors })
+        };
+        Told {
+            minutes: self.calls.iter().map(minute).collect(),
+            last_write_at: self.last_write_at.map(UnixMs),
         }
     }
 
@@ -48,42 +66,47 @@ impl Report {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Notes who is there; and where another instance forwards, what it says of the spreadsheets.
-    pub(super) fn note(fellows: &[Fellow], status: &Status) {
+    /// Notes who is there, and what calls they made; and where another instance forwards, what it says of the
+    /// spreadsheets.
+    pub(super) fn note(fellows: &[Fellow], status: &Status, history: &mut History) {
         // Another version may say more or less: what is not understood is left out.
         let read =
-            |fellow: &Fellow| -> Self { serde_json::from_str(&fellow.report).unwrap_or_default() };
-        let instances = fellows.iter().map(|fellow| {
-            let Self { version, started_at, .. } = read(fellow);
-            Instance {
-                id: fellow.id.chars().take(6).collect(),
-                version,
-                started_at_ms: started_at,
-                silent_ms: fellow.silent_ms,
-                forwards: fellow.forwards,
-                is_self: fellow.is_self,
-            }
+            |fellow: &Fellow| serde_json::from_str::<Self>(&fellow.report).unwrap_or_default();
+        let reports: Vec<(&Fellow, Self)> = fellows.iter().map(|one| (one, read(one))).collect();
+        let instances = reports.iter().map(|(fellow, report)| Instance {
+            id: fellow.id.chars().take(6).collect(),
+            version: report.version.clone(),
+            started_at_ms: report.started_at,
+            silent_ms: fellow.silent_ms,
+            forwards: fellow.forwards,
+            is_self: fellow.is_self,
         });
         status.set_instances(instances.collect());
-        let Some(owner) = fellows.iter().find(|fellow| fellow.forwards && !fellow.is_self) else {
-            return;
-        };
-        if owner.silent_ms > FRESH_MS {
+        let others = reports.iter().filter(|(fellow, _)| !fellow.is_self);
+        history.note_others(others.map(|(_, report)| report.told()).collect());
+        let owner = reports.into_iter().find(|(fellow, _)| fellow.forwards && !fellow.is_self);
+        let Some((fellow, report)) = owner else { return };
+        if fellow.silent_ms > FRESH_MS {
             return;
         }
-        for Sheet { name, state, detail, warning } in read(owner).sheets {
-            status.set_sheet(&name, SheetState::named(&state, detail));
-            status.set_warning(&name, warning);
-        }
+        let said = report.sheets.into_iter().map(|Sheet { name, state, detail, warning }| {
+            (name, SheetState::named(&state, detail), warning)
+        });
+        status.follow(said.collect());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operator::MINUTES;
 
     fn fellow(report: String, forwards: bool, is_self: bool) -> Fellow {
         Fellow { id: "0123456789abcdef".into(), silent_ms: 100, report, forwards, is_self }
+    }
+
+    fn said(status: &Status, history: &History) -> String {
+        Report::of(status, history, UnixMs(5)).to_json()
     }
 
     #[test]
@@ -91,11 +114,14 @@ mod tests {
         let owner = Status::default();
         owner.set_sheet("default", SheetState::Parked("share the sheet".into()));
         owner.set_warning("default", Some("it is nearly full".into()));
-        let report = Report::of(&owner, UnixMs(5)).to_json();
+        let report = said(&owner, &History::default());
         let here = Status::default();
         here.set_sheet("default", SheetState::Connecting);
-        Report::note(&[fellow(report, true, false), fellow(String::new(), false, true)], &here);
-        assert_eq!(here.state("default"), Some(SheetState::Parked("share the sheet".into())));
+        here.set_sheet("spreadsheet 2", SheetState::Parked("of a route that is gone".into()));
+        let fellows = [fellow(report, true, false), fellow(String::new(), false, true)];
+        Report::note(&fellows, &here, &mut History::default());
+        let parked = SheetState::Parked("share the sheet".into());
+        assert_eq!(here.sheets(), [("default".to_owned(), parked)]);
         assert_eq!(here.warning("default").as_deref(), Some("it is nearly full"));
         assert_eq!(here.instances().len(), 2);
     }
@@ -106,7 +132,28 @@ mod tests {
         here.set_sheet("default", SheetState::Delivering);
         let old = Status::default();
         old.set_sheet("default", SheetState::Parked("of before".into()));
-        Report::note(&[fellow(Report::of(&old, UnixMs(5)).to_json(), true, true)], &here);
+        let report = said(&old, &History::default());
+        Report::note(&[fellow(report, true, true)], &here, &mut History::default());
         assert_eq!(here.state("default"), Some(SheetState::Delivering));
+    }
+
+    #[test]
+    fn the_calls_of_the_last_hour_are_those_of_all_instances() {
+        const NOW: UnixMs = UnixMs(1_782_901_800_000);
+        let calls = |calls, errors| Minute { calls, errors };
+        let mut there = History::default();
+        there.sample(NOW.plus_ms(-60_000), calls(5, 1), 1);
+        there.sample(NOW, calls(7, 1), 2);
+        let mut here = History::default();
+        here.sample(NOW, calls(1, 1), 2);
+        let fellows = [
+            fellow(said(&Status::default(), &there), true, false),
+            fellow(said(&Status::default(), &here), false, true),
+        ];
+        for _ in 0..2 {
+            Report::note(&fellows, &Status::default(), &mut here);
+            assert_eq!(here.hour(NOW)[MINUTES - 2..], [calls(5, 1), calls(3, 1)]);
+        }
+        assert_eq!(here.last_write_at(), Some(NOW));
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::http::Shared;
 use crate::http::door::{Door, Ready};
+use crate::http::kept::Kept;
 
 /// 200 while the process serves: also while it waits for its journal, and not from the moment it stops.
 pub(super) async fn healthz(door: Data<Door>) -> HttpResponse {
@@ -19,7 +20,8 @@ pub(super) async fn healthz(door: Data<Door>) -> HttpResponse {
 pub(super) async fn readyz(shared: Ready) -> HttpResponse {
     let sheet = shared.status.sheet();
     let tally = shared.journal.tally();
-    let oldest = oldest_pending_s(&shared).await;
+    let now = (shared.now)();
+    let kept = Kept::ask(&shared, now).await;
     let sheets: Vec<Value> = shared
         .status
         .sheets()
@@ -33,7 +35,7 @@ pub(super) async fn readyz(shared: Ready) -> HttpResponse {
             })
         })
         .collect();
-    let trouble = trouble(&shared, oldest.is_some());
+    let trouble = trouble(&shared, &kept);
     let ready = trouble.is_none();
     let body = json!({
         "ready": ready,
@@ -41,6 +43,8 @@ pub(super) async fn readyz(shared: Ready) -> HttpResponse {
         "detail": sheet.sentence(),
         "sheets": sheets,
         "journal": {
+            "engine": shared.journal.engine(),
+            "copies": kept.copies(),
             "taking": ready,
             "detail": trouble.unwrap_or_else(|| "events are taken".to_owned()),
             "warnings": shared.journal.warnings(),
@@ -49,7 +53,7 @@ pub(super) async fn readyz(shared: Ready) -> HttpResponse {
         "alarm": shared.status.alarm(),
         "pending_rows": tally.pending(),
         "pending_handovers": tally.handovers_pending(),
-        "oldest_pending_seconds": oldest.unwrap_or_default(),
+        "oldest_pending_seconds": kept.oldest_pending_s(now),
         "set_aside_rows": tally.set_aside,
         "unrecognised": tally.unrecognised,
     });
@@ -61,14 +65,9 @@ pub(super) async fn readyz(shared: Ready) -> HttpResponse {
 }
 
 /// Why no event can be taken, in a sentence.
-fn trouble(shared: &Shared, is_answering: bool) -> Option<String> {
-    let silent = || (!is_answering).then(|| "the journal does not answer: see the log".to_owned());
+fn trouble(shared: &Shared, kept: &Kept) -> Option<String> {
+    let silent = || {
+        matches!(kept, Kept::Failed).then(|| "the journal does not answer: see the log".to_owned())
+    };
     shared.journal.condition().map(|condition| condition.to_string()).or_else(silent)
-}
-
-/// `None` when the journal does not answer.
-pub(super) async fn oldest_pending_s(shared: &Shared) -> Option<i64> {
-    let now = (shared.now)();
-    let oldest = shared.journal.oldest_pending(now).await.ok()?;
-    Some(oldest.map_or(0, |oldest| (now.since_ms(oldest) / 1_000).max(0)))
 }

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 
+use crate::histogram::{BOUNDS_US, Histogram};
 use crate::http::door::Ready;
-use crate::http::health::oldest_pending_s;
-use crate::status::{ACK_BOUNDS_US, Counters, Histogram};
+use crate::http::kept::Kept;
+use crate::status::Counters;
 
 /// GET /metrics. At any scrape accepted = written + pending + set aside: all four come from one
 /// committed tally.
 pub(super) async fn metrics(shared: Ready) -> HttpResponse {
     let (tally, status) = (shared.journal.tally(), &shared.status);
-    let oldest = oldest_pending_s(&shared).await.unwrap_or(-1);
+    let now = (shared.now)();
+    let oldest = Kept::ask(&shared, now).await.oldest_pending_s(now).unwrap_or(-1);
     let taking = i64::from(shared.journal.condition().is_none());
     let alarm = i64::from(status.alarm().is_some());
     let forwards = i64::from(status.forwards());
@@ -35,7 +37,7 @@ pub(super) async fn metrics(shared: Ready) -> HttpResponse {
         text.metric(name, help, value);
     }
     for (name, help, value) in [
-        ("oldest_pending_seconds", "Age of the oldest pending row.", oldest),
+        ("oldest_pending_seconds", "Age of the oldest pending row; -1 if not known.", oldest),
         ("taking", "1 while events can be taken.", taking),
         ("alarm", "1 while a human must act or rows wait for too long.", alarm),
         ("forwards", "1 on the instance that writes the rows.", forwards),
@@ -60,6 +62,8 @@ pub(super) async fn metrics(shared: Ready) -> HttpResponse {
     text.line("sheet_state", &format!("{{state=\"{}\"}}", status.sheet().word()), 1);
     let help = "From the first byte of a request to its 2xx.";
     text.histogram("ack_seconds", help, &status.acks);
+    let help = "Commits of this instance, each of all that waited for it.";
+    text.histogram("commit_seconds", help, shared.journal.commits());
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text.0)
 }
 
@@ -101,7 +105,7 @@ impl Exposition {
         let (buckets, count, sum_us) = histogram.read();
         self.head(name, "histogram", help);
         let mut below = 0;
-        for (bound_us, bucket) in ACK_BOUNDS_US.iter().zip(buckets) {
+        for (bound_us, bucket) in BOUNDS_US.iter().zip(buckets) {
             below += bucket;
             let labels = format!("{{le=\"{}\"}}", seconds(*bound_us));
             self.line(&format!("{name}_bucket"), &labels, below);

@@ -8,6 +8,7 @@ pub mod secret;
 mod connection;
 mod door;
 mod health;
+mod kept;
 mod metrics;
 mod page;
 mod server;

@@ -224,10 +224,12 @@ impl Group {
     /// One transaction: all of the group or nothing of it.
     fn attempt(&mut self, group: &mut [Box<dyn Job>]) -> Result<Prepared, Stopped> {
         let prepared = self.prepare(group)?;
+        let began = Instant::now();
         match self.store.commit() {
             Err(why @ Fault::Unknown(_)) => self.find_out(why, group.len())?,
             committed => committed?,
         }
+        self.shared.commits.observe(began.elapsed());
         Ok(prepared)
     }
 

@@ -24,6 +24,7 @@
 //! - `upkeep`: forgetting, copies.
 //! - `transaction`, `group` and `writer`: one thread commits what waits as one transaction, then answers everyone.
 //! - `clock`: by which clock all is dated.
+//! - `reading`: questions beside the writer.
 //! - `routing`: which queue a row waits in. `rerouting`: what waits for a place of before. `awaited`: rows that
 //!   wait for a name.
 //! - `moving`: a journal in a directory becomes one on a database.
@@ -46,6 +47,7 @@ mod moving;
 mod opening;
 mod origin;
 mod outbox;
+mod reading;
 mod rerouting;
 mod routing;
 mod store;
@@ -55,10 +57,10 @@ mod writer;
 #[cfg(test)]
 pub(in crate::journal) mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use ring::hmac;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 pub use crate::journal::accept::receipt::{Receipt, Refusal, Standing};
 pub use crate::journal::accept::waits::Look;
@@ -84,8 +86,10 @@ use crate::chat::digest::Digest;
 use crate::chat::entry::EventId;
 use crate::chat::memory::Rules;
 use crate::chat::time::UnixMs;
+use crate::histogram::Histogram;
 use crate::journal::awaited::Names;
 use crate::journal::condition::Conditions;
+use crate::journal::reading::Reader;
 use crate::journal::routing::Routing;
 use crate::journal::store::sqlite::Hold;
 use crate::journal::store::{QueueId, Read};
@@ -111,12 +115,14 @@ pub struct Journal(Arc<Inner>, Option<Term>);
 struct Inner {
     // Fields drop in this order. The writer closes last of the two, which empties and removes the log
     // behind the database, and only then the directory is let go.
-    reader: Mutex<Box<dyn Read>>,
+    reader: Arc<Mutex<Reader>>,
     writer: Writer,
     counters: watch::Receiver<Counters>,
     shared: Arc<Shared>,
     hash_key: hmac::Key,
     limits: Limits,
+    /// What the database is called.
+    engine: &'static str,
     /// Where it is, for sentences.
     place: String,
     /// Of the directory; `None` beside the service, and on a database.
@@ -145,6 +151,16 @@ impl Journal {
     /// Where it is, for sentences: a directory, or a database and its hosts.
     pub fn place(&self) -> &str {
         &self.0.place
+    }
+
+    /// Which database it is: `sqlite` or `postgresql`.
+    pub fn engine(&self) -> &'static str {
+        self.0.engine
+    }
+
+    /// How long commits took since this process began, each of a whole group.
+    pub fn commits(&self) -> &Histogram {
+        &self.0.shared.commits
     }
 
     /// Whether the service is running on the same directory, in another process.
@@ -241,17 +257,13 @@ impl Journal {
         key
     }
 
-    /// Reads on a thread that may block.
+    /// Reads on a thread that may block. Whoever drops this reads no more, or without anybody who listens.
     async fn read<T, F>(&self, read: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnOnce(&dyn Read) -> Result<T, Error> + Send + 'static,
     {
-        let inner = Arc::clone(&self.0);
-        let done = tokio::task::spawn_blocking(move || {
-            read(&**inner.reader.lock().unwrap_or_else(PoisonError::into_inner))
-        });
-        done.await.unwrap_or(Err(Error::Closed))
+        reading::ask(&self.0.reader, Arc::clone(&self.0), read).await
     }
 
     fn writer(&self) -> &Writer {

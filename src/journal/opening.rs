@@ -1,17 +1,19 @@
 //! Opening a journal: in a directory, or on a database that several processes share.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use ring::hmac;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::chat::route::Routes;
+use crate::histogram::Histogram;
 use crate::journal::awaited::Names;
 use crate::journal::clock::Clock;
 use crate::journal::condition::Conditions;
 use crate::journal::counters::Counters;
 use crate::journal::origin::Origin;
+use crate::journal::reading::Reader;
 use crate::journal::routing::Routing;
 use crate::journal::store::postgres::{self, Address, DatabaseFault};
 use crate::journal::store::sqlite::{self, Hold, OpenError, Opened};
@@ -22,6 +24,8 @@ use crate::journal::{Error, Inner, Journal, Limits, moving, rerouting};
 
 /// A store that was opened.
 pub(in crate::journal) struct Engine {
+    /// What it is called.
+    pub(in crate::journal) name: &'static str,
     pub(in crate::journal) store: Box<dyn Store>,
     pub(in crate::journal) reader: Box<dyn Read>,
     /// Of the directory; `None` beside the service, and on a database.
@@ -64,8 +68,8 @@ impl Journal {
         let instance = format!("{:016x}", fastrand::u64(..));
         let postgres::Opened { store, reader } = postgres::open(address, &instance)?;
         let instance = Some(instance.into());
-        let engine =
-            Engine { store: Box::new(store), reader: Box::new(reader), hold: None, instance };
+        let (store, reader) = (Box::new(store), Box::new(reader));
+        let engine = Engine { name: "postgresql", store, reader, hold: None, instance };
         Self::over(engine, limits, routes, conditions)
             .map_err(|error| DatabaseFault::away(address.label(), error))
     }
@@ -82,8 +86,8 @@ impl Journal {
         if moving::has_left(&reader).map_err(|fault| OpenError::unusable(dir, Arc::new(fault)))? {
             return Err(OpenError::Moved { dir: dir.to_owned() });
         }
-        let engine =
-            Engine { store: Box::new(store), reader: Box::new(reader), hold, instance: None };
+        let (store, reader) = (Box::new(store), Box::new(reader));
+        let engine = Engine { name: "sqlite", store, reader, hold, instance: None };
         Self::over(engine, limits, routes, conditions)
             .map_err(|error| OpenError::unusable(dir, Arc::new(error)))
     }
@@ -95,7 +99,7 @@ impl Journal {
         routes: Routes,
         conditions: Arc<Conditions>,
     ) -> Result<Self, Error> {
-        let Engine { mut store, reader, hold, instance } = engine;
+        let Engine { name, mut store, reader, hold, instance } = engine;
         let Origin { hash_key, tag } = reader.origin()?;
         let place = conditions.place().to_owned();
         let may_forward = hold.is_some() || instance.is_some();
@@ -106,12 +110,13 @@ impl Journal {
         let writer = Writer::start(store, Arc::clone(&shared), published)
             .map_err(|source| Fault::Failed(Arc::new(source)))?;
         let inner = Inner {
-            reader: Mutex::new(reader),
+            reader: Arc::new(Mutex::new(Reader::new(reader))),
             writer,
             counters: watched,
             shared,
             hash_key: hmac::Key::new(hmac::HMAC_SHA256, &hash_key),
             limits,
+            engine: name,
             place,
             hold,
         };
@@ -130,7 +135,8 @@ fn begun(
         store.begin()?;
         let (routing, added) = Routing::new(routes, &store.read().places()?, may_route_anew);
         let (names, clock) = (Names::default(), Clock::default());
-        let shared = Shared { tag, instance, routing, names, clock, conditions };
+        let commits = Histogram::default();
+        let shared = Shared { tag, instance, routing, names, clock, conditions, commits };
         let before = store.read().counters()?;
         let mut transaction = Transaction::new(store, &shared, before.clone())?;
         transaction.change().places = added;

@@ -16,6 +16,7 @@ use crate::chat::digest::Digest;
 use crate::chat::entry::{Entry, EventId};
 use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
+use crate::histogram::Histogram;
 use crate::journal::Error;
 use crate::journal::awaited::{Names, Seat, Unnamed};
 use crate::journal::clock::{Clock, Moment, Reading};
@@ -37,6 +38,8 @@ pub(super) struct Shared {
     pub(super) names: Names,
     pub(super) conditions: Arc<Conditions>,
     pub(super) clock: Clock,
+    /// How long commits took.
+    pub(super) commits: Histogram,
 }
 
 type ByDigest<T> = HashMap<Digest, T, BuildHasherDefault<AsItIs>>;

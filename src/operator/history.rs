@@ -23,6 +23,16 @@ pub(crate) struct History {
     total: Minute,
     written: Option<u64>,
     last_write_at: Option<UnixMs>,
+    others: Vec<Told>,
+}
+
+/// What a process tells the others of its last hour.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// The minutes in which something happened, each with its number since 1970.
+    pub(crate) minutes: Vec<(i64, Minute)>,
+    /// When it last saw rows to be written.
+    pub(crate) last_write_at: Option<UnixMs>,
 }
 
 impl History {
@@ -52,21 +62,36 @@ impl History {
         }
     }
 
-    /// The hour up to `now`, the present minute last.
+    /// What to tell the others.
+    pub(crate) fn told(&self) -> Told {
+        let minutes = self.minutes.iter().copied().collect();
+        Told { minutes, last_write_at: self.last_write_at }
+    }
+
+    /// Takes what each of the other processes told last, in place of what they told before.
+    pub(crate) fn note_others(&mut self, others: Vec<Told>) {
+        self.others = others;
+    }
+
+    /// The hour up to `now`, the present minute last: the calls of all processes that are known.
     pub(crate) fn hour(&self, now: UnixMs) -> [Minute; MINUTES] {
         let last = now.0.div_euclid(MINUTE_MS);
         let mut hour = [Minute::default(); MINUTES];
-        for (minute, happened) in &self.minutes {
-            let age = usize::try_from(last - minute).unwrap_or(MINUTES);
-            if let Some(place) = (MINUTES - 1).checked_sub(age) {
-                hour[place] = *happened;
+        let of_others = self.others.iter().flat_map(|told| &told.minutes);
+        for (minute, happened) in self.minutes.iter().chain(of_others) {
+            let age = last.checked_sub(*minute).and_then(|age| usize::try_from(age).ok());
+            if let Some(place) = age.and_then(|age| (MINUTES - 1).checked_sub(age)) {
+                let sum = &mut hour[place];
+                sum.calls = sum.calls.saturating_add(happened.calls);
+                sum.errors = sum.errors.saturating_add(happened.errors);
             }
         }
         hour
     }
 
-    /// When rows were last written; `None` when none were since the start.
+    /// When rows were last written; `None` when none were since the start of any process that is known.
     pub(crate) fn last_write_at(&self) -> Option<UnixMs> {
-        self.last_write_at
+        let of_others = self.others.iter().filter_map(|told| told.last_write_at);
+        self.last_write_at.into_iter().chain(of_others).max()
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::sync::{Notify, watch};
 
-pub(crate) use crate::operator::history::{History, MINUTES, Minute};
+pub(crate) use crate::operator::history::{History, MINUTES, Minute, Told};
 
 use crate::chat::time::UnixMs;
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::harness::{Clinic, PATIENCE, SECRET, Service, http, unassigned};
 
 /// A browser without JavaScript that keeps the cookie.
-struct Visitor<'a> {
+pub(crate) struct Visitor<'a> {
     service: &'a Service,
     http: Client,
     cookie: String,
@@ -23,7 +23,7 @@ impl<'a> Visitor<'a> {
         Self { service, http: http.build().unwrap(), cookie: String::new() }
     }
 
-    async fn signed_in(service: &'a Service) -> Self {
+    pub(crate) async fn signed_in(service: &'a Service) -> Self {
         service.is_looked_at();
         let mut visitor = Self::new(service);
         let answer = visitor.sign_in(SECRET).await;
@@ -32,12 +32,12 @@ impl<'a> Visitor<'a> {
         visitor
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         let request = self.http.get(self.service.url(path)).header("cookie", &self.cookie);
         request.send().await.unwrap()
     }
 
-    async fn page(&self) -> String {
+    pub(crate) async fn page(&self) -> String {
         let answer = self.get("/").await;
         assert_eq!(answer.status(), StatusCode::OK);
         answer.text().await.unwrap()
@@ -48,7 +48,7 @@ impl<'a> Visitor<'a> {
     }
 
     /// Presses a button of the page.
-    async fn press(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+    pub(crate) async fn press(&self, path: &str, fields: &[(&str, &str)]) -> Response {
         let page = self.page().await;
         let token = between(&page, "name=\"token\" value=\"", "\"");
         self.send(path, &[fields, &[("token", token)]].concat(), &[]).await
@@ -71,7 +71,7 @@ impl<'a> Visitor<'a> {
     }
 
     /// Loads the page, as a browser without JavaScript does again and again, until it shows this.
-    async fn sees(&self, words: &str) -> String {
+    pub(crate) async fn sees(&self, words: &str) -> String {
         let give_up = Instant::now() + PATIENCE;
         loop {
             let page = self.page().await;
@@ -85,7 +85,7 @@ impl<'a> Visitor<'a> {
 }
 
 #[track_caller]
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+pub(crate) fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}"));
     rest.split_once(after).unwrap().0
 }

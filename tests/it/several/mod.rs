@@ -9,5 +9,6 @@ mod going_back;
 mod group;
 mod handing_over;
 mod killing;
+mod seeing;
 mod settings;
 mod standby;

@@ -2,6 +2,7 @@
 
 pub(in crate::http::page) mod chart;
 pub(in crate::http::page) mod html;
+mod instances;
 mod setup;
 
 use std::collections::BTreeMap;
@@ -9,8 +10,10 @@ use std::collections::BTreeMap;
 use actix_web::HttpRequest;
 
 use crate::http::Shared;
+use crate::http::kept::Kept;
 use crate::http::page::render::chart::chart;
 use crate::http::page::render::html::{Text, counted, grouped, lasting, moment, page, spoken};
+use crate::http::page::render::instances::instances;
 use crate::http::page::sign_in::session::Session;
 use crate::http::page::view::View;
 use crate::operator::About;
@@ -38,10 +41,18 @@ pub(in crate::http::page) fn whole(
     let said = said.map_or_else(String::new, |sentence| {
         format!("<p class=\"note\" role=\"status\">{}</p>\n", Text(sentence))
     });
+    let shared_by = match view.shared {
+        None => String::new(),
+        Some(_) => format!(
+            "<section aria-labelledby=\"several\">\n<h2 id=\"several\">Instances</h2>\n{}</section>\n",
+            part("instances")
+        ),
+    };
     let status = format!(
         "<section aria-labelledby=\"how\">\n<h2 id=\"how\">How it is</h2>\n{}{}</section>\n\
          <section aria-labelledby=\"calls\">\n<h2 id=\"calls\">Calls to Google</h2>\n{}</section>\n\
-         <section aria-labelledby=\"sheet\">\n<h2 id=\"sheet\">The spreadsheet</h2>\n{}<p>{}</p></section>\n",
+         <section aria-labelledby=\"sheet\">\n<h2 id=\"sheet\">The spreadsheet</h2>\n{}<p>{}</p></section>\n\
+         {shared_by}",
         part("numbers"),
         part("aside"),
         part("google"),
@@ -87,6 +98,7 @@ pub(in crate::http::page) fn changing(
         ("sheets", sheets(view)),
         ("checks", setup::checks(&view.findings)),
         ("arrival", setup::arrival(view)),
+        ("instances", view.shared.as_ref().map(instances).unwrap_or_default()),
     ]
     .into()
 }
@@ -101,7 +113,7 @@ fn headline(view: &View) -> String {
         _ if let Some(condition) = &view.condition => {
             ("bad", format!("No event can be taken. {condition}."))
         }
-        _ if !view.is_answering => {
+        _ if matches!(view.kept, Kept::Failed) => {
             ("bad", "The journal does not answer: events are refused. See the log.".to_owned())
         }
         SheetState::Parked(advice) => {
@@ -135,10 +147,10 @@ fn headline(view: &View) -> String {
 
 fn numbers(view: &View) -> String {
     let tally = view.tally;
-    let oldest = match view.oldest_pending {
-        _ if !view.is_answering => "unknown".to_owned(),
-        Some(at) => lasting(view.seconds_since(at)),
-        None => "none waits".to_owned(),
+    let oldest = match view.kept {
+        Kept::Known { oldest_pending: Some(at), .. } => lasting(view.seconds_since(at)),
+        Kept::Known { oldest_pending: None, .. } => "none waits".to_owned(),
+        Kept::Late | Kept::Failed => "unknown".to_owned(),
     };
     let last = match view.last_write_at {
         Some(at) => format!("{} ago", lasting(view.seconds_since(at))),

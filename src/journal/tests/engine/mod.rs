@@ -105,24 +105,25 @@ impl Place {
     fn opened_here(&self, limits: Limits, routes: Routes, is_beside: bool) -> Journal {
         let (store, reader): (Box<dyn Store>, Box<dyn Read>);
         let (hold, instance): (_, Option<Arc<str>>);
+        let name;
         let conditions = Arc::new(Conditions::new("the place of a test"));
         match &self.at {
             At::Sqlite(dir) => {
                 let opened = sqlite::open(dir.path(), is_beside, &conditions).unwrap();
                 (store, reader) = (Box::new(opened.store), Box::new(opened.reader));
-                (hold, instance) = (opened.hold, None);
+                (name, hold, instance) = ("sqlite", opened.hold, None);
             }
             At::Postgres(database, _) => {
                 let address = Arc::new(Address::read(&database.url().into(), None).unwrap());
                 let id = format!("{:016x}", fastrand::u64(..));
                 let opened = postgres::open(&address, &id).unwrap();
                 (store, reader) = (Box::new(opened.store), Box::new(opened.reader));
-                (hold, instance) = (None, (!is_beside).then(|| id.into()));
+                (name, hold, instance) = ("postgresql", None, (!is_beside).then(|| id.into()));
             }
         }
         let store = Box::new(Over { beneath: store, will: Arc::clone(&self.will) });
         let reader = Box::new(Over { beneath: reader, will: Arc::clone(&self.will) });
-        let engine = Engine { store, reader, hold, instance };
+        let engine = Engine { name, store, reader, hold, instance };
         Journal::over(engine, limits, routes, conditions).unwrap()
     }
 
