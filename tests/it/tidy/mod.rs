@@ -65,10 +65,18 @@ fn the_readme_names_every_setting_and_no_other() {
     assert_eq!(settings, table);
 }
 
-/// A value of fly.toml: of a table, or of what stands before the first one.
+const ONE_MACHINE: &str = "fly.toml";
+const SEVERAL_MACHINES: &str = "examples/fly.several-machines.toml";
+
+/// A value of fly.toml.
 #[track_caller]
 fn fly(table: &str, key: &str) -> String {
-    let text = read("fly.toml");
+    value(ONE_MACHINE, table, key).unwrap_or_else(|| panic!("fly.toml has no {key} in [{table}]"))
+}
+
+/// A value of such a file: of a table, or of what stands before the first one.
+fn value(file: &str, table: &str, key: &str) -> Option<String> {
+    let text = read(file);
     let mut inside = table.is_empty();
     for line in text.lines().map(str::trim) {
         if line.starts_with('[') {
@@ -76,10 +84,10 @@ fn fly(table: &str, key: &str) -> String {
         } else if let Some((name, value)) = line.split_once(" = ")
             && (inside, name) == (true, key)
         {
-            return value.trim_matches('"').to_owned();
+            return Some(value.trim_matches('"').to_owned());
         }
     }
-    panic!("fly.toml has no {key} in [{table}]")
+    None
 }
 
 /// What a line of the Dockerfile says behind this word.
@@ -129,6 +137,43 @@ fn the_files_of_the_deployment_agree_with_each_other_and_with_the_code() {
     assert!(readme.contains("fly deploy --ha=false"));
     assert_eq!(fly("http_service", "force_https"), "true", "the page's cookie needs https");
     assert_eq!(fly("vm", "memory"), "256mb", "the README says how much it takes");
+}
+
+/// What differs from the deployment on one machine is what several need; all else is the same.
+#[test]
+fn the_deployment_on_several_machines_is_that_on_one_but_for_what_they_need() {
+    let settings = |file: &str| -> BTreeSet<String> {
+        let mut table = String::new();
+        let mut settings = BTreeSet::new();
+        for line in read(file).lines() {
+            match (line.starts_with('['), line.starts_with('#') || line.is_empty()) {
+                (true, _) => line.clone_into(&mut table),
+                (_, true) => {}
+                _ => drop(settings.insert(format!("{table} {line}"))),
+            }
+        }
+        settings
+    };
+    let (one, several) = (settings(ONE_MACHINE), settings(SEVERAL_MACHINES));
+    let more: Vec<&String> = several.difference(&one).collect();
+    let expected = [
+        "[[http_service.checks]] interval = \"5s\"",
+        "[[http_service.checks]] timeout = \"2s\"",
+        "[deploy] max_unavailable = 1",
+        "[deploy] strategy = \"rolling\"",
+        "[http_service] min_machines_running = 2",
+    ];
+    assert_eq!(more, expected);
+    let less = one.difference(&several).filter(|line| !line.starts_with("[mounts]"));
+    let less: Vec<&String> = less.collect();
+    let expected = [
+        "[[http_service.checks]] interval = \"15s\"",
+        "[[http_service.checks]] timeout = \"3s\"",
+        "[env] DATA_DIR = \"/data\"",
+        "[http_service] min_machines_running = 1",
+    ];
+    assert_eq!(less, expected);
+    assert!(read("README.md").contains(&format!("cp {SEVERAL_MACHINES} fly.toml")));
 }
 
 #[test]

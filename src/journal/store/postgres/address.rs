@@ -186,7 +186,8 @@ fn is_private(host: &Host) -> bool {
             ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
         }
         Err(_) => {
-            let private = [".internal", ".flycast", ".local", ".localhost"];
+            // Fly's managed databases are at `flympg.net`, which its private network alone reaches.
+            let private = [".internal", ".flycast", ".flympg.net", ".local", ".localhost"];
             !name.contains('.') || private.iter().any(|ending| name.ends_with(ending))
         }
     }
@@ -212,7 +213,15 @@ mod tests {
         assert_eq!(encryption_of("postgres://u:p@db.example.com/clinic"), full);
         assert_eq!(encryption_of("postgres://u:p@203.0.113.7/clinic"), full);
         let private = (SslMode::Prefer, Proof::None);
-        for host in ["localhost", "127.0.0.1", "10.1.2.3", "[fdaa::3]", "db.internal", "db"] {
+        for host in [
+            "localhost",
+            "127.0.0.1",
+            "10.1.2.3",
+            "[fdaa::3]",
+            "db.internal",
+            "pgbouncer.abc.flympg.net",
+            "db",
+        ] {
             assert_eq!(encryption_of(&format!("postgres://u:p@{host}/clinic")), private, "{host}");
         }
     }
