@@ -155,24 +155,23 @@ fn accept(
 async fn spread(listener: &tokio::net::TcpListener, workers: &[Worker]) {
     let mut next = 0;
     loop {
-        let stream = match listener.accept().await.and_then(|(stream, _)| stream.into_std()) {
-            Ok(stream) => stream,
-            Err(error) if is_of_one_connection(&error) => continue,
-            Err(error) => {
-                log::warn!("cannot accept connections, trying again: {error}");
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
-        };
+        // The place first: nothing that was accepted waits in here when the server stops.
         let turns = (0..workers.len()).map(|step| (next + step) % workers.len());
         let free = turns.filter_map(|turn| Some((turn, workers[turn].seat()?))).next();
         let (turn, seat) = match free {
             Some((turn, seat)) => (turn, Some(seat)),
-            // The first that has a place again is near: connections give way all the time.
+            // The next place is near: connections give way all the time.
             None => (next, Arc::clone(&workers[next].seats).acquire_owned().await.ok()),
         };
+        match listener.accept().await.and_then(|(stream, _)| stream.into_std()) {
+            Ok(stream) => drop(workers[turn].sender.send((stream, seat))),
+            Err(error) if is_of_one_connection(&error) => continue,
+            Err(error) => {
+                log::warn!("cannot accept connections, trying again: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
         next = (turn + 1) % workers.len();
-        drop(workers[turn].sender.send((stream, seat)));
     }
 }
 
