@@ -36,7 +36,10 @@ async fn a_primary_that_dies_loses_nothing_and_events_are_taken_soon_after_the_p
     group.check(&sent).await;
 }
 
-/// Its clients are told nothing: packets stay on the way.
+/// How long it may take until an instance has noticed that nothing is answered any more.
+const NOTICED_WITHIN: Duration = Duration::from_secs(12);
+
+/// Its clients are told nothing: packets stay on the way, also those of new connections.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_is_cut_off_is_left_for_the_one_that_was_promoted() {
     if !installed() {
@@ -51,7 +54,13 @@ async fn a_primary_that_is_cut_off_is_left_for_the_one_that_was_promoted() {
     load.goes_on(200).await;
     proxies[0].blackhole();
     cluster.primary().kill();
+    // As whatever promotes a standby makes sure first that the primary is gone.
+    tokio::time::sleep(NOTICED_WITHIN).await;
     cluster.promote();
+    let promoted = Instant::now();
+    load.goes_on(1).await;
+    let waited = promoted.elapsed();
+    assert!(waited < TAKEN_AGAIN_WITHIN, "the first event was taken after {waited:?}");
     load.goes_on(200).await;
     proxies[0].pass();
     load.goes_on(100).await;

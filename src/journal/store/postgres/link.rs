@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_postgres::error::DbError;
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 
@@ -23,6 +24,10 @@ use crate::journal::store::postgres::tls::{Encrypted, Tls, TlsFault};
 
 /// Longest that making a connection may take, all of it.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// How long one host may give no answer before the next is tried beside it.
+const NEXT_HOST_AFTER: Duration = Duration::from_millis(300);
+/// How long after its refusal a host is asked again, while another gives no answer.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Longest that a call may take. Waiting for a lock is shorter.
 pub(super) const CALL_MAX: Duration = Duration::from_secs(10);
 
@@ -227,7 +232,7 @@ impl Link {
                 _ if self.is_pinned.get() => return Err(Said::Lost),
                 _ => self.connect().await?,
             };
-            let done = tokio::time::timeout(time_max, work(&session.client)).await;
+            let done = timeout(time_max, work(&session.client)).await;
             let said = match done {
                 Ok(Ok(value)) => {
                     self.session.replace(Some(session));
@@ -268,32 +273,58 @@ impl Link {
         session.as_ref().is_some_and(|session| session.noticed.swap(false, Ordering::Relaxed))
     }
 
+    /// Tries the hosts in turn. One that gives no answer is waited for, but the next are tried meanwhile, again
+    /// and again: the host that went silent may be the very one that another is about to take over from.
     async fn connect(&self) -> Result<Session, Said> {
-        let servers = &self.address.servers;
+        let count = self.address.servers.len();
         let first = self.first.get();
-        let mut last = Said::Silence(CONNECT_MAX);
-        for at in (0..servers.len()).map(|step| (first + step) % servers.len()) {
-            match tokio::time::timeout(CONNECT_MAX, self.connect_to(at)).await {
-                Ok(Ok(session)) => {
+        let mut hosts = (0..count).map(|step| (first + step) % count);
+        let attempt = |at, wait| connect_to(Arc::clone(&self.address), at, wait);
+        let (mut attempts, mut last) = (JoinSet::new(), Said::Silence(CONNECT_MAX));
+        // Hosts that have neither answered nor been silent for long enough.
+        let mut untold = count;
+        while untold > 0 {
+            let next = hosts.next();
+            if let Some(at) = next {
+                attempts.spawn(attempt(at, Duration::ZERO));
+            }
+            let wait = if next.is_some() { NEXT_HOST_AFTER } else { CONNECT_MAX };
+            match timeout(wait, attempts.join_next()).await {
+                Ok(Some(Ok((at, _, Ok(session))))) => {
                     self.first.set(at);
                     return Ok(session);
                 }
-                Ok(Err(said)) => last = said,
-                Err(_) => last = Said::Silence(CONNECT_MAX),
+                Ok(Some(Ok((at, waited, Err(said))))) => {
+                    last = said;
+                    untold -= usize::from(waited.is_zero());
+                    attempts.spawn(attempt(at, TRY_AGAIN_AFTER));
+                }
+                Ok(Some(Err(_)) | None) => return Err(last),
+                Err(_) => {}
             }
         }
         Err(last)
     }
+}
 
-    async fn connect_to(&self, at: usize) -> Result<Session, Said> {
-        let server = &self.address.servers[at];
-        let tls = Tls::new(&self.address, server.proof)?;
+/// Connects to the host of this number after a wait; gives both back.
+async fn connect_to(
+    address: Arc<Address>,
+    at: usize,
+    wait: Duration,
+) -> (usize, Duration, Result<Session, Said>) {
+    tokio::time::sleep(wait).await;
+    let connecting = async {
+        let server = &address.servers[at];
+        let tls = Tls::new(&address, server.proof)?;
         let (client, connection) = server.config.connect(tls).await.map_err(refused)?;
         let noticed = Arc::new(AtomicBool::new(false));
         let mut driver = JoinSet::new();
         driver.spawn(drive(connection, Arc::clone(&noticed)));
         Ok(Session { client, _driver: driver, noticed })
-    }
+    };
+    let connected = timeout(CONNECT_MAX, connecting).await;
+    (at, wait, connected.unwrap_or(Err(Said::Silence(CONNECT_MAX))))
 }
 
 /// Why no connection was made. A host that only reads is told apart by the library's own words alone.
