@@ -61,7 +61,8 @@ impl std::fmt::Debug for Identity {
     }
 }
 
-const CHAT_ID: &[&str] = &["chatId"];
+/// A group is a chat of its own.
+const CHAT_ID: &[&str] = &["chatId", "groupId"];
 const CUSTOMER_ID: &[&str] = &["dtCustomerId", "customerId"];
 const CUSTOMER_PHONE: &[&str] = &["customerPhone", "customerPhoneNumber", "customerNumber"];
 const CUSTOMER_NAME: &[&str] = &["customerName", "contact.name"];
@@ -147,7 +148,7 @@ impl ChatEvent {
     /// nothing but another of its kind can share that name.
     pub fn keys(&self) -> Keys {
         let (id, phone) = (self.customer_id.reveal(), self.customer_phone.digits());
-        let by_customer = |who: &str| format!("line/{who}/{}", self.waba_number.digits());
+        let by_customer = |who: &str| format!("line/{who}/{}", self.waba_number.line());
         let chat = match self.happening {
             Happening::Opened | Happening::Closed => None,
             _ if !self.chat_id.is_blank() => Some(format!("chat/{}", self.chat_id.reveal())),

@@ -102,7 +102,7 @@ pub struct CustomerMemory {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Channel {
     #[serde(rename = "w")]
-    waba_digits: SmolStr,
+    waba_line: SmolStr,
     #[serde(rename = "h")]
     heard: u64,
     #[serde(rename = "t")]
@@ -113,8 +113,8 @@ struct Channel {
 
 impl Channel {
     /// Whether it may be that number's: where either is unknown it may.
-    fn may_be(&self, digits: &str) -> bool {
-        digits.is_empty() || self.waba_digits.is_empty() || self.waba_digits == digits
+    fn may_be(&self, line: &str) -> bool {
+        line.is_empty() || self.waba_line.is_empty() || self.waba_line == line
     }
 }
 
@@ -217,12 +217,12 @@ pub fn judge(
 /// The waits that an assignment or a closing ends. Each handover is a row of its own: the first bears
 /// the event's number, further ones those after it.
 fn ended(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs) -> Vec<(u64, Entry)> {
-    let waba_digits = event.waba_number.digits();
+    let waba_line = event.waba_number.line();
     // What is told of late ends nothing that began after it.
     let is_meant = |wait: &Wait| {
         !wait.is_over
             && wait.heard_at.since_ms(now) <= CLOCK_SLACK_MS
-            && (event.happening == Happening::Assigned || wait.is_on_line(&waba_digits))
+            && (event.happening == Happening::Assigned || wait.is_on_line(&waba_line))
     };
     let waits = known.waits.iter().filter(|(_, wait)| is_meant(wait));
     (id.number..)
@@ -275,8 +275,8 @@ fn heard_of(
     number: u64,
     now: UnixMs,
 ) -> CustomerMemory {
-    let waba_digits = event.waba_number.digits();
-    let before = customer.channels.iter().find(|channel| channel.waba_digits == waba_digits);
+    let waba_line = event.waba_number.line();
+    let before = customer.channels.iter().find(|channel| channel.waba_line == waba_line);
     let closed = match event.happening {
         Happening::Closed => number,
         _ => before.map_or(0, |channel| channel.closed),
@@ -284,10 +284,10 @@ fn heard_of(
     let mut channels: Vec<Channel> = customer
         .channels
         .iter()
-        .filter(|channel| channel.waba_digits != waba_digits)
+        .filter(|channel| channel.waba_line != waba_line)
         .cloned()
         .collect();
-    channels.push(Channel { waba_digits, heard: number, heard_at: now, closed });
+    channels.push(Channel { waba_line, heard: number, heard_at: now, closed });
     channels.drain(..channels.len().saturating_sub(CHANNELS_MAX));
     CustomerMemory {
         name: event.customer_name.or(&customer.name),
@@ -348,13 +348,13 @@ impl CustomerMemory {
 
     /// Whether the last that was heard on that number is that the conversation closed, after `now`.
     fn is_closed_after(&self, now: UnixMs, waba_number: &Personal) -> bool {
-        let digits = waba_number.digits();
+        let line = waba_number.line();
         let is_late = |channel: &&Channel| {
             channel.closed == channel.heard && channel.heard_at.since_ms(now) > CLOCK_SLACK_MS
         };
         self.channels
             .iter()
-            .filter(|channel| channel.may_be(&digits))
+            .filter(|channel| channel.may_be(&line))
             .any(|channel| is_late(&channel))
     }
 
@@ -367,7 +367,7 @@ impl CustomerMemory {
     /// The latest of something on that number; 0 for never. Where either number is unknown it may be
     /// the same one, and counts.
     fn latest(&self, waba_number: &Personal, of: fn(&Channel) -> u64) -> u64 {
-        let digits = waba_number.digits();
-        self.channels.iter().filter(|channel| channel.may_be(&digits)).map(of).max().unwrap_or(0)
+        let line = waba_number.line();
+        self.channels.iter().filter(|channel| channel.may_be(&line)).map(of).max().unwrap_or(0)
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! DoubleTick's conversation events carry no name (its own guide says every payload does; none of
 //! its samples has one), so the shape decides. One table, read from the top; the first row that
-//! fits wins. An event that no row fits is kept for a later version to recognise.
+//! fits wins. An event that no row fits is kept for a later version to recognise: so is a nameless one
+//! without a chat's id, which every unassignment has, because it could be any event of a customer.
+//! What WhatsApp itself sent, passed on as it was, holds the patient's words and is never kept.
 
 use serde_json::Value;
 
 use crate::chat::event::{ChatEvent, Happening};
-use crate::chat::fields::{Fields, IDENTIFYING};
+use crate::chat::fields::Fields;
 use crate::chat::time::UnixMs;
 
 /// What a body turned out to be.
@@ -28,6 +30,9 @@ enum Meaning {
 }
 
 use Meaning::{Acts, Ignored};
+
+/// What WhatsApp itself sent, passed on as it was.
+const RAW: &str = "raw";
 
 /// Names under which a body or the address (`?event=`) may announce an event, normalised to
 /// capitals and underscores. A name ending in `*` stands for all that begin so.
@@ -55,6 +60,12 @@ const NAMES: &[(&str, Meaning)] = &[
     ("VERIFIED_WIDGET_LEAD_*", Ignored("lead")),
     ("WA_GROUP_*", Ignored("group")),
     ("CONVERSATION_COST_*", Ignored("cost")),
+    // These can be registered for, and nowhere is it written what they hold.
+    ("RAW_CLOUD_API_*", Ignored(RAW)),
+    ("CUSTOMER_BUSINESS_CHAT_OPEN", Ignored("chat_open")),
+    ("POST_CALL_DISPOSITION", Ignored("call")),
+    ("STANDBY_MESSAGE_*", Ignored("message")),
+    ("MESSAGING_HANDOVER", Ignored("bot_handover")),
 ];
 
 /// Keys that give a shape away, most telling first. A key counts only with a value.
@@ -80,12 +91,15 @@ const SHAPES: &[(&[&str], Meaning)] = &[
         Ignored("customer"),
     ),
     (&["conversationId", "conversationType", "cost"], Ignored("cost")),
-    (&IDENTIFYING, Acts(Happening::Unassigned)),
 ];
 
 /// Recognises one body. `announced` is what the address says (`?event=`); it wins if we know it.
 pub fn recognise(body: &Value, announced: Option<&str>, now: UnixMs) -> Recognised {
     let Some(fields) = Fields::of(body) else { return Recognised::Unrecognised };
+    // Whatever name it goes under, so that it is not kept as an event that this version does not know.
+    if fields.has(&["object"]) && fields.has(&["entry"]) && !fields.has(&["chatId"]) {
+        return Recognised::Ignored(RAW);
+    }
     let told = fields.text(&["event", "eventType", "webhookEvent"]);
     let meaning = match announced.and_then(by_name) {
         Some(meaning) => Some(meaning),

@@ -60,10 +60,25 @@ impl Personal {
         &self.0
     }
 
-    /// What makes two spellings of a phone number the same number.
+    /// What makes two spellings of a phone number the same number; blank for what is none.
     pub fn digits(&self) -> SmolStr {
-        phone_digits(&self.0)
+        if is_handle(&self.0) { SmolStr::default() } else { phone_digits(&self.0) }
     }
+
+    /// What makes two spellings of one of the clinic's lines the same line: a phone number's digits, or
+    /// the handle by which it goes on Instagram.
+    pub fn line(&self) -> SmolStr {
+        let is_handle = is_handle(&self.0);
+        if is_handle { SmolStr::new(self.0.to_lowercase()) } else { phone_digits(&self.0) }
+    }
+}
+
+/// Whether it is a name such as `@dr.mehta_2` and no phone number, though digits may be in it.
+fn is_handle(text: &str) -> bool {
+    let begins_with_letter =
+        text.chars().find(|c| c.is_alphanumeric()).is_some_and(char::is_alphabetic);
+    let is_address = text.contains(['+', '\u{FF0B}', ':']);
+    text.contains(['@', '_']) || (begins_with_letter && !is_address)
 }
 
 impl fmt::Debug for Personal {

@@ -77,8 +77,8 @@ impl Wait {
 
     /// Whether an event on this number of the clinic's may be about this wait: where either number is
     /// unknown it may.
-    pub fn is_on_line(&self, waba_digits: &str) -> bool {
-        let own = self.entry.waba_number.digits();
-        own.is_empty() || waba_digits.is_empty() || own == waba_digits
+    pub fn is_on_line(&self, waba_line: &str) -> bool {
+        let own = self.entry.waba_number.line();
+        own.is_empty() || waba_line.is_empty() || own == waba_line
     }
 }

@@ -50,8 +50,12 @@ async fn any_one_of_the_three_ids_is_enough_and_numbers_are_texts() {
     let clinic = Clinic::new();
     let service = clinic.open();
     service.take(&json!({ "chatId": 12345678901234567_u64, "customerPhone": null })).await;
-    service.take(&json!({ "dtCustomerId": "customer_1", "wabaNumber": "" })).await;
-    service.take(&json!({ "customerPhone": 919111222333_u64, "chatId": "null" })).await;
+    let named = |mut body: Value| {
+        body["event"] = json!("CHAT_UNASSIGNED");
+        body
+    };
+    service.take(&named(json!({ "dtCustomerId": "customer_1", "wabaNumber": "" }))).await;
+    service.take(&named(json!({ "customerPhone": 919111222333_u64, "chatId": "null" }))).await;
     clinic.expect_rows(3);
     service.drained().await;
     assert_eq!(clinic.google.column("Unassigned chats", "Chat ID")[0], "12345678901234567");
@@ -59,6 +63,15 @@ async fn any_one_of_the_three_ids_is_enough_and_numbers_are_texts() {
     assert_eq!(rows[2][2], "919111222333");
     let nobody = service.take(&json!({ "wabaNumber": "+919000000000" })).await;
     assert_eq!(nobody["status"], "unrecognised");
+    // Without a name it could be any event of that customer.
+    let nameless = service.take(&json!({ "dtCustomerId": "customer_2" })).await;
+    assert_eq!(nameless["status"], "unrecognised");
+    assert!(service.log().contains("bodies of no shape"), "{}", service.log());
+    assert_eq!(service.metrics().await["unrecognised_total"], 2.0);
+    // And the patient's words are not kept, whoever passes them on.
+    let raw = json!({ "object": "whatsapp_business_account", "entry": [{ "text": "in pain" }] });
+    assert_eq!(service.take(&raw).await["status"], "ignored");
+    assert_eq!(service.metrics().await["unrecognised_total"], 2.0);
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ fn a_chat_is_found_by_its_id_and_without_one_by_customer_and_number() {
     let same = |a: Value, b: Value| keys(a).keys().chat == keys(b).keys().chat;
     assert!(same(unassigned("c"), assigned("c", "Asha", "+91")));
     assert!(!same(unassigned("c"), unassigned("d")));
-    let by_phone = |phone: &str, waba: &str| json!({ "customerPhone": phone, "wabaNumber": waba });
+    let by_phone = |phone: &str, waba: &str| json!({ "event": "CHAT_UNASSIGNED", "customerPhone": phone, "wabaNumber": waba });
     assert!(same(by_phone("+91 98", "+91 1"), by_phone("9198", "911")));
     assert!(!same(by_phone("+91 98", "+91 1"), by_phone("+91 98", "+91 2")));
     assert!(!same(by_phone("+91 98", "+91 1"), by_phone("+91 99", "+91 1")));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::chat::event::Happening;
 use crate::chat::recognise::{Recognised, recognise};
-use crate::chat::tests::{NOW, assigned, closed, event, opened, unassigned};
+use crate::chat::tests::{Inbox, NOW, RULES, assigned, closed, event, opened, unassigned};
 
 fn word(recognised: Recognised) -> String {
     match recognised {
@@ -48,8 +48,88 @@ fn the_four_events_of_a_chat_are_told_apart_by_their_shape() {
 fn an_unassignment_is_known_with_only_what_is_required() {
     check(json!({ "chatId": "chat_1", "dtCustomerId": "customer_1" }), "unassigned");
     check(json!({ "chatId": "chat_1" }), "unassigned");
-    check(json!({ "dtCustomerId": "customer_1", "wabaNumber": "+919000000000" }), "unassigned");
-    check(json!({ "customerPhone": "+919111222333" }), "unassigned");
+}
+
+/// Every unassignment has a chat's id; what has none could be any event of a customer.
+#[test]
+fn a_nameless_event_without_a_chat_is_kept_and_never_guessed_to_be_a_patient_who_waits() {
+    for body in [
+        json!({ "dtCustomerId": "customer_1", "wabaNumber": "+919000000000" }),
+        json!({ "customerPhone": "+919111222333" }),
+        json!({ "customerPhone": "+919111222333", "chatId": null, "reason": "bot" }),
+    ] {
+        check(body.clone(), "unrecognised");
+        check_announced(body.clone(), "CHAT_UNASSIGNED", "unassigned");
+        check(with(body, "event", json!("CHAT_UNASSIGNED")), "unassigned");
+    }
+}
+
+#[test]
+fn events_of_which_nowhere_is_written_what_they_hold_are_not_acted_on_by_name() {
+    for (name, family) in [
+        ("RAW_CLOUD_API_WEBHOOK", "raw"),
+        ("CUSTOMER_BUSINESS_CHAT_OPEN", "chat_open"),
+        ("POST_CALL_DISPOSITION", "call"),
+        ("STANDBY_MESSAGE_RECEIVED", "message"),
+        ("MESSAGING_HANDOVER", "bot_handover"),
+    ] {
+        let expected = format!("ignored: {family}");
+        check_announced(unassigned("chat_1"), name, &expected);
+        check(with(unassigned("chat_1"), "event", json!(name)), &expected);
+    }
+}
+
+/// Also under a name that is not known, and under that of an event that we act on.
+#[test]
+fn what_whatsapp_itself_sent_is_never_kept() {
+    let words = json!([{ "id": "1", "changes": [{ "field": "messages", "value": { "messages": [
+        { "from": "919111222333", "type": "text", "text": { "body": "I am in pain" } },
+    ] } }] }]);
+    let raw = json!({ "object": "whatsapp_business_account", "entry": words });
+    check(raw.clone(), "ignored: raw");
+    check(json!([raw]), "ignored: raw");
+    check(json!({ "data": raw }), "ignored: raw");
+    check(json!({ "payload": raw.to_string() }), "ignored: raw");
+    check(with(raw.clone(), "event", json!("SOMETHING_NEW")), "ignored: raw");
+    check(with(raw.clone(), "dtCustomerId", json!("customer_1")), "ignored: raw");
+    check_announced(raw, "CHAT_UNASSIGNED", "ignored: raw");
+}
+
+#[test]
+fn a_chat_of_a_group_or_on_instagram_is_a_row_with_what_is_known() {
+    let mut inbox = Inbox::new(RULES);
+    let handle = json!({ "chatId": "chat_ig", "customerPhone": null, "wabaNumber": "clinic_2" });
+    let row = inbox.row(handle, NOW);
+    assert_eq!((row.waba_number.reveal(), row.customer_phone.reveal()), ("clinic_2", ""));
+    assert_eq!(row.chat_url(), None, "a handle's digits are no number");
+    let group = json!({ "chatId": "chat_group", "groupId": "group_1", "wabaNumber": "+91900" });
+    assert_eq!(inbox.row(group, NOW).chat_id.reveal(), "chat_group");
+    let named = json!({ "event": "CHAT_UNASSIGNED", "groupId": "group_2", "wabaNumber": "+91900" });
+    assert_eq!(inbox.row(named, NOW).chat_id.reveal(), "group_2");
+}
+
+/// Two handles with the same digits, or with none, are two customers and two lines.
+#[test]
+fn handles_are_never_taken_for_one_another() {
+    for (one, other) in [("rohan_1", "arti_1"), ("rohan", "arti"), ("@rohan7", "@arti7")] {
+        let mut inbox = Inbox::new(RULES);
+        let said = json!({ "customerName": "Rohan", "customerPhone": one, "conversationOpened": true,
+            "from": one, "to": "clinic_1", "dtCustomerId": "customer_1" });
+        inbox.hear(said, NOW);
+        let body = |line: &str| {
+            json!({ "chatId": "c", "customerPhone": other, "wabaNumber": line,
+            "dtCustomerId": "customer_2" })
+        };
+        assert_eq!(inbox.row(body("clinic_1"), NOW).customer_name.reveal(), "", "{other}");
+        let closed = |line: &str| {
+            json!({ "customerPhone": other, "from": other, "to": line,
+            "dtCustomerId": "customer_2", "closeConversation": true })
+        };
+        inbox.hear(closed("clinic_2"), NOW.plus_ms(1));
+        assert_eq!(inbox.waiting().len(), 1, "closed on another line");
+        inbox.hear(closed("Clinic_1"), NOW.plus_ms(2));
+        assert_eq!(inbox.waiting().len(), 0);
+    }
 }
 
 #[test]
@@ -289,6 +369,7 @@ fn nothing_that_identifies_no_chat_becomes_an_event() {
         json!({ "event": "CHAT_UNASSIGNED" }),
         json!({ "event": "CHAT_UNASSIGNED", "wabaNumber": "+919000000000" }),
         json!({ "conversationOpened": true }),
+        json!({ "object": "whatsapp_business_account" }),
         json!([]),
         json!([unassigned("chat_1"), unassigned("chat_2")]),
         json!("chatId"),
