@@ -2,7 +2,7 @@
 //!
 //! Guarantees: the secret is compared before the body is read; a 2xx for an event is made only from
 //! a receipt of the journal; nothing of a request is echoed or logged; requests wait for a journal that is not
-//! open yet ([`door`]), and a stop loses none ([`server`]). Never talks to Google.
+//! open yet (`door`), and a stop loses none (`server`). Never talks to Google.
 
 pub mod secret;
 mod connection;

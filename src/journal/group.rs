@@ -252,7 +252,10 @@ impl Group {
     }
 
     fn prepare(&mut self, group: &mut [Box<dyn Job>]) -> Result<Prepared, Stopped> {
-        let is_old = self.store.begin()?;
+        let mut keys = Keys::default();
+        group.iter().filter_map(|job| job.keys()).for_each(|of_job| keys.add(of_job));
+        keys.sort();
+        let is_old = self.store.begin(&keys)?;
         let before = match is_old {
             true => self.store.read().counters()?,
             false => self.counters.clone(),
@@ -264,8 +267,6 @@ impl Group {
             let taken_in = rerouting::take_in(&mut transaction);
             taken_in.map_err(|error| stopped(0, error))?;
         }
-        let mut keys = Keys::default();
-        group.iter().filter_map(|job| job.keys()).for_each(|of_job| keys.add(of_job));
         transaction.load(&keys)?;
         for (at, job) in group.iter_mut().enumerate() {
             job.run(&mut transaction).map_err(|error| stopped(at, error))?;

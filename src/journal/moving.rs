@@ -13,7 +13,7 @@ use crate::journal::Journal;
 use crate::journal::condition::Conditions;
 use crate::journal::store::postgres::{self, Address, DatabaseFault};
 use crate::journal::store::sqlite::{self, OpenError, Opened};
-use crate::journal::store::{Changes, Fault, Read, Span, Store};
+use crate::journal::store::{Changes, Fault, Keys, Read, Span, Store};
 
 /// What the directory is marked with, and how far the move has come.
 pub(in crate::journal) const MARK: &str = "moved";
@@ -122,7 +122,7 @@ impl Journal {
 
 /// One transaction: looks what is there, and copies where nothing is.
 fn moved(from: &mut Opened, to: &mut dyn Store) -> Result<There, Fault> {
-    to.begin()?;
+    to.begin(&Keys::default())?;
     let there = match state_of(to.read(), &from.reader)? {
         Some(there) => there,
         None => {
@@ -258,7 +258,7 @@ fn committed(to: &mut dyn Store) -> Result<(), Fault> {
 
 /// Marks the directory, in a transaction of its own.
 fn note(store: &mut dyn Store, mark: i64) -> Result<(), Fault> {
-    store.begin()?;
+    store.begin(&Keys::default())?;
     let meta = vec![(MARK.to_owned(), mark)];
     let noted = store.write(Changes { meta, ..Changes::default() }).and_then(|()| store.commit());
     noted.inspect_err(|fault| store.roll_back(Some(fault)))

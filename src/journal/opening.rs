@@ -17,7 +17,7 @@ use crate::journal::reading::Reader;
 use crate::journal::routing::Routing;
 use crate::journal::store::postgres::{self, Address, DatabaseFault};
 use crate::journal::store::sqlite::{self, Hold, OpenError, Opened};
-use crate::journal::store::{Fault, Read, Store};
+use crate::journal::store::{Fault, Keys, Read, Store};
 use crate::journal::transaction::{Shared, Transaction};
 use crate::journal::writer::Writer;
 use crate::journal::{Error, Inner, Journal, Limits, moving, rerouting};
@@ -132,7 +132,7 @@ fn begun(
     (tag, instance, conditions): (Arc<str>, Option<Arc<str>>, Arc<Conditions>),
 ) -> Result<(Shared, Counters), Error> {
     let done = (|| {
-        store.begin()?;
+        store.begin(&Keys::default())?;
         let (routing, added) = Routing::new(routes, &store.read().places()?, may_route_anew);
         let (names, clock) = (Names::default(), Clock::default());
         let commits = Histogram::default();

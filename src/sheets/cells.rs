@@ -65,7 +65,7 @@ struct Format {
     text_format: Option<Linked>,
 }
 
-/// Typed and not a [`Value`]: there are ten cells in a row, and thousands of rows in a batch.
+/// Typed and not a `serde_json::Value`: there are ten cells in a row, and thousands of rows in a batch.
 #[derive(Serialize)]
 struct Linked {
     link: Link,
@@ -124,7 +124,7 @@ fn minutes(milliseconds: i64) -> f64 {
 
 /// An upper bound of what a row takes on the wire, in bytes.
 ///
-/// Keys, brackets, the time and the link of ten cells are under [`ROW_FRAME_BYTES`]. Blank cells in columns
+/// Keys, brackets, the time and the link of ten cells are under `ROW_FRAME_BYTES`. Blank cells in columns
 /// of people's own between ours come on top.
 pub fn bytes_of(entry: &Entry) -> usize {
     let escaped = |text: &Personal| {

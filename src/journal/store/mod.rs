@@ -13,6 +13,7 @@
 //! To add an engine: implement [`Read`] and [`Store`] in a folder of its own, and let the tests of the
 //! journal run over it (`journal::tests::engine`).
 
+mod keys;
 pub(super) mod postgres;
 pub(super) mod sqlite;
 
@@ -20,6 +21,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub(super) use crate::journal::store::keys::{Keys, Loaded};
 
 use crate::chat::digest::Digest;
 use crate::chat::memory::Told;
@@ -53,7 +56,7 @@ pub enum Fault {
          acknowledged is lost; look whether it runs and can be reached"
     )]
     Away(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// A commit was sent and its answer is lost: [`Store::settle`] tells what became of it.
+    /// A commit was sent and its answer is lost: `Store::settle` tells what became of it.
     #[error("the database did not say whether it committed; looking")]
     Unknown(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// Anything else that the disk or the database refuses.
@@ -231,43 +234,6 @@ pub(super) struct Instance {
     pub(super) report: String,
 }
 
-/// What a group of events is about to ask for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Keys {
-    /// Chats, for the last event of each.
-    pub(super) last: Vec<Digest>,
-    /// What is remembered: of chats, customers and bodies.
-    pub(super) records: Vec<Digest>,
-    /// Chats that may wait.
-    pub(super) chats: Vec<Digest>,
-    /// Customers whose chats may wait.
-    pub(super) customers: Vec<Digest>,
-}
-
-impl Keys {
-    pub(super) fn is_empty(&self) -> bool {
-        let Self { last, records, chats, customers } = self;
-        [last, records, chats, customers].iter().all(|keys| keys.is_empty())
-    }
-
-    pub(super) fn add(&mut self, other: &Self) {
-        self.last.extend(&other.last);
-        self.records.extend(&other.records);
-        self.chats.extend(&other.chats);
-        self.customers.extend(&other.customers);
-    }
-}
-
-/// What was found of it.
-#[derive(Debug, Default)]
-pub(super) struct Loaded {
-    pub(super) last: Vec<(Digest, Told)>,
-    /// Under the keys asked for, and under those that they point to.
-    pub(super) records: Vec<(Digest, Remembered)>,
-    /// Each once, whichever key found it.
-    pub(super) waits: Vec<StoredWait>,
-}
-
 /// What a transaction writes. The last state of a thing counts; the parts do not depend on one another.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
@@ -375,7 +341,8 @@ pub(super) trait Store: Send {
     fn read(&self) -> &dyn Read;
     /// Begins a transaction. True where somebody else has committed since our last one, or ours failed:
     /// what is known of the counters and places is old then.
-    fn begin(&mut self) -> Result<bool, Fault>;
+    /// What stands under `ahead` may be read along: [`Store::load`] will be asked for it first.
+    fn begin(&mut self, ahead: &Keys) -> Result<bool, Fault>;
     /// All that stands under these keys, in one go.
     fn load(&mut self, keys: &Keys) -> Result<Loaded, Fault>;
     /// Writes all of it.

@@ -8,6 +8,9 @@ use crate::chat::time::UnixMs;
 use crate::journal::counters::{BookId, Tally};
 use crate::journal::store::{Remembered, Row, Span, Stored, StoredBatch, StoredWait};
 
+/// The database's clock, in milliseconds since 1970. `now()` would stand still from BEGIN on.
+pub(super) const CLOCK: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
 pub(super) type Sql<T> = Result<T, tokio_postgres::Error>;
 
 /// Ours start at zero and only count up.
@@ -100,4 +103,9 @@ pub(super) fn batch(row: &SqlRow) -> Sql<StoredBatch> {
         board_changes: unsigned(row, 12)?,
         sealed_at: time(row, 13)?,
     })
+}
+
+/// Keys as they are stored.
+pub(super) fn bytes(keys: &[Digest]) -> Vec<&[u8]> {
+    keys.iter().map(Digest::as_bytes).collect()
 }

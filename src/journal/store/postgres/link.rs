@@ -29,7 +29,7 @@ const NEXT_HOST_AFTER: Duration = Duration::from_millis(300);
 /// How long after its refusal a host is asked again, while another gives no answer.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Longest that a call may take. Waiting for a lock is shorter.
-pub(super) const CALL_MAX: Duration = Duration::from_secs(10);
+pub(super) const CALL_MAX: Duration = Duration::from_secs(6);
 
 /// What the database or the way to it said, without what stands in the tables.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ mod address;
 mod column;
 mod fence;
 mod link;
+mod load;
 mod open;
 mod owner;
 pub(in crate::journal) mod read;
@@ -27,13 +28,14 @@ pub use crate::journal::store::postgres::open::DatabaseFault;
 use crate::chat::time::UnixMs;
 use crate::journal::counters::{BookId, Counters, Tally, Work};
 use crate::journal::origin::Origin;
+use crate::journal::store::postgres::column::CLOCK;
 use crate::journal::store::postgres::link::{Link, Said};
-use crate::journal::store::postgres::read::{BOOKS, CLOCK, Reader, TALLY};
+use crate::journal::store::postgres::read::{BOOKS, Reader, TALLY};
 use crate::journal::store::{Changes, Fault, Keys, Lease, Loaded, Read, Span, Store, StoredBatch};
 
 /// Longest that a commit may take before its outcome is looked up. A commit that waits for its standby is
 /// never cancelled: the server goes on waiting.
-const COMMIT_MAX: Duration = Duration::from_secs(10);
+const COMMIT_MAX: Duration = Duration::from_secs(6);
 /// How often it is looked what others have committed, while there is nothing to commit here.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often events that are out of the resend window are deleted.
@@ -78,8 +80,8 @@ pub(in crate::journal) struct Postgres {
 
 /// What stands at the beginning of every transaction. Every statement finds its rows by an index; of tables that
 /// the server has not analysed yet it would think otherwise, and read all of them for each group of events.
-const LIMITS: &str = "SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '5s'; \
-    SET LOCAL statement_timeout = '9s'; SET LOCAL idle_in_transaction_session_timeout = '5s'; \
+const LIMITS: &str = "SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '4s'; \
+    SET LOCAL statement_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '4s'; \
     SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
     SET LOCAL jit = off";
 
@@ -90,7 +92,7 @@ impl Postgres {
 
     /// Begins a transaction, locks the counters and reads what every transaction asks for. Each statement sees
     /// what was committed before it, so those after the lock see all there is.
-    fn begin_and_lock(&mut self) -> Result<(), Fault> {
+    fn begin_and_lock(&mut self, ahead: &Keys) -> Result<(), Fault> {
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {LIMITS}; \
              SELECT 1 FROM doubletick_sheets.tally FOR UPDATE; \
@@ -99,8 +101,16 @@ impl Postgres {
              SELECT 'book', * FROM ({BOOKS}) AS books; \
              SELECT 'clock', {CLOCK}"
         );
-        let messages = self.link().run(async |client| client.simple_query(&sql).await)?;
+        // What the group's keys name follows on the heels of the lock, and is read when that is held.
+        let begun = self.link().run(async |client| {
+            let (begun, found) =
+                tokio::join!(biased; client.simple_query(&sql), load::ahead(client, ahead));
+            // Where there is no transaction, that is what is wrong, and not what came after it.
+            Ok((begun?, found?))
+        });
+        let (messages, found) = begun?;
         self.link().pin(true);
+        self.reader.set_ahead(ahead, &found)?;
         let mut begun = Begun::default();
         messages.iter().for_each(|message| begun.note(message));
         let Begun { commits, tally, lease, books, clock } = begun;
@@ -115,36 +125,49 @@ impl Postgres {
         Ok(())
     }
 
-    /// Counts the commit, does this before it, and commits.
-    fn commit_now(&mut self, before: &str) -> Result<(), Said> {
+    /// Counts the commit, does this before it, and commits; the last changes go out in front of it without being
+    /// waited for. A statement of theirs that the server refuses makes nothing of the commit, and that is known.
+    fn commit_now(&mut self, before: &str) -> Result<(), NotCommitted> {
         let sql = format!(
             "UPDATE doubletick_sheets.tally SET commits = {}; {before} COMMIT",
             self.commits + 1
         );
         // Whatever was said before has been heard.
         self.link().take_notice();
-        let committed =
-            self.link().run_within(COMMIT_MAX, async |client| client.simple_query(&sql).await);
+        let last = self.reader.unwritten.take().unwrap_or_default();
+        let mut refused = None;
+        let committed = self.link().run_within(COMMIT_MAX, async |client| {
+            let both = tokio::join!(biased; write::all(client, &last), client.simple_query(&sql));
+            if let (Err(error), _) = &both
+                && error.as_db_error().is_some()
+            {
+                refused = both.0.err();
+                return Ok(());
+            }
+            both.0?;
+            both.1.map(drop)
+        });
         self.link().pin(false);
-        committed.map(drop)?;
+        if let Some(error) = refused {
+            return Err(NotCommitted::Refused(error.into()));
+        }
+        committed.map_err(NotCommitted::Unknown)?;
         // A notice says that the standby was not waited for after all.
         match self.link().take_notice() {
-            true => Err(Said::Silence(COMMIT_MAX)),
+            true => Err(NotCommitted::Unknown(Said::Silence(COMMIT_MAX))),
             false => Ok(()),
         }
     }
 
     fn forget_begun(&mut self) {
         self.link().pin(false);
-        self.reader.counters.take();
-        self.reader.lease.take();
-        self.reader.clock.set(None);
+        self.reader.forget_transaction();
     }
 
     /// Looks up, under the lock, whether the commit of this number went through; and commits something more,
     /// so that the answer is as safe as a commit of ours.
     fn look_up(&mut self, number: u64) -> Result<bool, Fault> {
-        self.begin_and_lock()?;
+        self.begin_and_lock(&Keys::default())?;
         let sql = format!(
             "SELECT committed FROM doubletick_sheets.instance WHERE id = '{}'",
             self.instance
@@ -155,12 +178,20 @@ impl Postgres {
             _ => None,
         });
         // It leaves the note as it is: where this commit's answer is lost too, the next look finds the same.
-        if let Err(said) = self.commit_now("") {
+        if let Err(NotCommitted::Refused(said) | NotCommitted::Unknown(said)) = self.commit_now("")
+        {
             self.link().disconnect();
             return Err(said.into());
         }
         Ok(noted == Some(number))
     }
+}
+
+/// Why a commit is not known to have gone through.
+enum NotCommitted {
+    /// The server refused something before it.
+    Refused(Said),
+    Unknown(Said),
 }
 
 /// What the first answers of a transaction tell.
@@ -218,8 +249,8 @@ impl Store for Postgres {
         &self.reader
     }
 
-    fn begin(&mut self) -> Result<bool, Fault> {
-        self.begin_and_lock()?;
+    fn begin(&mut self, ahead: &Keys) -> Result<bool, Fault> {
+        self.begin_and_lock(ahead)?;
         // Others may have committed, and the counters came along in any case.
         Ok(true)
     }
@@ -233,28 +264,34 @@ impl Store for Postgres {
         if changes.lease.is_some() {
             self.reader.lease.take();
         }
-        self.link().run(async |client| write::all(client, &changes).await)?;
+        self.reader.flush()?;
         let is_due = self.forgot_at.is_none_or(|at| at.elapsed() > FORGET_EVERY);
         if let Some(until) = changes.last_until.filter(|_| is_due) {
             self.link().run(async |client| write::forget_last(client, until.0).await)?;
             self.forgot_at = Some(Instant::now());
         }
-        Ok(())
+        let may_wait = write::goes_at_once(&changes);
+        self.reader.unwritten.replace(Some(changes));
+        if may_wait { Ok(()) } else { self.reader.flush() }
     }
 
     fn add_batch(&mut self, batch: &StoredBatch) -> Result<(), Fault> {
+        self.reader.flush()?;
         Ok(self.link().run(async |client| write::add_batch(client, batch).await)?)
     }
 
     fn end_batch(&mut self, number: u64) -> Result<(), Fault> {
+        self.reader.flush()?;
         Ok(self.link().run(async |client| write::end_batch(client, number).await)?)
     }
 
     fn delete_rows(&mut self, span: Span) -> Result<u64, Fault> {
+        self.reader.flush()?;
         Ok(self.link().run(async |client| write::delete_rows(client, span).await)?)
     }
 
     fn adopt(&mut self, origin: &Origin) -> Result<(), Fault> {
+        self.reader.flush()?;
         Ok(self.link().run(async |client| write::adopt(client, origin).await)?)
     }
 
@@ -270,7 +307,8 @@ impl Store for Postgres {
         self.forget_begun();
         match committed {
             Ok(()) => Ok(()),
-            Err(said) => {
+            Err(NotCommitted::Refused(said)) => Err(said.into()),
+            Err(NotCommitted::Unknown(said)) => {
                 self.in_doubt = Some(number);
                 self.link().disconnect();
                 Err(Fault::Unknown(Arc::new(said)))

@@ -5,8 +5,17 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
 use crate::journal::store::Changes;
+use crate::journal::store::postgres::column::CLOCK;
 use crate::journal::store::postgres::fence;
-use crate::journal::store::postgres::read::CLOCK;
+
+/// Whether there is nothing of that kind.
+pub(super) fn is_empty(changes: &Changes) -> bool {
+    let Changes { fences, fences_until, sent, sent_kept, lease, report, .. } = changes;
+    let is_fenced = !fences.is_empty() || fences_until.is_some();
+    let is_sent = !sent.is_empty() || sent_kept.is_some();
+    let is_owned = lease.is_some() || report.is_some() || changes.instances_until.is_some();
+    !is_fenced && !is_sent && !is_owned
+}
 
 pub(super) async fn all(client: &Client, changes: &Changes) -> Result<(), Error> {
     if let Some(until) = changes.fences_until {

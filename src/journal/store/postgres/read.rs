@@ -13,19 +13,19 @@ use crate::chat::time::UnixMs;
 use crate::journal::counters::{BookId, Counters, Work};
 use crate::journal::origin::Origin;
 use crate::journal::store::postgres::column::{
-    Sql, batch, owned, record, stored_row, tally, time, told, unsigned, wait,
+    CLOCK, Sql, batch, owned, record, stored_row, tally, time, told, unsigned, wait,
 };
 use crate::journal::store::postgres::fence;
 use crate::journal::store::postgres::link::{Link, Said};
+use crate::journal::store::postgres::load::{Found, ahead};
+use crate::journal::store::postgres::write;
 use crate::journal::store::{
-    Extent, Fault, Fence, Instance, Keys, Lease, Loaded, Places, Queue, QueueId, Read, Remembered,
-    Row, Span, StoredAside, StoredBatch, StoredWait, Unrecognised,
+    Changes, Extent, Fault, Fence, Instance, Keys, Lease, Loaded, Places, Queue, QueueId, Read,
+    Remembered, Row, Span, StoredAside, StoredBatch, StoredWait, Unrecognised,
 };
 
 type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// The database's clock, in milliseconds since 1970. `now()` would stand still from BEGIN on.
-pub(super) const CLOCK: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 /// The columns of the counters, in the order of [`tally`].
 pub(super) const TALLY: &str = "next_number, next_batch, accepted, remembered, duplicate,
     unrecognised, written, set_aside, handovers, handovers_written, handovers_set_aside, assigned_at,
@@ -38,6 +38,10 @@ pub(in crate::journal) struct Reader {
     pub(super) counters: RefCell<Option<Counters>>,
     pub(super) lease: RefCell<Option<Lease>>,
     pub(super) clock: Cell<Option<UnixMs>>,
+    /// What was read together with the lock.
+    ahead: RefCell<Option<(Keys, Loaded)>>,
+    /// Changes that go out with the commit, or before something else is read.
+    pub(super) unwritten: RefCell<Option<Changes>>,
 }
 
 impl Reader {
@@ -47,10 +51,13 @@ impl Reader {
             counters: RefCell::default(),
             lease: RefCell::default(),
             clock: Cell::default(),
+            ahead: RefCell::default(),
+            unwritten: RefCell::default(),
         }
     }
 
     fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<SqlRow>, Fault> {
+        self.flush()?;
         let was_connected = self.link.is_connected();
         let ask = async |client: &Client| client.query_typed(sql, parameters).await;
         match self.link.run(ask) {
@@ -80,63 +87,36 @@ impl Reader {
         Ok(self.all(sql, parameters, read)?.into_iter().next())
     }
 
+    /// Writes what is still to be written before something is read that it may touch.
+    pub(super) fn flush(&self) -> Result<(), Fault> {
+        let Some(changes) = self.unwritten.take() else { return Ok(()) };
+        Ok(self.link.run(async |client| write::all(client, &changes).await)?)
+    }
+
+    /// Nothing of what was read or left unwritten counts any more.
+    pub(super) fn forget_transaction(&self) {
+        self.counters.take();
+        self.lease.take();
+        self.clock.set(None);
+        self.ahead.take();
+        self.unwritten.take();
+    }
+
+    /// Notes what was read together with the lock.
+    pub(super) fn set_ahead(&self, keys: &Keys, found: &Found) -> Result<(), Fault> {
+        self.ahead.replace(Some((keys.clone(), found.loaded().map_err(Said::from)?)));
+        Ok(())
+    }
+
     /// All that stands under these keys, in one go.
     pub(super) fn load(&self, keys: &Keys) -> Result<Loaded, Fault> {
-        let (last, records) = (bytes(&keys.last), bytes(&keys.records));
-        let (chats, customers) = (bytes(&keys.chats), bytes(&keys.customers));
-        let rows = self.link.run(async |client| {
-            let array = Type::BYTEA_ARRAY;
-            let of_last: [Parameter<'_>; 1] = [(&last, array.clone())];
-            let of_records: [Parameter<'_>; 1] = [(&records, array.clone())];
-            let of_waits: [Parameter<'_>; 2] = [(&chats, array.clone()), (&customers, array)];
-            let asks_for_waits = !(chats.is_empty() && customers.is_empty());
-            tokio::try_join!(
-                some(client, LAST, !last.is_empty(), &of_last),
-                some(client, RECORDS, !records.is_empty(), &of_records),
-                some(client, WAITS, asks_for_waits, &of_waits),
-            )
-        });
-        let (last, records, waits) = rows?;
-        let read = || -> Sql<Loaded> {
-            Ok(Loaded {
-                last: last.iter().map(told).collect::<Sql<_>>()?,
-                records: records.iter().map(record).collect::<Sql<_>>()?,
-                waits: waits.iter().map(wait).collect::<Sql<_>>()?,
-            })
-        };
-        Ok(read().map_err(Said::from)?)
+        if let Some((_, loaded)) = self.ahead.take().filter(|(ahead, _)| ahead == keys) {
+            return Ok(loaded);
+        }
+        self.flush()?;
+        let found = self.link.run(async |client| ahead(client, keys).await)?;
+        Ok(found.loaded().map_err(Said::from)?)
     }
-}
-
-const LAST: &str = "SELECT DISTINCT ON (chat) chat, body, number, at FROM doubletick_sheets.recent
-    WHERE chat = ANY($1) ORDER BY chat, number DESC";
-const RECORDS: &str = "WITH asked AS (
-        SELECT key, seen_at, same_as, record FROM doubletick_sheets.memory WHERE key = ANY($1)
-    )
-    SELECT key, seen_at, same_as, record FROM asked
-    UNION ALL
-    SELECT key, seen_at, same_as, record FROM doubletick_sheets.memory
-    WHERE key IN (SELECT same_as FROM asked WHERE same_as IS NOT NULL)";
-const WAITS: &str = "SELECT number, book, chat, customer, is_over, seen_at, record
-    FROM doubletick_sheets.waiting
-    WHERE number IN (
-        SELECT number FROM doubletick_sheets.waiting WHERE chat = ANY($1)
-        UNION
-        SELECT number FROM doubletick_sheets.waiting_customer WHERE key = ANY($2)
-    )
-    ORDER BY number";
-
-async fn some(
-    client: &Client,
-    sql: &str,
-    is_asked: bool,
-    parameters: &[Parameter<'_>],
-) -> Sql<Vec<SqlRow>> {
-    if is_asked { client.query_typed(sql, parameters).await } else { Ok(Vec::new()) }
-}
-
-pub(super) fn bytes(keys: &[Digest]) -> Vec<&[u8]> {
-    keys.iter().map(Digest::as_bytes).collect()
 }
 
 /// How many standbys a commit waits for, as `synchronous_standby_names` says: `FIRST 2 (a, b, c)`, `ANY 1 (*)`,

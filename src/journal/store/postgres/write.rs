@@ -6,8 +6,8 @@ use tokio_postgres::types::{ToSql, Type};
 
 use crate::chat::digest::Digest;
 use crate::journal::origin::Origin;
+use crate::journal::store::postgres::column::bytes;
 use crate::journal::store::postgres::owner;
-use crate::journal::store::postgres::read::bytes;
 use crate::journal::store::{Changes, Span, Stored, StoredBatch};
 
 type Values<'a, const N: usize> = [(&'a (dyn ToSql + Sync), Type); N];
@@ -38,6 +38,15 @@ pub(super) async fn all(client: &Client, changes: &Changes) -> Sql<()> {
         tally(client, changes),
     )?;
     Ok(())
+}
+
+/// Whether all of it is sent without waiting for any answer in between, so that a commit may follow at once.
+pub(super) fn goes_at_once(changes: &Changes) -> bool {
+    let Changes { places, meta, aside, unrecognised, unrecognised_gone, awaited, .. } = changes;
+    let is_plain = places.books.is_empty() && places.queues.is_empty() && meta.is_empty();
+    let is_of_events = aside.is_empty() && unrecognised.is_empty() && unrecognised_gone.is_empty();
+    let awaits = !awaited.is_empty() || changes.awaited_until.is_some();
+    is_plain && is_of_events && !awaits && owner::is_empty(changes)
 }
 
 /// The journal is that one from now on.
@@ -91,7 +100,7 @@ async fn rows(client: &Client, changes: &Changes) -> Sql<()> {
             [(&queues, BIGINTS), (&added, BIGINTS), (&times, BIGINTS), (&payloads, BYTES)];
         client.execute_typed(sql, &values).await
     };
-    tokio::try_join!(gone, added)?;
+    tokio::try_join!(biased; gone, added)?;
     Ok(())
 }
 
@@ -151,7 +160,7 @@ async fn records(client: &Client, changes: &Changes) -> Sql<()> {
             [(&keys, BYTES), (&seen, BIGINTS), (&targets, BYTES), (&records, BYTES)];
         client.execute_typed(sql, &values).await
     };
-    tokio::try_join!(delete, upsert)?;
+    tokio::try_join!(biased; delete, upsert)?;
     Ok(())
 }
 
@@ -212,7 +221,7 @@ async fn waits(client: &Client, changes: &Changes) -> Sql<()> {
         )?;
         Ok(())
     };
-    tokio::try_join!(delete, upsert)?;
+    tokio::try_join!(biased; delete, upsert)?;
     Ok(())
 }
 

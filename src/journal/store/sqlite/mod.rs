@@ -188,7 +188,7 @@ impl Store for Sqlite {
         &self.connection
     }
 
-    fn begin(&mut self) -> Result<bool, Fault> {
+    fn begin(&mut self, _ahead: &Keys) -> Result<bool, Fault> {
         self.begin_now()
     }
 

@@ -153,8 +153,8 @@ impl Store for Over<Box<dyn Store>> {
         self
     }
 
-    fn begin(&mut self) -> Result<bool, Fault> {
-        self.beneath.begin()
+    fn begin(&mut self, ahead: &Keys) -> Result<bool, Fault> {
+        self.beneath.begin(ahead)
     }
 
     fn load(&mut self, keys: &Keys) -> Result<Loaded, Fault> {

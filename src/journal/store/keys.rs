@@ -1,0 +1,51 @@
+//! What a group of events asks a store for, and what was found.
+
+use crate::chat::digest::Digest;
+use crate::chat::memory::Told;
+use crate::journal::store::{Remembered, StoredWait};
+
+/// What a group of events is about to ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::journal) struct Keys {
+    /// Chats, for the last event of each.
+    pub(in crate::journal) last: Vec<Digest>,
+    /// What is remembered: of chats, customers and bodies.
+    pub(in crate::journal) records: Vec<Digest>,
+    /// Chats that may wait.
+    pub(in crate::journal) chats: Vec<Digest>,
+    /// Customers whose chats may wait.
+    pub(in crate::journal) customers: Vec<Digest>,
+}
+
+impl Keys {
+    pub(in crate::journal) fn is_empty(&self) -> bool {
+        let Self { last, records, chats, customers } = self;
+        [last, records, chats, customers].iter().all(|keys| keys.is_empty())
+    }
+
+    /// Each once, in order.
+    pub(in crate::journal) fn sort(&mut self) {
+        let Self { last, records, chats, customers } = self;
+        for keys in [last, records, chats, customers] {
+            keys.sort_unstable();
+            keys.dedup();
+        }
+    }
+
+    pub(in crate::journal) fn add(&mut self, other: &Self) {
+        self.last.extend(&other.last);
+        self.records.extend(&other.records);
+        self.chats.extend(&other.chats);
+        self.customers.extend(&other.customers);
+    }
+}
+
+/// What was found of it.
+#[derive(Debug, Default)]
+pub(in crate::journal) struct Loaded {
+    pub(in crate::journal) last: Vec<(Digest, Told)>,
+    /// Under the keys asked for, and under those that they point to.
+    pub(in crate::journal) records: Vec<(Digest, Remembered)>,
+    /// Each once, whichever key found it.
+    pub(in crate::journal) waits: Vec<StoredWait>,
+}
