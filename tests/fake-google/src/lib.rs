@@ -17,6 +17,8 @@
 //!        └─ view           the page that shows the spreadsheet to people
 //! ```
 //!
+//! Beside it stands [`FakeDoubleTick`], where the service registers its address.
+//!
 //! What it promises: a request that Google's description does not allow is refused and remembered
 //! ([`FakeGoogle::invalid_requests`]); a refused batch leaves no trace; developer metadata ids are unique;
 //! rows are appended below the last row that has data in any column; what people do to rows, columns and
@@ -29,6 +31,7 @@ mod a1;
 mod book;
 mod conditional;
 mod display;
+mod doubletick;
 mod errors;
 mod faults;
 mod formula;
@@ -51,6 +54,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use serde_json::json;
 
+pub use crate::doubletick::{DoubleTickFault, FakeDoubleTick};
 pub use crate::faults::{Fault, Refusal, Storm, TokenFault};
 pub use crate::staff::Staff;
 pub use crate::state::Seen;
