@@ -25,6 +25,7 @@
 //! - [`sheets`]: speaks Google. One send of one batch, and what became of it.
 //! - [`forwarder`]: the loop between the two: claim, send, settle, wait.
 //! - `directory`: asks DoubleTick for the names that no event told.
+//! - `registration`: what DoubleTick is to send to us, and how it is told so.
 //! - [`http`]: takes events: verifies, bounds, parses, keeps, answers. And the operator's page.
 //! - [`config`]: the settings, validated all at once. Read by [`app`] alone.
 //! - [`app`]: wires the parts, starts and stops them in order; the command line.
@@ -34,7 +35,7 @@
 //! - [`status`]: what the service says of itself. [`causes`]: an error in one line. [`histogram`]: how long
 //!   something takes. `outbound`: what every call to others has in common.
 //!
-//! Names point one way: main → app → http, forwarder, directory → journal, sheets, operator → chat.
+//! Names point one way: main → app → http, forwarder, directory, registration → journal, sheets, operator → chat.
 //! `journal` and `sheets` never name each other. `thiserror` where callers branch, `anyhow` only in [`app`] and
 //! `main`.
 //!
@@ -69,6 +70,7 @@ pub mod journal;
 pub mod sheets;
 pub mod forwarder;
 mod directory;
+mod registration;
 pub mod http;
 pub mod config;
 pub mod app;

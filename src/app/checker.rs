@@ -4,15 +4,19 @@
 //! minute, and six writes, which our own ceiling leaves free. Once the service itself has written, or where
 //! another instance does that, it tries no write at all.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::app::checks::{self, Tried};
 use crate::app::clock;
+use crate::app::connecting::{Connecting, NUMBERS};
 use crate::app::parts::Sheet;
 use crate::journal::Journal;
 use crate::operator::{FRESH_MS, Finding, Operator};
 use crate::status::{SheetState, Status};
+
+/// How often DoubleTick is asked what it sends, at most.
+const ASK_DOUBLETICK_EVERY: Duration = Duration::from_secs(60);
 
 /// Does the checks for the page.
 #[derive(Debug)]
@@ -23,11 +27,69 @@ pub(super) struct Checker {
     /// What is wrong with the settings; then there is no spreadsheet.
     pub(super) faults: Vec<String>,
     pub(super) sheets: Vec<Sheet>,
+    /// Where DoubleTick can be asked.
+    pub(super) connecting: Option<Connecting>,
+    pub(super) arrivals: Arrivals,
+}
+
+/// What DoubleTick said last of what it sends, and when it was asked.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals(Mutex<Option<(Instant, Vec<Finding>)>>);
+
+impl Arrivals {
+    fn fresh(&self) -> Option<Vec<Finding>> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = held.as_ref().filter(|(at, _)| at.elapsed() < ASK_DOUBLETICK_EVERY);
+        held.map(|(_, list)| list.clone())
+    }
+
+    fn note(&self, list: Option<Vec<Finding>>) {
+        let held = list.map(|list| (Instant::now(), list));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = held;
+    }
 }
 
 impl Checker {
-    /// Checks whenever it is asked to. Never ends.
+    /// Checks and connects whenever it is asked to. Never ends.
     pub(super) async fn run(self) {
+        tokio::join!(self.check(), self.connect());
+    }
+
+    async fn connect(&self) {
+        loop {
+            self.operator.connect_requested().await;
+            let mut list = Vec::new();
+            let mut report = checks::Report::to(|finding| list.push(finding));
+            match (&self.connecting, self.operator.address()) {
+                (Some(connecting), Some(base)) => connecting.connect(&base, &mut report).await,
+                (None, _) => report.fails(NUMBERS, "set DOUBLETICK_API_KEY, then start again"),
+                (_, None) => report.fails(
+                    NUMBERS,
+                    "DoubleTick cannot reach the address in your browser: set PUBLIC_URL to one that it can",
+                ),
+            }
+            drop(report);
+            self.arrivals.note(None);
+            self.operator.finish_connect(list);
+            self.operator.request_check();
+        }
+    }
+
+    /// What DoubleTick sends us. It is asked once a minute at most.
+    async fn look_at_arrivals(&self) -> Vec<Finding> {
+        let (Some(connecting), Some(base)) = (&self.connecting, self.operator.address()) else {
+            return Vec::new();
+        };
+        if let Some(list) = self.arrivals.fresh() {
+            return list;
+        }
+        let mut list = Vec::new();
+        connecting.look(&base, &mut checks::Report::to(|finding| list.push(finding))).await;
+        self.arrivals.note(Some(list.clone()));
+        list
+    }
+
+    async fn check(&self) {
         loop {
             self.operator.check_requested().await;
             let list = self.look().await;
@@ -66,6 +128,10 @@ impl Checker {
             checks::check_events(Some(&self.journal), &mut report);
         }
         drop(report);
+        for finding in self.look_at_arrivals().await {
+            self.operator.record(finding.clone());
+            list.push(finding);
+        }
         list
     }
 

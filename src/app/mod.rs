@@ -14,6 +14,7 @@ pub mod logging;
 pub mod shutdown;
 mod checker;
 mod checks;
+mod connecting;
 mod listening;
 mod alarm_hook;
 mod duty;
@@ -30,10 +31,10 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::alarm::Alarm;
-use crate::app::checker::Checker;
+use crate::app::checker::{Arrivals, Checker};
 use crate::app::duty::Duty;
 use crate::app::listening::Listening;
-use crate::app::parts::{DEFAULT_SHEET, about, alarm_hook, directory, journal, sheets};
+use crate::app::parts::{DEFAULT_SHEET, about, alarm_hook, connecting, directory, journal, sheets};
 use crate::app::watch::Watch;
 use crate::config::Config;
 use crate::directory::Directory;
@@ -148,6 +149,8 @@ impl App {
             journal: journal.clone(),
             faults,
             sheets,
+            connecting: connecting(&config),
+            arrivals: Arrivals::default(),
         };
         let listening = early.map_or_else(|| Listening::on(&config), Ok)?;
         let Listening { address, server, door } = listening;

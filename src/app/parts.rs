@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use crate::app::alarm_hook::AlarmHook;
 use crate::app::clock;
+use crate::app::connecting::Connecting;
 use crate::causes::Causes;
 use crate::chat::memory::Rules;
 use crate::chat::route::{Destination, Routes, UNKNOWN};
@@ -173,6 +174,8 @@ pub(super) fn about(config: &Config, journal: &Journal, sheets: &[Sheet]) -> Abo
         account: sheets.first().map(|sheet| sheet.client.account().to_owned()),
         spreadsheets: named.filter(|sheet| sheet.id != UNKNOWN).collect(),
         webhook_secret: config.webhook_secrets.first().cloned().unwrap_or_default(),
+        public_url: config.public_url.clone(),
+        has_doubletick_key: config.doubletick_api_key.is_some(),
     }
 }
 
@@ -205,6 +208,11 @@ pub(super) fn directory(
     let api = Url::parse(&config.doubletick_api_url).ok()?;
     let made = Directory::new(&api, key, journal.clone(), Arc::clone(status), clock::now);
     made.inspect_err(|fault| log::error!("no names can be looked up: {}", Causes(fault))).ok()
+}
+
+/// Registers our address. Here, too, a fault is only logged.
+pub(super) fn connecting(config: &Config) -> Option<Connecting> {
+    Connecting::new(config)?.inspect_err(|fault| log::error!("cannot connect: {fault}")).ok()
 }
 
 /// Posts the alarm. Here, too, a fault is only logged.

@@ -33,6 +33,10 @@ pub(super) struct RawEnv {
     pub(super) board_alert_minutes: Option<String>,
     /// Optional: other spreadsheets or tabs for some of the clinic's numbers.
     pub(super) routes: Option<String>,
+    /// Optional: where DoubleTick reaches this service.
+    pub(super) public_url: Option<String>,
+    /// The same on Fly: the name of the app.
+    pub(super) fly_app_name: Option<String>,
     /// Default 8080.
     pub(super) port: Option<String>,
     /// Default 0.0.0.0.

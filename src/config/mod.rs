@@ -63,6 +63,8 @@ pub struct Config {
     pub(crate) board_alert_minutes: u32,
     /// Where the rows of some of the clinic's numbers go; all others go to the spreadsheet above.
     pub(crate) routes: Vec<Route>,
+    /// Where DoubleTick reaches us, without a slash at the end; `None` where nothing tells.
+    pub(crate) public_url: Option<String>,
     pub(crate) host: IpAddr,
     /// 0 takes any free one.
     pub(crate) port: u16,
@@ -212,6 +214,7 @@ impl Config {
             board_hours: number!(board_hours, 24, 1..=720),
             board_warn_minutes: number!(board_warn_minutes, 15, 1..=10_000),
             board_alert_minutes: number!(board_alert_minutes, 60, 1..=10_000),
+            public_url: read.public_url(raw.public_url, raw.fly_app_name),
             host: read.host(raw.host),
             port: number!(port, 8080, 0..=u16::MAX),
             data_dir: PathBuf::from(raw.data_dir.unwrap_or_else(|| "./data".to_owned())),
@@ -287,6 +290,20 @@ impl Reader<'_> {
             );
         }
         address
+    }
+
+    /// Where we can be reached: as told, or on Fly by the app's name.
+    fn public_url(&mut self, url: Option<String>, fly_app: Option<String>) -> Option<String> {
+        let is_name = |app: &String| app.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let Some(url) = url else {
+            let app = fly_app.map(|app| app.trim().to_owned()).filter(is_name)?;
+            return Some(format!("https://{app}.fly.dev"));
+        };
+        let url = self.address("PUBLIC_URL", Some(url), "");
+        if url.contains(['?', '#']) {
+            self.0.add("PUBLIC_URL", "must be an address without `?` and `#`");
+        }
+        Some(url.trim_end_matches('/').to_owned())
     }
 
     /// DoubleTick's key, which travels in a header.

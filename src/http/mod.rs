@@ -23,6 +23,8 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::chat::time::UnixMs;
@@ -45,11 +47,18 @@ const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// The reason under which a request is counted that nearly had the webhook's address.
 const WRONG_ADDRESS: &str = "wrong_address";
+/// Characters that need no escape in an address.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 /// How many parts of an address are compared with the secret.
 const ADDRESS_PARTS_MAX: usize = 8;
 /// What is said about them.
 const MISDIRECTED: &str = "somebody sends to an address that is nearly the webhook's and is none of ours, \
      so those events are lost: paste the address that the page at / shows into DoubleTick";
+
+/// What follows the host in the webhook's address. It holds the secret.
+pub(crate) fn webhook_path(secret: &SecretString) -> String {
+    format!("{WEBHOOK_PATH}/{}", utf8_percent_encode(secret.expose_secret(), PLAIN))
+}
 
 /// What the routes share.
 #[derive(Debug)]

@@ -37,6 +37,10 @@ pub(crate) struct About {
     pub(crate) spreadsheets: Vec<Spreadsheet>,
     /// What the webhook's address ends with.
     pub(crate) webhook_secret: SecretString,
+    /// Under which address DoubleTick reaches us, where the settings tell it.
+    pub(crate) public_url: Option<String>,
+    /// Whether our address can be registered at DoubleTick by us.
+    pub(crate) has_doubletick_key: bool,
 }
 
 /// One thing that was tried.
@@ -77,6 +81,10 @@ pub(crate) struct Operator {
     findings: watch::Sender<Findings>,
     asked: Notify,
     history: Mutex<History>,
+    /// Under which address the page was looked at.
+    address: Mutex<Option<String>>,
+    connect_asked: Notify,
+    connected: watch::Sender<Vec<Finding>>,
     closing: watch::Sender<bool>,
 }
 
@@ -87,6 +95,9 @@ impl Operator {
             findings: watch::Sender::default(),
             asked: Notify::new(),
             history: Mutex::default(),
+            address: Mutex::default(),
+            connect_asked: Notify::new(),
+            connected: watch::Sender::default(),
             closing: watch::Sender::new(false),
         }
     }
@@ -135,6 +146,39 @@ impl Operator {
     /// The check has ended, and these are all its results.
     pub(crate) fn finish_check(&self, list: Vec<Finding>, now: UnixMs) {
         self.findings.send_replace(Findings { list, checked_at: Some(now) });
+    }
+
+    /// Notes under which address we were reached.
+    pub(crate) fn note_address(&self, address: String) {
+        *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
+    }
+
+    /// The address, without a path, under which DoubleTick reaches us, as far as it is known.
+    pub(crate) fn address(&self) -> Option<String> {
+        let noted = || self.address.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.about.public_url.clone().or_else(noted)
+    }
+
+    /// Asks for the registration of our address, and waits for what comes of it, no longer than so.
+    pub(crate) async fn connect(&self, patience: Duration) {
+        let mut seen = self.connected.subscribe();
+        self.connect_asked.notify_one();
+        drop(tokio::time::timeout(patience, seen.changed()).await);
+    }
+
+    /// Resolves when that is asked for.
+    pub(crate) async fn connect_requested(&self) {
+        self.connect_asked.notified().await;
+    }
+
+    /// What came of it.
+    pub(crate) fn finish_connect(&self, list: Vec<Finding>) {
+        self.connected.send_replace(list);
+    }
+
+    /// What came of the last registration that was asked for.
+    pub(crate) fn connected(&self) -> Vec<Finding> {
+        self.connected.borrow().clone()
     }
 
     pub(crate) fn history(&self) -> MutexGuard<'_, History> {

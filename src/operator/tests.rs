@@ -20,7 +20,13 @@ fn finding(what: &'static str, holds: bool) -> Finding {
 
 fn operator() -> Operator {
     let webhook_secret = SecretString::from("opens-the-door-0001");
-    Operator::new(About { account: None, spreadsheets: Vec::new(), webhook_secret })
+    Operator::new(About {
+        account: None,
+        spreadsheets: Vec::new(),
+        webhook_secret,
+        public_url: None,
+        has_doubletick_key: false,
+    })
 }
 
 #[test]

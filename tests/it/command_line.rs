@@ -5,9 +5,10 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::harness::Clinic;
 
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 10] = [
     &[],
     &["check"],
+    &["connect"],
     &["replay"],
     &["forget"],
     &["set-aside", "list"],

@@ -17,6 +17,7 @@ mod sheet;
 mod staff;
 mod alarm;
 mod command_line;
+mod connecting;
 mod image;
 mod keyless;
 mod operating;

@@ -17,7 +17,7 @@ pub(crate) struct Visitor<'a> {
 }
 
 impl<'a> Visitor<'a> {
-    fn new(service: &'a Service) -> Self {
+    pub(crate) fn new(service: &'a Service) -> Self {
         drop(http());
         let http = Client::builder().no_proxy().timeout(PATIENCE).redirect(Policy::none());
         Self { service, http: http.build().unwrap(), cookie: String::new() }
@@ -54,7 +54,7 @@ impl<'a> Visitor<'a> {
         self.send(path, &[fields, &[("token", token)]].concat(), &[]).await
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         path: &str,
         fields: &[(&str, &str)],

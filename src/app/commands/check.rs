@@ -7,6 +7,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use crate::app::checks::{Report, Tried, check_events, check_google, wanted};
+use crate::app::connecting::{Connecting, NUMBERS};
 use crate::app::parts::{client, journal_beside, options, routes};
 use crate::causes::Causes;
 use crate::config::Config;
@@ -56,11 +57,12 @@ pub(super) async fn run(live: bool) -> bool {
         }
     }
     check_events(journal.as_ref(), &mut report);
+    check_arrivals(&config, &mut report).await;
     check_address(&config, &mut report);
     report.all_hold
 }
 
-fn print(finding: Finding) {
+pub(super) fn print(finding: Finding) {
     let mark = if finding.holds { "ok" } else { "FAIL" };
     // A closed pipe is no reason to fail a check.
     _ = writeln!(std::io::stdout(), "{mark:<5} {:<22} {}", finding.what, finding.sentence);
@@ -113,13 +115,29 @@ async fn check_live(journal: Option<&Journal>, sheets: &Client, report: &mut Rep
     }
 }
 
+/// What DoubleTick sends us, where it can be asked.
+async fn check_arrivals(config: &Config, report: &mut Report<'_>) {
+    match (Connecting::new(config), &config.public_url) {
+        (None, _) => {}
+        (Some(Err(fault)), _) => report.fails(NUMBERS, &fault.to_string()),
+        (Some(Ok(_)), None) => {
+            report.holds(
+                NUMBERS,
+                "not asked for: set PUBLIC_URL, the address that DoubleTick reaches",
+            );
+        }
+        (Some(Ok(connecting)), Some(base)) => connecting.look(base, report).await,
+    }
+}
+
 /// The address to paste, without the secret: the terminal may be shared or logged.
 fn check_address(config: &Config, report: &mut Report<'_>) {
     let length = config.webhook_secrets.first().map_or(0, |s| s.expose_secret().chars().count());
+    let host = config.public_url.as_deref().unwrap_or("https://<your host>");
     report.holds(
         "webhook address",
         &format!(
-            "https://<your host>{WEBHOOK_PATH}/<WEBHOOK_SECRET> (locally port {}; the secret has \
+            "{host}{WEBHOOK_PATH}/<WEBHOOK_SECRET> (locally port {}; the secret has \
              {length} characters)",
             config.port
         ),

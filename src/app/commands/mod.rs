@@ -1,6 +1,7 @@
 //! The command line: what was asked for, and the exit code it ends with.
 
 mod check;
+mod connect;
 mod journal;
 mod set_aside;
 
@@ -23,6 +24,11 @@ pub enum Command {
     Check {
         /// Also prove on the real spreadsheet what Google does not document.
         live: bool,
+    },
+    /// Register our address at DoubleTick.
+    Connect {
+        /// Remove what is registered of it more than once instead.
+        remove_duplicates: bool,
     },
     /// Feed the bodies that nothing recognised to this version's recogniser.
     Replay,
@@ -60,6 +66,8 @@ usage:
   doubletick-sheets check          try everything a deployment needs, one line each
   doubletick-sheets check --live   also prove on the spreadsheet, on a scratch tab that is removed,
                                    what the design relies on and Google does not document
+  doubletick-sheets connect        register this service's address at DoubleTick, and say what arrives
+  doubletick-sheets connect --remove-duplicates   remove what is registered of it more than once
   doubletick-sheets replay         after an upgrade: feed it the bodies that nothing recognised before
   doubletick-sheets forget PHONE   delete what the journal knows of one patient, and say what
   doubletick-sheets set-aside list           which rows Google refused for their content, when and why
@@ -131,6 +139,9 @@ impl Command {
             ([], []) => Ok(Self::Serve),
             (["check"], []) => Ok(Self::Check { live: false }),
             (["check"], ["--live"]) => Ok(Self::Check { live: true }),
+            (["connect"], [] | ["--remove-duplicates"]) => {
+                Ok(Self::Connect { remove_duplicates: !options.is_empty() })
+            }
             (["replay"], []) => Ok(Self::Replay),
             (["forget", phone], []) => Ok(Self::Forget { phone: (*phone).to_owned() }),
             (["set-aside", "list"], []) => Ok(Self::SetAside(Action::List)),
@@ -176,6 +187,9 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exi
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         }),
+        Command::Connect { remove_duplicates } => {
+            with_config(async |config| connect::run(&config, remove_duplicates).await).await
+        }
         Command::Replay => with_config(async |config| journal::replay(&config).await).await,
         Command::Forget { phone } => {
             with_config(async |config| journal::forget(&config, &phone).await).await

@@ -27,7 +27,7 @@ use actix_web::{
 use crate::http::connection::Connection;
 use crate::http::door::Ready;
 use crate::http::page::sign_in::attempts::Attempts;
-use crate::http::page::sign_in::session::{Session, Sessions, is_from_here};
+use crate::http::page::sign_in::session::{Session, Sessions, host, is_from_here};
 use crate::http::page::test_event::TestEvent;
 use crate::http::page::view::View;
 use crate::http::{Shared, readable};
@@ -41,6 +41,11 @@ const FORM_BYTES_MAX: usize = 4 * 1_024;
 const FORM_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long the page waits for a check. What comes later is shown later.
 const LOOK_TIME_MAX: Duration = Duration::from_millis(1_500);
+/// How long it waits for DoubleTick.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// What names end with that only a network of its own knows.
+const PRIVATE_NAMES: [&str; 6] = ["internal", "local", "localhost", "lan", "home", "test"];
 
 /// What the page's handlers share.
 #[derive(Debug)]
@@ -75,6 +80,7 @@ pub(super) fn routes(service: &mut ServiceConfig) {
         .service(form("/sign-in", sign_in::sign_in))
         .service(form("/sign-out", sign_in::sign_out))
         .service(form("/check", check))
+        .service(form("/connect", connect))
         .service(form("/test", test_event::send))
         .service(form("/set-aside/retry", set_aside::retry))
         .service(readable("/set-aside.csv", set_aside::csv))
@@ -115,6 +121,7 @@ async fn home(request: HttpRequest, shared: Ready) -> HttpResponse {
         return sign_in::form(StatusCode::OK, sign_in::told(&request));
     };
     let operator = &shared.page.operator;
+    note_address(&request, operator);
     operator.fresh_findings((shared.now)(), LOOK_TIME_MAX).await;
     let view = View::gather(&shared).await;
     let said = said(&request);
@@ -133,6 +140,28 @@ async fn check(request: HttpRequest, payload: Payload, shared: Ready) -> HttpRes
     }
     shared.page.operator.request_check();
     see("/#set-up")
+}
+
+/// POST /connect: asks for the registration of our address at DoubleTick.
+async fn connect(request: HttpRequest, payload: Payload, shared: Ready) -> HttpResponse {
+    if let Err(refusal) = sent(&request, payload, &shared).await {
+        return refusal;
+    }
+    note_address(&request, &shared.page.operator);
+    shared.page.operator.connect(CONNECT_TIME_MAX).await;
+    see("/#connect")
+}
+
+/// Where the browser reaches us by a name that all of the internet knows, DoubleTick does, too.
+fn note_address(request: &HttpRequest, operator: &Operator) {
+    let host = host(request);
+    let name = host.split(':').next().unwrap_or_default();
+    let is_public = name.rsplit_once('.').is_some_and(|(_, top)| {
+        top.chars().all(|c| c.is_ascii_alphabetic()) && !PRIVATE_NAMES.contains(&top)
+    });
+    if is_public {
+        operator.note_address(format!("https://{host}"));
+    }
 }
 
 /// What the page says because of its address. Only these sentences can be put on it that way.

@@ -64,6 +64,8 @@ fn shared(pending_rows_max: u64) -> (Shared, Arc<Status>, TempDir) {
         account: Some("robot@clinic.example".to_owned()),
         spreadsheets: Vec::new(),
         webhook_secret: SecretString::from(SECRET),
+        public_url: None,
+        has_doubletick_key: false,
     };
     let operator = Arc::new(Operator::new(about));
     let status = Arc::new(Status::default());

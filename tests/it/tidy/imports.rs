@@ -166,7 +166,7 @@ fn names_point_one_way() {
     let allowed = |module: &str| -> &[&str] {
         match module {
             "chat" | "status" | "causes" | "histogram" | "outbound" => &[],
-            "config" | "journal" | "sheets" | "operator" | "alarm" => &["chat"],
+            "config" | "journal" | "sheets" | "operator" | "alarm" | "registration" => &["chat"],
             "forwarder" => &["chat", "journal", "sheets"],
             "directory" => &["chat", "journal"],
             "http" => &["chat", "journal", "operator"],
@@ -179,6 +179,7 @@ fn names_point_one_way() {
                 "alarm",
                 "forwarder",
                 "directory",
+                "registration",
                 "http",
                 "config",
             ],

@@ -59,7 +59,14 @@ pub(in crate::http::page) fn whole(
         part("sheets"),
         setup::links(about),
     );
-    let steps = setup::steps(about, request, &token, &part("checks"), &part("arrival"));
+    let steps = setup::steps(
+        about,
+        request,
+        &token,
+        &part("checks"),
+        &part("arrival"),
+        &shared.page.operator.connected(),
+    );
     // What is still to be set up comes first; afterwards it is folded away.
     let body = match view.is_set_up() {
         true => format!(

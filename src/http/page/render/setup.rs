@@ -1,18 +1,13 @@
 //! Setting up, step by step: share, check, tell DoubleTick, test.
 
 use actix_web::HttpRequest;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use secrecy::ExposeSecret;
 
-use crate::http::WEBHOOK_PATH;
 use crate::http::page::render::html::{Text, lasting, spoken};
 use crate::http::page::sign_in::session::{host, is_loopback};
 use crate::http::page::view::View;
+use crate::http::webhook_path;
 use crate::journal::Whereabouts;
 use crate::operator::{About, Finding, Findings, Spreadsheet};
-
-/// Characters that need no escape in an address.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The checks in their order, and what each is called here.
 const CHECKS: [(&str, &str); 8] = [
@@ -55,6 +50,7 @@ pub(in crate::http::page) fn steps(
     token: &str,
     checks: &str,
     arrival: &str,
+    connected: &[Finding],
 ) -> String {
     let hidden = hidden(token);
     let events: String = EVENTS
@@ -66,13 +62,14 @@ pub(in crate::http::page) fn steps(
          <li><h3>See that everything holds</h3>\n{checks}\
          <form method=\"post\" action=\"/check\">{hidden}<button class=\"quiet\">Check again</button>\
          </form></li>\n\
-         <li><h3>Tell DoubleTick</h3>\n<p>In DoubleTick open <em>Settings › Webhooks › New Webhook</em>, \
+         <li><h3>Tell DoubleTick</h3>\n{}<p>In DoubleTick open <em>Settings › Webhooks › New Webhook</em>, \
          paste this address, and tick these events:</p>{}<ul>{events}</ul></li>\n\
          <li><h3>Send a test event</h3>\n<p>Writes one row that says that it is a test, the way of any \
          other. Delete it in the sheet when you have seen it.</p>\
          <form method=\"post\" action=\"/test\" id=\"test\">{hidden}<button>Send a test event</button></form>\
          {arrival}</li>\n</ol>\n",
         sharing(about),
+        connecting(about, &hidden, connected),
         address(about, request),
     )
 }
@@ -91,7 +88,10 @@ fn sharing(about: &About) -> String {
 
 /// The address with the secret, folded so that nobody reads it by chance.
 fn address(about: &About, request: &HttpRequest) -> String {
-    let secret = utf8_percent_encode(about.webhook_secret.expose_secret(), PLAIN);
+    let path = webhook_path(&about.webhook_secret);
+    if let Some(base) = &about.public_url {
+        return folded(&format!("{base}{path}"));
+    }
     let (scheme, note) = match is_loopback(request) {
         true => (
             "http",
@@ -100,23 +100,33 @@ fn address(about: &About, request: &HttpRequest) -> String {
         ),
         false => ("https", ""),
     };
-    let url = format!("{scheme}://{}{WEBHOOK_PATH}/{secret}", host(request));
+    format!("{}{note}", folded(&format!("{scheme}://{}{path}", host(request))))
+}
+
+fn folded(url: &str) -> String {
     format!(
-        "<details class=\"secret\"><summary>Show the address. It contains the secret.</summary>{}</details>\
-         {note}",
-        copied("address", "the webhook address", &url)
+        "<details class=\"secret\"><summary>Show the address. It contains the secret.</summary>{}</details>",
+        copied("address", "the webhook address", url)
+    )
+}
+
+/// The button that registers the address by itself, and what came of pressing it.
+fn connecting(about: &About, hidden: &str, connected: &[Finding]) -> String {
+    if !about.has_doubletick_key {
+        return String::new();
+    }
+    let lines: String = connected.iter().map(|it| found(&one_line, it.what, it)).collect();
+    format!(
+        "<p>Press this, and the address is registered for all of your numbers, with the four events. \
+         Pressing it again changes nothing.</p>\
+         <form method=\"post\" action=\"/connect\" id=\"connect\">{hidden}<button>Connect</button></form>\
+         <ul class=\"checks\" role=\"list\">{lines}</ul><p>Or do it by hand:</p>"
     )
 }
 
 /// The results of the last check.
 pub(in crate::http::page) fn checks(findings: &Findings) -> String {
-    let line = |label: &str, kind: &str, word: &str, sentence: &str| {
-        format!(
-            "<li class=\"{kind}\"><span class=\"unseen\">{word}: </span><strong>{label}</strong> \
-             <span class=\"said\">{}</span></li>",
-            spoken(sentence)
-        )
-    };
+    let line = one_line;
     let mut lines = String::new();
     for (what, label) in CHECKS {
         let mut tried = findings.list.iter().filter(|finding| finding.what == what).peekable();
@@ -137,6 +147,14 @@ pub(in crate::http::page) fn checks(findings: &Findings) -> String {
         }
     };
     format!("<ul class=\"checks\" role=\"list\">{lines}</ul>{over}")
+}
+
+fn one_line(label: &str, kind: &str, word: &str, sentence: &str) -> String {
+    format!(
+        "<li class=\"{kind}\"><span class=\"unseen\">{word}: </span><strong>{label}</strong> \
+         <span class=\"said\">{}</span></li>",
+        spoken(sentence)
+    )
 }
 
 fn found(line: &dyn Fn(&str, &str, &str, &str) -> String, label: &str, it: &Finding) -> String {
