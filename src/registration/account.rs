@@ -29,6 +29,11 @@ pub(crate) enum Trouble {
         "DoubleTick does not accept DOUBLETICK_API_KEY: set the key that it shows under Settings > API"
     )]
     Key,
+    #[error(
+        "the owner of DOUBLETICK_API_KEY may not see or change what is registered: set the key of somebody \
+         who may, such as an admin"
+    )]
+    Forbidden,
     #[error("DoubleTick asks for a pause: try again in a minute")]
     Pace,
     #[error("DoubleTick did not answer: try again in a minute")]
@@ -223,7 +228,8 @@ impl Account {
         let mut answer = request.send().await.map_err(|_| Trouble::NoAnswer)?;
         match answer.status().as_u16() {
             200..=299 => {}
-            401 | 403 => return Err(Trouble::Key),
+            401 => return Err(Trouble::Key),
+            403 => return Err(Trouble::Forbidden),
             429 => return Err(Trouble::Pace),
             status => return Err(Trouble::Status(status)),
         }

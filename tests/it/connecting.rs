@@ -88,6 +88,19 @@ fn what_was_registered_by_hand_is_completed_and_not_registered_beside() {
     assert!(clinic.run(&["check"]).stdout.contains("+919000000000: all four arrive, once each"));
 }
 
+/// The form does not offer it, and the list does not show it: only what we made has it for sure.
+#[test]
+fn a_whole_registration_made_by_hand_is_changed_once_to_be_sent_again_after_a_timeout() {
+    let doubletick = FakeDoubleTick::start(&NUMBERS);
+    doubletick.add_webhook(&address(), "Tracker", &EVENTS, &NUMBERS);
+    let clinic = clinic_of(&doubletick);
+    assert!(clinic.run(&["check"]).stdout.contains("all four arrive, once each"));
+    connects(&clinic, "all four arrive, once each");
+    connects(&clinic, "nothing was changed");
+    assert_eq!(doubletick.changes(), [EDIT]);
+    check_whole(&doubletick);
+}
+
 #[test]
 fn duplicates_are_named_and_removed_only_on_request_and_only_those_of_our_address() {
     let doubletick = FakeDoubleTick::start(&NUMBERS);
@@ -139,6 +152,7 @@ fn nothing_is_changed_where_doubletick_cannot_be_understood() {
     let faults = [
         (Status(429), "asks for a pause: try again in a minute"),
         (Status(401), "does not accept DOUBLETICK_API_KEY"),
+        (Status(403), "set the key of somebody who may"),
         (Status(500), "answered with 500"),
         (ErrorInside, "makes no sense"),
         (WrongTypes, "makes no sense"),
