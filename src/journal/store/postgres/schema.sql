@@ -120,14 +120,16 @@ CREATE TABLE doubletick_sheets.unrecognised (
     body        bytea NOT NULL
 );
 
--- By which event a chat was last heard of, for the resend window. Append-only, and short.
+-- By which event a chat was last heard of, for the resend window. Append-only, and short: its times stand in
+-- the order of its pages, so that what is old is found by the smallest of indexes.
 CREATE TABLE doubletick_sheets.recent (
-    number bigint PRIMARY KEY,
+    number bigint NOT NULL,
     chat   bytea NOT NULL,
     body   bytea NOT NULL,
-    at     bigint NOT NULL
+    at     bigint NOT NULL,
+    PRIMARY KEY (chat, number)
 );
-CREATE INDEX recent_chat ON doubletick_sheets.recent (chat, number);
+CREATE INDEX recent_at ON doubletick_sheets.recent USING brin (at) WITH (pages_per_range = 16);
 
 CREATE TABLE doubletick_sheets.memory (
     key     bytea PRIMARY KEY,
@@ -146,7 +148,6 @@ CREATE TABLE doubletick_sheets.waiting (
     record   bytea NOT NULL
 );
 CREATE INDEX waiting_chat ON doubletick_sheets.waiting (chat);
-CREATE INDEX waiting_now ON doubletick_sheets.waiting (book, number) WHERE NOT is_over;
 
 -- Which waits a customer's keys lead to.
 CREATE TABLE doubletick_sheets.waiting_customer (
@@ -154,7 +155,6 @@ CREATE TABLE doubletick_sheets.waiting_customer (
     number bigint NOT NULL,
     PRIMARY KEY (key, number)
 );
-CREATE INDEX waiting_customer_number ON doubletick_sheets.waiting_customer (number);
 
 -- Rows that wait for their customer's name, and until when.
 CREATE TABLE doubletick_sheets.awaited (

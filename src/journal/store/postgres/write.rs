@@ -174,14 +174,16 @@ async fn waits(client: &Client, changes: &Changes) -> Sql<()> {
         if gone.is_empty() {
             return Ok(());
         }
-        let waits = "DELETE FROM doubletick_sheets.waiting WHERE number = ANY($1)";
-        let customers = "DELETE FROM doubletick_sheets.waiting_customer WHERE number = ANY($1)";
-        let values: Values<'_, 1> = [(&gone, BIGINTS)];
-        tokio::try_join!(
-            client.execute_typed(waits, &values),
-            client.execute_typed(customers, &values)
-        )?;
-        Ok(())
+        // A wait's own record says under which keys it is found.
+        let sql = "WITH gone AS (
+                       DELETE FROM doubletick_sheets.waiting WHERE number = ANY($1)
+                       RETURNING number, customer
+                   )
+                   DELETE FROM doubletick_sheets.waiting_customer AS found
+                   USING gone, generate_series(0, length(gone.customer) / 16 - 1) AS at
+                   WHERE found.number = gone.number
+                       AND found.key = substring(gone.customer FROM at * 16 + 1 FOR 16)";
+        client.execute_typed(sql, &[(&gone, BIGINTS)]).await.map(drop)
     };
     let upsert = async {
         if kept().next().is_none() {
@@ -201,7 +203,7 @@ async fn waits(client: &Client, changes: &Changes) -> Sql<()> {
                          (number, book, chat, customer, is_over, seen_at, record)
                      SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)
                      ON CONFLICT (number) DO UPDATE SET book = excluded.book,
-                         is_over = excluded.is_over, seen_at = excluded.seen_at,
+                         customer = excluded.customer, is_over = excluded.is_over, seen_at = excluded.seen_at,
                          record = excluded.record";
         let customers_by_key = "INSERT INTO doubletick_sheets.waiting_customer (key, number)
                                 SELECT * FROM unnest($1, $2) ON CONFLICT DO NOTHING";
@@ -352,13 +354,9 @@ async fn tally(client: &Client, changes: &Changes) -> Sql<()> {
     Ok(())
 }
 
-/// Events from before this need not be known any more; a part of them goes, the oldest first.
+/// Events from before this need not be known any more.
 pub(super) async fn forget_last(client: &Client, until: i64) -> Sql<u64> {
-    let sql = "DELETE FROM doubletick_sheets.recent WHERE number <= (
-                   SELECT max(number) FROM (
-                       SELECT number, at FROM doubletick_sheets.recent ORDER BY number LIMIT 20000
-                   ) AS oldest WHERE at < $1
-               )";
+    let sql = "DELETE FROM doubletick_sheets.recent WHERE at < $1";
     client.execute_typed(sql, &[(&until, Type::INT8)]).await
 }
 
