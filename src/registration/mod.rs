@@ -1,6 +1,6 @@
 //! The registration: whether DoubleTick sends its events to us, and what makes it.
 //!
-//! [`plan`] decides what is to be registered or changed, from what DoubleTick has; pure. [`Account`] asks
+//! [`mod@plan`] decides what is to be registered or changed, from what DoubleTick has; pure. [`Account`] asks
 //! and tells DoubleTick. Registering *adds* a webhook even where the same one exists, and each of them then
 //! delivers every event. So what is there is read first, and where it cannot be read nothing is changed.
 
