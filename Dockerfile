@@ -15,12 +15,12 @@ COPY tests/each-engine tests/each-engine
 COPY tests/fake-google tests/fake-google
 COPY tests/postgres-rig tests/postgres-rig
 RUN mkdir src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
-    && cargo build --release --locked --bin doubletick-sheets \
+    && cargo build --release --locked --features postgres --bin doubletick-sheets \
     && rm -r src
 
 COPY src src
 # The placeholder's fingerprint must not be mistaken for ours.
-RUN touch src/main.rs src/lib.rs && cargo build --release --locked --bin doubletick-sheets
+RUN touch src/main.rs src/lib.rs && cargo build --release --locked --features postgres --bin doubletick-sheets
 
 FROM debian:trixie-slim
 # Google's certificates are checked against the system's.

@@ -1,7 +1,6 @@
 //! From the settings to the parts of the service: each part gets its own small options.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use anyhow::Context;
 use reqwest::Url;
@@ -17,7 +16,7 @@ use crate::config::{Config, HANDOVERS};
 use crate::directory::Directory;
 use crate::forwarder::pace::Pace;
 use crate::forwarder::{BoardOptions, Forwarder, Options};
-use crate::journal::{Address, BookId, DatabaseFault, Journal, Limits, MoveFault};
+use crate::journal::{BookId, Journal, Limits};
 use crate::operator::{About, Spreadsheet};
 use crate::outbound;
 use crate::sheets::token::Token;
@@ -27,8 +26,6 @@ use crate::status::Status;
 const DAY_MS: i64 = 86_400_000;
 /// What the spreadsheet of the settings is called; the others are numbered.
 pub(super) const DEFAULT_SHEET: &str = "default";
-/// How often a database that does not answer at the start is tried.
-const TRY_DATABASE_EVERY: Duration = Duration::from_secs(1);
 /// What to say where a client cannot be built.
 const NO_TLS: &str = "cannot set up TLS; install the system's CA certificates (ca-certificates)";
 
@@ -100,57 +97,6 @@ pub(in crate::app) fn options(
         writes_per_minute_max: config.writes_per_minute_max,
         now: clock::now,
     }
-}
-
-/// Opens the journal, in its directory or on its database. A database that does not answer is waited for: events
-/// are held meanwhile, since nobody can be told that they are kept. `waits` is called once where that is so.
-pub(super) async fn journal(config: &Config, waits: impl FnOnce()) -> anyhow::Result<Journal> {
-    let Some(address) = address(config)? else {
-        return Ok(Journal::open(&config.data_dir, limits(config), routes(config))?);
-    };
-    let mut waits = Some(waits);
-    loop {
-        match moved_and_opened(config, &address).await {
-            Err(fault) if fault.is_passing() => {
-                if let Some(waits) = waits.take() {
-                    log::error!("{}; waiting for it", Causes(&fault));
-                    waits();
-                }
-                tokio::time::sleep(TRY_DATABASE_EVERY).await;
-            }
-            opened => return Ok(opened?),
-        }
-    }
-}
-
-/// Opens the journal beside the service, for a moment.
-pub(in crate::app) async fn journal_beside(config: &Config) -> anyhow::Result<Journal> {
-    if let Some(address) = address(config)? {
-        return Ok(opened(config, &address).await?);
-    }
-    Ok(Journal::open_beside(&config.data_dir, limits(config), routes(config))?)
-}
-
-/// The database of the settings, where there is one.
-fn address(config: &Config) -> anyhow::Result<Option<Arc<Address>>> {
-    let Some(database) = &config.database else { return Ok(None) };
-    let address = Address::read(&database.url, database.certificates.clone())?;
-    Ok(Some(Arc::new(address)))
-}
-
-/// A journal in the data directory is moved into the database first.
-async fn moved_and_opened(config: &Config, address: &Arc<Address>) -> Result<Journal, MoveFault> {
-    let (dir, to) = (config.data_dir.clone(), Arc::clone(address));
-    let moved = tokio::task::spawn_blocking(move || Journal::move_into(&dir, &to)).await;
-    moved.unwrap_or_else(|failed| Err(DatabaseFault::away(address.label(), failed).into()))?;
-    Ok(opened(config, address).await?)
-}
-
-async fn opened(config: &Config, address: &Arc<Address>) -> Result<Journal, DatabaseFault> {
-    let (address, limits, routes) = (Arc::clone(address), limits(config), routes(config));
-    let label = address.label().to_owned();
-    let opened = tokio::task::spawn_blocking(move || Journal::open_on(&address, limits, routes));
-    opened.await.unwrap_or_else(|failed| Err(DatabaseFault::away(&label, failed)))
 }
 
 pub(in crate::app) fn routes(config: &Config) -> Routes {

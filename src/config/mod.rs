@@ -90,6 +90,10 @@ pub struct Config {
 
 /// Where the journal is, when it is not in a directory.
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(dead_code, reason = "only what is built with PostgreSQL reads where it is")
+)]
 pub(crate) struct Database {
     /// As libpq reads it; it holds a password.
     pub(crate) url: SecretString,

@@ -43,6 +43,7 @@ mod error;
 mod group;
 mod history;
 mod lease;
+#[cfg(feature = "postgres")]
 mod moving;
 mod opening;
 mod origin;
@@ -69,6 +70,7 @@ pub use crate::journal::condition::Condition;
 pub use crate::journal::counters::{BookId, Counters, Tally, Work};
 pub use crate::journal::error::Error;
 pub use crate::journal::lease::{Fellow, Held, Term};
+#[cfg(feature = "postgres")]
 pub use crate::journal::moving::MoveFault;
 pub use crate::journal::outbox::batch::{Batch, Unsettled};
 pub use crate::journal::outbox::draft::Draft;
@@ -76,6 +78,7 @@ pub use crate::journal::outbox::export;
 pub use crate::journal::outbox::set_aside::{Retried, SetAside, SetAsidePages, Whereabouts};
 pub use crate::journal::outbox::ticket::Ticket;
 pub use crate::journal::outbox::turn::Ceiling;
+#[cfg(feature = "postgres")]
 pub use crate::journal::store::postgres::{Address, AddressFault, DatabaseFault};
 pub use crate::journal::store::sqlite::{OpenError, RestoreFault, Restored};
 pub use crate::journal::store::{Fault, Unrecognised};

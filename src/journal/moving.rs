@@ -9,14 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::journal::Journal;
+use crate::chat::route::Routes;
 use crate::journal::condition::Conditions;
+use crate::journal::opening::Engine;
+use crate::journal::origin::MOVED_MARK;
 use crate::journal::store::postgres::{self, Address, DatabaseFault};
 use crate::journal::store::sqlite::{self, OpenError, Opened};
 use crate::journal::store::{Changes, Fault, Keys, Read, Span, Store};
+use crate::journal::{Journal, Limits};
 
-/// What the directory is marked with, and how far the move has come.
-pub(in crate::journal) const MARK: &str = "moved";
+/// How far a move has come, as the directory is marked.
 const MOVING: i64 = 1;
 const MOVED: i64 = 2;
 /// Records that are read and written at a time.
@@ -78,12 +80,28 @@ impl MoveFault {
     }
 }
 
-/// Whether a directory's journal must not serve, for it was moved or may have been.
-pub(in crate::journal) fn has_left(from: &dyn Read) -> Result<bool, Fault> {
-    Ok(from.meta(MARK)?.is_some())
-}
-
 impl Journal {
+    /// Opens the journal on a database, making its tables if there are none. Any number of processes may.
+    /// Blocks while it does.
+    ///
+    /// # Errors
+    /// A [`DatabaseFault`] whose sentence says what to do.
+    pub fn open_on(
+        address: &Arc<Address>,
+        limits: Limits,
+        routes: Routes,
+    ) -> Result<Self, DatabaseFault> {
+        let place = format!("the database {}", address.label());
+        let conditions = Arc::new(Conditions::new(&place));
+        let instance = format!("{:016x}", fastrand::u64(..));
+        let postgres::Opened { store, reader } = postgres::open(address, &instance)?;
+        let instance = Some(instance.into());
+        let (store, reader) = (Box::new(store), Box::new(reader));
+        let engine = Engine { name: "postgresql", store, reader, hold: None, instance };
+        Self::over(engine, limits, routes, conditions)
+            .map_err(|error| DatabaseFault::away(address.label(), error))
+    }
+
     /// Moves the journal in a directory, where there is one that was not moved yet, into a database, with all
     /// that is in it. Blocks while it does.
     ///
@@ -97,7 +115,7 @@ impl Journal {
         let conditions = Arc::new(Conditions::new(&place));
         let mut from = sqlite::open(dir, false, &conditions)?;
         let failed = |source: Fault| MoveFault::Failed { dir: dir.to_owned(), source };
-        if from.reader.meta(MARK).map_err(failed)? == Some(MOVED) {
+        if from.reader.meta(MOVED_MARK).map_err(failed)? == Some(MOVED) {
             return Ok(());
         }
         let instance = format!("{:016x}", fastrand::u64(..));
@@ -259,7 +277,7 @@ fn committed(to: &mut dyn Store) -> Result<(), Fault> {
 /// Marks the directory, in a transaction of its own.
 fn note(store: &mut dyn Store, mark: i64) -> Result<(), Fault> {
     store.begin(&Keys::default())?;
-    let meta = vec![(MARK.to_owned(), mark)];
+    let meta = vec![(MOVED_MARK.to_owned(), mark)];
     let noted = store.write(Changes { meta, ..Changes::default() }).and_then(|()| store.commit());
     noted.inspect_err(|fault| store.roll_back(Some(fault)))
 }

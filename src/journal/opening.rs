@@ -12,15 +12,14 @@ use crate::journal::awaited::Names;
 use crate::journal::clock::Clock;
 use crate::journal::condition::Conditions;
 use crate::journal::counters::Counters;
-use crate::journal::origin::Origin;
+use crate::journal::origin::{MOVED_MARK, Origin};
 use crate::journal::reading::Reader;
 use crate::journal::routing::Routing;
-use crate::journal::store::postgres::{self, Address, DatabaseFault};
 use crate::journal::store::sqlite::{self, Hold, OpenError, Opened};
 use crate::journal::store::{Fault, Keys, Read, Store};
 use crate::journal::transaction::{Shared, Transaction};
 use crate::journal::writer::Writer;
-use crate::journal::{Error, Inner, Journal, Limits, moving, rerouting};
+use crate::journal::{Error, Inner, Journal, Limits, rerouting};
 
 /// A store that was opened.
 pub(in crate::journal) struct Engine {
@@ -53,27 +52,6 @@ impl Journal {
         Self::opened(dir, limits, routes, true)
     }
 
-    /// Opens the journal on a database, making its tables if there are none. Any number of processes may.
-    /// Blocks while it does.
-    ///
-    /// # Errors
-    /// A [`DatabaseFault`] whose sentence says what to do.
-    pub fn open_on(
-        address: &Arc<Address>,
-        limits: Limits,
-        routes: Routes,
-    ) -> Result<Self, DatabaseFault> {
-        let place = format!("the database {}", address.label());
-        let conditions = Arc::new(Conditions::new(&place));
-        let instance = format!("{:016x}", fastrand::u64(..));
-        let postgres::Opened { store, reader } = postgres::open(address, &instance)?;
-        let instance = Some(instance.into());
-        let (store, reader) = (Box::new(store), Box::new(reader));
-        let engine = Engine { name: "postgresql", store, reader, hold: None, instance };
-        Self::over(engine, limits, routes, conditions)
-            .map_err(|error| DatabaseFault::away(address.label(), error))
-    }
-
     fn opened(
         dir: &Path,
         limits: Limits,
@@ -83,7 +61,8 @@ impl Journal {
         let place = dir.display().to_string();
         let conditions = Arc::new(Conditions::new(&place));
         let Opened { store, reader, hold } = sqlite::open(dir, may_be_beside, &conditions)?;
-        if moving::has_left(&reader).map_err(|fault| OpenError::unusable(dir, Arc::new(fault)))? {
+        let mark = reader.meta(MOVED_MARK);
+        if mark.map_err(|fault| OpenError::unusable(dir, Arc::new(fault)))?.is_some() {
             return Err(OpenError::Moved { dir: dir.to_owned() });
         }
         let (store, reader) = (Box::new(store), Box::new(reader));

@@ -29,6 +29,10 @@ impl Origin {
     }
 }
 
+/// The name of the number that a journal is marked with when it was moved into a database, or may have been: it
+/// must not serve any more.
+pub(super) const MOVED_MARK: &str = "moved";
+
 /// The name of the number that a batch's is added to for the id of its marker.
 pub(super) const MARKER_BASE: &str = "marker_base";
 

@@ -8,7 +8,8 @@ use secrecy::ExposeSecret;
 
 use crate::app::checks::{Report, Tried, check_events, check_google, wanted};
 use crate::app::connecting::{Connecting, NUMBERS};
-use crate::app::parts::{client, journal_beside, options, routes};
+use crate::app::opening::journal_beside;
+use crate::app::parts::{client, options, routes};
 use crate::causes::Causes;
 use crate::config::Config;
 use crate::http::WEBHOOK_PATH;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::app::parts::journal_beside;
+use crate::app::opening::journal_beside;
 use crate::chat::recognise::{Recognised, recognise};
 use crate::chat::text::phone_digits;
 use crate::config::Config;

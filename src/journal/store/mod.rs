@@ -14,6 +14,7 @@
 //! journal run over it (`journal::tests::engine`).
 
 mod keys;
+#[cfg(feature = "postgres")]
 pub(super) mod postgres;
 pub(super) mod sqlite;
 
@@ -283,6 +284,7 @@ pub(super) trait Read: Send {
     fn counters(&self) -> Result<Counters, Fault>;
     fn meta(&self, name: &str) -> Result<Option<i64>, Fault>;
     /// All numbers that are kept under a name.
+    #[cfg(feature = "postgres")]
     fn numbers(&self) -> Result<Vec<(String, i64)>, Fault>;
     fn places(&self) -> Result<Places, Fault>;
     /// The first row of a queue: its number and when it was received.
@@ -310,6 +312,7 @@ pub(super) trait Read: Send {
         records_max: usize,
     ) -> Result<Vec<(Digest, Remembered)>, Fault>;
     /// The events by which chats were last heard of, after that number, in order, at most so many.
+    #[cfg(feature = "postgres")]
     fn last_events(&self, after: u64, events_max: usize) -> Result<Vec<(Digest, Told)>, Fault>;
     /// The clock that all processes of this journal share, as of now or of the transaction's beginning;
     /// `None` where only one machine can use it, and its own clock counts.
@@ -355,6 +358,7 @@ pub(super) trait Store: Send {
     fn delete_rows(&mut self, span: Span) -> Result<u64, Fault>;
     /// From now on the journal is that one: its events' names and hashes go on as they were. Only for a
     /// journal that is empty.
+    #[cfg(feature = "postgres")]
     fn adopt(&mut self, origin: &Origin) -> Result<(), Fault>;
     /// Makes it last. After [`Fault::Unknown`] nothing else is asked before [`Store::settle`].
     fn commit(&mut self) -> Result<(), Fault>;

@@ -8,7 +8,8 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use crate::chat::event::Happening;
-use crate::journal::moving::{MARK, MoveFault};
+use crate::journal::moving::MoveFault;
+use crate::journal::origin::MOVED_MARK;
 use crate::journal::store::{Read, Span, postgres, sqlite};
 use crate::journal::tests::{
     LIMITS, NOW, accept_all, assigned, book, chats, dir, drafted, event, look, one_tab, open,
@@ -79,7 +80,7 @@ fn all_of(store: &dyn Read) -> Vec<String> {
     let places = store.places().unwrap();
     let origin = store.origin().unwrap();
     let mut numbers = store.numbers().unwrap();
-    numbers.retain(|(name, _)| name != MARK);
+    numbers.retain(|(name, _)| name != MOVED_MARK);
     let mut all = vec![
         format!("{:?} {}", origin.hash_key, origin.tag),
         format!("{:?}", store.counters().unwrap()),
@@ -190,7 +191,7 @@ async fn a_move_that_was_killed_is_finished_on_the_side_where_the_journal_is() {
         let connection = Connection::open(dir.path().join(FILE)).unwrap();
         let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2)
                    ON CONFLICT (name) DO UPDATE SET value = ?2";
-        connection.execute(sql, rusqlite::params![MARK, mark]).unwrap();
+        connection.execute(sql, rusqlite::params![MOVED_MARK, mark]).unwrap();
     };
     let before = all_of_directory(dir.path());
     set_mark(1);

@@ -30,6 +30,7 @@ pub(in crate::journal) use crate::journal::store::sqlite::restore::{
 };
 
 use crate::journal::condition::Conditions;
+#[cfg(feature = "postgres")]
 use crate::journal::origin::Origin;
 use crate::journal::store::sqlite::log::{LINGERING_MAX, Log};
 use crate::journal::store::sqlite::recent::Recent;
@@ -225,6 +226,7 @@ impl Store for Sqlite {
         write::delete_rows(&self.connection, span)
     }
 
+    #[cfg(feature = "postgres")]
     fn adopt(&mut self, origin: &Origin) -> Result<(), Fault> {
         write::adopt(&self.connection, origin)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::chat::digest::Digest;
+#[cfg(feature = "postgres")]
 use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
 use crate::journal::counters::{BookId, Counters, Tally, Work};
@@ -140,6 +141,7 @@ impl Read for Connection {
         Ok(statement.query_row([name], |row| row.get(0)).optional()?)
     }
 
+    #[cfg(feature = "postgres")]
     fn numbers(&self) -> Result<Vec<(String, i64)>, Fault> {
         let sql = "SELECT name, value FROM meta WHERE typeof(value) = 'integer' ORDER BY name";
         let mut statement = self.prepare(sql)?;
@@ -288,6 +290,7 @@ impl Read for Connection {
         Ok(None)
     }
 
+    #[cfg(feature = "postgres")]
     fn last_events(&self, after: u64, events_max: usize) -> Result<Vec<(Digest, Told)>, Fault> {
         let sql = "SELECT chat, body, number, at FROM recent WHERE number > ?1
                    ORDER BY number LIMIT ?2";

@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 
 use crate::chat::digest::Digest;
 use crate::journal::counters::{BookId, Tally, Work};
+#[cfg(feature = "postgres")]
 use crate::journal::origin::Origin;
 use crate::journal::store::{
     Changes, Fault, Fence, Places, QueueId, Remembered, Row, Span, Stored, StoredAside,
@@ -45,6 +46,7 @@ pub(super) fn all(db: &Connection, changes: Changes) -> Result<(), Fault> {
 }
 
 /// The journal is that one from now on.
+#[cfg(feature = "postgres")]
 pub(super) fn adopt(db: &Connection, origin: &Origin) -> Result<(), Fault> {
     let sql = "UPDATE meta SET value = ?2 WHERE name = ?1";
     db.execute(sql, params!["hash_key", origin.hash_key])?;
