@@ -32,6 +32,49 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// How many numbers it has.
+    pub(super) const NUMBERS: usize = 13;
+
+    /// All its numbers, in the order in which stores keep them.
+    pub(super) fn numbers(&self) -> [i64; Self::NUMBERS] {
+        [
+            self.next_number,
+            self.next_batch,
+            self.accepted,
+            self.remembered,
+            self.duplicate,
+            self.unrecognised,
+            self.written,
+            self.set_aside,
+            self.handovers,
+            self.handovers_written,
+            self.handovers_set_aside,
+            self.assigned_at.cast_unsigned(),
+            self.waits,
+        ]
+        .map(u64::cast_signed)
+    }
+
+    /// From its numbers in that order; each is asked for by its place.
+    pub(super) fn from_numbers<E>(number: impl Fn(usize) -> Result<i64, E>) -> Result<Self, E> {
+        let count = |at| number(at).map(i64::cast_unsigned);
+        Ok(Self {
+            next_number: count(0)?,
+            next_batch: count(1)?,
+            accepted: count(2)?,
+            remembered: count(3)?,
+            duplicate: count(4)?,
+            unrecognised: count(5)?,
+            written: count(6)?,
+            set_aside: count(7)?,
+            handovers: count(8)?,
+            handovers_written: count(9)?,
+            handovers_set_aside: count(10)?,
+            assigned_at: number(11)?,
+            waits: count(12)?,
+        })
+    }
+
     /// Rows of the log that are still to be written. accepted = written + pending + set aside.
     pub fn pending(&self) -> u64 {
         self.accepted.saturating_sub(self.written).saturating_sub(self.set_aside)

@@ -65,22 +65,7 @@ pub(super) fn stored_row(row: &SqlRow) -> Sql<Row> {
 }
 
 pub(super) fn tally(row: &SqlRow) -> Sql<Tally> {
-    let get = |column| unsigned(row, column);
-    Ok(Tally {
-        next_number: get(0)?,
-        next_batch: get(1)?,
-        accepted: get(2)?,
-        remembered: get(3)?,
-        duplicate: get(4)?,
-        unrecognised: get(5)?,
-        written: get(6)?,
-        set_aside: get(7)?,
-        handovers: get(8)?,
-        handovers_written: get(9)?,
-        handovers_set_aside: get(10)?,
-        assigned_at: row.try_get(11)?,
-        waits: get(12)?,
-    })
+    Tally::from_numbers(|column| row.try_get(column))
 }
 
 pub(super) fn batch(row: &SqlRow) -> Sql<StoredBatch> {

@@ -17,6 +17,7 @@ pub(in crate::journal) mod read;
 mod tls;
 mod write;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -137,15 +138,15 @@ impl Postgres {
         let last = self.reader.unwritten.take().unwrap_or_default();
         let mut refused = None;
         let committed = self.link().run_within(COMMIT_MAX, async |client| {
-            let both = tokio::join!(biased; write::all(client, &last), client.simple_query(&sql));
-            if let (Err(error), _) = &both
-                && error.as_db_error().is_some()
-            {
-                refused = both.0.err();
-                return Ok(());
+            let (written, committed) =
+                tokio::join!(biased; write::all(client, &last), client.simple_query(&sql));
+            match written {
+                Err(error) if error.as_db_error().is_some() => {
+                    refused = Some(error);
+                    Ok(())
+                }
+                written => written.and(committed.map(drop)),
             }
-            both.0?;
-            both.1.map(drop)
         });
         self.link().pin(false);
         if let Some(error) = refused {
@@ -212,21 +213,8 @@ impl Begun {
         match row.get(0) {
             Some("tally") => {
                 self.commits = number(1).map(i64::cast_unsigned);
-                self.tally = Some(Tally {
-                    next_number: count(2),
-                    next_batch: count(3),
-                    accepted: count(4),
-                    remembered: count(5),
-                    duplicate: count(6),
-                    unrecognised: count(7),
-                    written: count(8),
-                    set_aside: count(9),
-                    handovers: count(10),
-                    handovers_written: count(11),
-                    handovers_set_aside: count(12),
-                    assigned_at: number(13).unwrap_or_default(),
-                    waits: count(14),
-                });
+                let told = |at: usize| Ok::<_, Infallible>(number(at + 2).unwrap_or_default());
+                self.tally = Tally::from_numbers(told).ok();
             }
             Some("lease") => {
                 let owner = row.get(1).map(str::to_owned);

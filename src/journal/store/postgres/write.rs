@@ -328,27 +328,12 @@ async fn tally(client: &Client, changes: &Changes) -> Sql<()> {
     };
     let counts = async {
         let Some(tally) = &changes.tally else { return Ok(0) };
-        let counts = [
-            tally.next_number,
-            tally.next_batch,
-            tally.accepted,
-            tally.remembered,
-            tally.duplicate,
-            tally.unrecognised,
-            tally.written,
-            tally.set_aside,
-            tally.handovers,
-            tally.handovers_written,
-            tally.handovers_set_aside,
-            tally.assigned_at.cast_unsigned(),
-            tally.waits,
-        ];
-        let counts = numbers(counts.into_iter());
+        let counts = tally.numbers();
         let sql = "UPDATE doubletick_sheets.tally SET (next_number, next_batch, accepted, remembered,
                        duplicate, unrecognised, written, set_aside, handovers, handovers_written,
                        handovers_set_aside, assigned_at, waits) = (SELECT $1[1], $1[2], $1[3], $1[4],
                        $1[5], $1[6], $1[7], $1[8], $1[9], $1[10], $1[11], $1[12], $1[13])";
-        client.execute_typed(sql, &[(&counts, BIGINTS)]).await
+        client.execute_typed(sql, &[(&counts.as_slice(), BIGINTS)]).await
     };
     tokio::try_join!(work, counts)?;
     Ok(())

@@ -44,22 +44,7 @@ const TALLY: &str = "SELECT next_number, next_batch, accepted, remembered, dupli
     FROM tally";
 
 fn tally(row: &SqlRow<'_>) -> Sql<Tally> {
-    let get = |column| unsigned(row, column);
-    Ok(Tally {
-        next_number: get(0)?,
-        next_batch: get(1)?,
-        accepted: get(2)?,
-        remembered: get(3)?,
-        duplicate: get(4)?,
-        unrecognised: get(5)?,
-        written: get(6)?,
-        set_aside: get(7)?,
-        handovers: get(8)?,
-        handovers_written: get(9)?,
-        handovers_set_aside: get(10)?,
-        assigned_at: row.get(11)?,
-        waits: get(12)?,
-    })
+    Tally::from_numbers(|column| row.get(column))
 }
 
 fn row(row: &SqlRow<'_>) -> Sql<Row> {

@@ -186,26 +186,11 @@ fn unrecognised(db: &Connection, added: &[Unrecognised], gone: &[u64]) -> Result
 }
 
 fn tally(db: &Connection, tally: &Tally) -> Result<(), Fault> {
-    let values = [
-        tally.next_number,
-        tally.next_batch,
-        tally.accepted,
-        tally.remembered,
-        tally.duplicate,
-        tally.unrecognised,
-        tally.written,
-        tally.set_aside,
-        tally.handovers,
-        tally.handovers_written,
-        tally.handovers_set_aside,
-        tally.assigned_at.cast_unsigned(),
-        tally.waits,
-    ];
     let sql = "UPDATE tally SET next_number = ?1, next_batch = ?2, accepted = ?3, remembered = ?4,
                    duplicate = ?5, unrecognised = ?6, written = ?7, set_aside = ?8, handovers = ?9,
                    handovers_written = ?10, handovers_set_aside = ?11, assigned_at = ?12,
                    waits = ?13";
-    db.prepare_cached(sql)?.execute(values.map(u64::cast_signed))?;
+    db.prepare_cached(sql)?.execute(tally.numbers())?;
     Ok(())
 }
 
