@@ -9,14 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::chat::route::Routes;
+use crate::journal::Journal;
 use crate::journal::condition::Conditions;
-use crate::journal::opening::Engine;
 use crate::journal::origin::MOVED_MARK;
 use crate::journal::store::postgres::{self, Address, DatabaseFault};
 use crate::journal::store::sqlite::{self, OpenError, Opened};
 use crate::journal::store::{Changes, Fault, Keys, Read, Span, Store};
-use crate::journal::{Journal, Limits};
 
 /// How far a move has come, as the directory is marked.
 const MOVING: i64 = 1;
@@ -81,27 +79,6 @@ impl MoveFault {
 }
 
 impl Journal {
-    /// Opens the journal on a database, making its tables if there are none. Any number of processes may.
-    /// Blocks while it does.
-    ///
-    /// # Errors
-    /// A [`DatabaseFault`] whose sentence says what to do.
-    pub fn open_on(
-        address: &Arc<Address>,
-        limits: Limits,
-        routes: Routes,
-    ) -> Result<Self, DatabaseFault> {
-        let place = format!("the database {}", address.label());
-        let conditions = Arc::new(Conditions::new(&place));
-        let instance = format!("{:016x}", fastrand::u64(..));
-        let postgres::Opened { store, reader } = postgres::open(address, &instance)?;
-        let instance = Some(instance.into());
-        let (store, reader) = (Box::new(store), Box::new(reader));
-        let engine = Engine { name: "postgresql", store, reader, hold: None, instance };
-        Self::over(engine, limits, routes, conditions)
-            .map_err(|error| DatabaseFault::away(address.label(), error))
-    }
-
     /// Moves the journal in a directory, where there is one that was not moved yet, into a database, with all
     /// that is in it. Blocks while it does.
     ///
@@ -193,15 +170,17 @@ fn copy(from: &dyn Read, to: &mut dyn Store) -> Result<u64, Fault> {
         ..Changes::default()
     })?;
     for queue in &places.queues {
-        let mut span = Span::all(queue.id);
-        loop {
-            let rows = from.rows(span, STEP)?;
-            let Some(last) = rows.last() else { break };
-            span.first = last.number + 1;
-            progress.count(rows.len());
-            let rows = rows.into_iter().map(|row| (queue.id, row)).collect();
-            to.write(Changes { rows, ..Changes::default() })?;
-        }
+        let all = Span::all(queue.id);
+        let rows = |first: &u64| from.rows(Span { first: *first, ..all }, STEP);
+        progress.pages(
+            all.first,
+            rows,
+            |row| row.number + 1,
+            |rows| {
+                let rows = rows.into_iter().map(|row| (queue.id, row)).collect();
+                to.write(Changes { rows, ..Changes::default() })
+            },
+        )?;
     }
     for batch in from.batches()? {
         to.add_batch(&batch)?;
@@ -217,41 +196,40 @@ fn copy(from: &dyn Read, to: &mut dyn Store) -> Result<u64, Fault> {
 
 /// What is known of chats and customers, and the rows set aside.
 fn copy_memory(from: &dyn Read, to: &mut dyn Store, progress: &mut Progress) -> Result<(), Fault> {
-    let mut after = 0;
-    loop {
-        let last = from.last_events(after, STEP)?;
-        let Some((_, told)) = last.last() else { break };
-        after = told.number;
-        progress.count(last.len());
-        to.write(Changes { last, ..Changes::default() })?;
-    }
-    let mut after = 0;
-    loop {
-        let waits = from.waits(after, STEP)?;
-        let Some(last) = waits.last() else { break };
-        after = last.number;
-        progress.count(waits.len());
-        let waits = waits.into_iter().map(|wait| (wait.number, Some(wait))).collect();
-        to.write(Changes { waits, ..Changes::default() })?;
-    }
-    let mut after = 0;
-    loop {
-        let aside = from.aside(after, STEP)?;
-        let Some(last) = aside.last() else { break };
-        after = last.row.number;
-        progress.count(aside.len());
-        let aside = aside.into_iter().map(|aside| (aside.row.number, Some(aside))).collect();
-        to.write(Changes { aside, ..Changes::default() })?;
-    }
-    let mut after = None;
-    loop {
-        let records = from.records(after, STEP)?;
-        let Some((last, _)) = records.last() else { return Ok(()) };
-        after = Some(*last);
-        progress.count(records.len());
-        let records = records.into_iter().map(|(key, record)| (key, Some(record))).collect();
-        to.write(Changes { records, ..Changes::default() })?;
-    }
+    let events = |after: &u64| from.last_events(*after, STEP);
+    progress.pages(
+        0,
+        events,
+        |(_, told)| told.number,
+        |last| to.write(Changes { last, ..Changes::default() }),
+    )?;
+    progress.pages(
+        0,
+        |after| from.waits(*after, STEP),
+        |wait| wait.number,
+        |waits| {
+            let waits = waits.into_iter().map(|wait| (wait.number, Some(wait))).collect();
+            to.write(Changes { waits, ..Changes::default() })
+        },
+    )?;
+    progress.pages(
+        0,
+        |after| from.aside(*after, STEP),
+        |aside| aside.row.number,
+        |aside| {
+            let aside = aside.into_iter().map(|aside| (aside.row.number, Some(aside))).collect();
+            to.write(Changes { aside, ..Changes::default() })
+        },
+    )?;
+    progress.pages(
+        None,
+        |after| from.records(*after, STEP),
+        |(key, _)| Some(*key),
+        |records| {
+            let records = records.into_iter().map(|(key, record)| (key, Some(record))).collect();
+            to.write(Changes { records, ..Changes::default() })
+        },
+    )
 }
 
 /// Commits, and asks for as long as it takes where the answer is lost.
@@ -291,6 +269,24 @@ struct Progress {
 impl Progress {
     fn new() -> Self {
         Self { records: 0, said_at: Instant::now() }
+    }
+
+    /// Reads page after page and writes each, until there are no more. `from` is where to begin, and `next` where to
+    /// go on after a record.
+    fn pages<T, K>(
+        &mut self,
+        mut from: K,
+        read: impl Fn(&K) -> Result<Vec<T>, Fault>,
+        next: impl Fn(&T) -> K,
+        mut write: impl FnMut(Vec<T>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        loop {
+            let page = read(&from)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            from = next(last);
+            self.count(page.len());
+            write(page)?;
+        }
     }
 
     fn count(&mut self, records: usize) {

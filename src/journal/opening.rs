@@ -15,6 +15,8 @@ use crate::journal::counters::Counters;
 use crate::journal::origin::{MOVED_MARK, Origin};
 use crate::journal::reading::Reader;
 use crate::journal::routing::Routing;
+#[cfg(feature = "postgres")]
+use crate::journal::store::postgres::{self, Address, DatabaseFault};
 use crate::journal::store::sqlite::{self, Hold, OpenError, Opened};
 use crate::journal::store::{Fault, Keys, Read, Store};
 use crate::journal::transaction::{Shared, Transaction};
@@ -50,6 +52,28 @@ impl Journal {
     /// An [`OpenError`] whose sentence says what to do.
     pub fn open_beside(dir: &Path, limits: Limits, routes: Routes) -> Result<Self, OpenError> {
         Self::opened(dir, limits, routes, true)
+    }
+
+    /// Opens the journal on a database, making its tables if there are none. Any number of processes may.
+    /// Blocks while it does.
+    ///
+    /// # Errors
+    /// A [`DatabaseFault`] whose sentence says what to do.
+    #[cfg(feature = "postgres")]
+    pub fn open_on(
+        address: &Arc<Address>,
+        limits: Limits,
+        routes: Routes,
+    ) -> Result<Self, DatabaseFault> {
+        let place = format!("the database {}", address.label());
+        let conditions = Arc::new(Conditions::new(&place));
+        let instance = format!("{:016x}", fastrand::u64(..));
+        let postgres::Opened { store, reader } = postgres::open(address, &instance)?;
+        let instance = Some(instance.into());
+        let (store, reader) = (Box::new(store), Box::new(reader));
+        let engine = Engine { name: "postgresql", store, reader, hold: None, instance };
+        Self::over(engine, limits, routes, conditions)
+            .map_err(|error| DatabaseFault::away(address.label(), error))
     }
 
     fn opened(
