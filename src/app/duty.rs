@@ -47,12 +47,10 @@ pub(super) struct Duty {
 
 /// How a term ended.
 enum Ended {
-    /// The service stops.
-    Stopped,
+    /// The service stops, or a part of the work ended by itself.
+    Over,
     /// Another instance may have taken over.
     Lost,
-    /// A part of it ended by itself.
-    Failed,
 }
 
 impl Duty {
@@ -77,9 +75,8 @@ impl Duty {
             let ended = self.serve(held, &stop).await;
             self.status.set_forwards(false);
             match ended {
-                Ended::Stopped => return self.resign(held.term).await,
+                Ended::Over => return self.resign(held.term).await,
                 Ended::Lost => log::warn!("this instance forwards no more: its lease is over"),
-                Ended::Failed => return self.resign(held.term).await,
             }
         }
     }
@@ -112,18 +109,18 @@ impl Duty {
         };
         tokio::pin!(work);
         tokio::select! {
-            () = &mut work => return Ended::Failed,
+            () = &mut work => return Ended::Over,
             () = self.keep(held) => return Ended::Lost,
             () = stopped(stop) => {}
         }
         drop(timeout(RESIGN_AFTER, work).await);
-        Ended::Stopped
+        Ended::Over
     }
 
     /// Waits until this instance owns the lease. Tells the others meanwhile that it is there.
     async fn wait_for_lease(&self) -> Held {
         loop {
-            if let Some(held) = self.beat(true).await {
+            if let Some(held) = self.beat().await {
                 return held;
             }
             let told = Instant::now();
@@ -146,7 +143,7 @@ impl Duty {
                 () = last.over() => return,
             }
             let renewed = tokio::select! {
-                renewed = self.beat(true) => renewed,
+                renewed = self.beat() => renewed,
                 () = last.over() => return,
             };
             match renewed {
@@ -162,12 +159,12 @@ impl Duty {
 
     /// Says that this instance is there, and takes or keeps the lease. `None` where it is another's, or the
     /// database does not answer.
-    async fn beat(&self, wants: bool) -> Option<Held> {
+    async fn beat(&self) -> Option<Held> {
         let report = {
             let history = self.operator.history();
             Report::of(&self.status, &history, self.started_at).to_json()
         };
-        let held = self.journal.beat(report, self.lease, wants).await;
+        let held = self.journal.beat(report, self.lease).await;
         if let Err(error) = &held {
             log::debug!("cannot tell the other instances: {}", Causes(error));
         }

@@ -52,16 +52,11 @@ pub struct Held {
 
 impl Journal {
     /// Tells the others that this process is there, and what it says of itself; takes the lease where it is
-    /// free, or makes it longer. `None` where another owns it, or `wants` is false.
+    /// free, or makes it longer. `None` where another owns it.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn beat(
-        &self,
-        report: String,
-        length: Duration,
-        wants: bool,
-    ) -> Result<Option<Held>, Error> {
+    pub async fn beat(&self, report: String, length: Duration) -> Result<Option<Held>, Error> {
         let since = Instant::now();
         let length_ms = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
         let work = move |transaction: &mut Transaction<'_>| {
@@ -71,7 +66,7 @@ impl Journal {
             changes.report = Some((own.clone(), report.clone()));
             changes.instances_until = Some(now.plus_ms(-FELLOW_KEPT_MS));
             let lease = transaction.read()?.lease()?.unwrap_or_default();
-            let Some(next) = next(&lease, &own, now, length_ms).filter(|_| wants) else {
+            let Some(next) = next(&lease, &own, now, length_ms) else {
                 return Ok(None);
             };
             let (term, is_new) = (Term(next.epoch), next.epoch != lease.epoch);

@@ -25,15 +25,15 @@ async fn instance(database: &Database<'_>) -> Journal {
 async fn a_process_that_was_stopped_can_do_no_more_when_another_has_taken_over() {
     let Some(database) = database() else { return };
     let (first, second) = (instance(&database).await, instance(&database).await);
-    let term = first.beat("{}".into(), LENGTH, true).await.unwrap().unwrap().term;
-    assert!(second.beat("{}".into(), LENGTH, true).await.unwrap().is_none(), "it is taken");
+    let term = first.beat("{}".into(), LENGTH).await.unwrap().unwrap().term;
+    assert!(second.beat("{}".into(), LENGTH).await.unwrap().is_none(), "it is taken");
     let owner = first.in_term(term);
     accept_all(&second, &["a"]).await;
     let draft = owner.draft(book(&owner), 10, NOW).await.unwrap();
     // Its lease ends while it is stopped.
     database.session().query("UPDATE doubletick_sheets.lease SET until = 0").unwrap();
     assert!(second.is_unowned().await.unwrap());
-    let taken = second.beat("{}".into(), LENGTH, true).await.unwrap().unwrap();
+    let taken = second.beat("{}".into(), LENGTH).await.unwrap().unwrap();
     assert_ne!(taken.term, term);
     let sealed = owner.seal(draft, PLAN.into(), None, NOW).await;
     assert!(matches!(sealed, Err(Error::NotOwner)), "{sealed:?}");
@@ -47,11 +47,11 @@ async fn a_process_that_was_stopped_can_do_no_more_when_another_has_taken_over()
 async fn a_lease_that_is_given_back_is_free_at_once_under_another_epoch() {
     let Some(database) = database() else { return };
     let (first, second) = (instance(&database).await, instance(&database).await);
-    let term = first.beat("{}".into(), LENGTH, true).await.unwrap().unwrap().term;
+    let term = first.beat("{}".into(), LENGTH).await.unwrap().unwrap().term;
     assert!(!second.is_unowned().await.unwrap());
     first.resign(term).await.unwrap();
     assert!(second.is_unowned().await.unwrap());
-    let taken = second.beat("{}".into(), LENGTH, true).await.unwrap().unwrap().term;
+    let taken = second.beat("{}".into(), LENGTH).await.unwrap().unwrap().term;
     assert_ne!(taken, term);
     // Said again, late, by the one that has resigned.
     first.resign(term).await.unwrap();
@@ -63,11 +63,11 @@ async fn a_lease_that_is_given_back_is_free_at_once_under_another_epoch() {
 async fn what_is_noted_of_a_process_stays_long_after_it_was_last_heard_of() {
     let Some(database) = database() else { return };
     let (cut_off, other) = (instance(&database).await, instance(&database).await);
-    cut_off.beat("{}".into(), LENGTH, false).await.unwrap();
+    cut_off.beat("{}".into(), LENGTH).await.unwrap();
     let day_ms = 86_400_000;
     let age = format!("UPDATE doubletick_sheets.instance SET seen_at = seen_at - {day_ms}");
     database.session().query(&age).unwrap();
-    other.beat("{}".into(), LENGTH, false).await.unwrap();
+    other.beat("{}".into(), LENGTH).await.unwrap();
     let ids = "SELECT count(*) FROM doubletick_sheets.instance";
     assert_eq!(database.session().value(ids).unwrap(), "2");
     let told = other.fellows().await.unwrap();

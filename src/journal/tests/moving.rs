@@ -164,7 +164,7 @@ async fn a_journal_that_was_moved_goes_on_and_serves_from_nowhere_else() {
     assert!(matches!(error, OpenError::Moved { .. }), "{error:?}");
     let journal = open_on(&address).await;
     accept_all(&journal, &["other"]).await;
-    let term = journal.beat(String::new(), std::time::Duration::from_secs(10), true).await.unwrap();
+    let term = journal.beat(String::new(), std::time::Duration::from_secs(10)).await.unwrap();
     let journal = journal.in_term(term.unwrap().term);
     let batch = open_batch(&journal).await.expect("the batch under way came along");
     assert_eq!(chats(batch.entries()), ["batch 1", "batch 2"]);
@@ -229,7 +229,7 @@ async fn nothing_is_moved_under_instances_that_serve_already() {
     fill(dir.path()).await;
     let other = open_on(&address).await;
     let length = std::time::Duration::from_secs(10);
-    other.beat("{}".into(), length, true).await.unwrap();
+    other.beat("{}".into(), length).await.unwrap();
     let error = moved(dir.path(), &address).await.unwrap_err();
     assert!(matches!(error, MoveFault::Serving { .. }), "{error:?}");
     assert_eq!(open(dir.path()).tally().pending(), 3);
