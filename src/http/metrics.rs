@@ -1,4 +1,7 @@
 //! Metrics, as Prometheus reads them. No personal data, no secret.
+//!
+//! Written by hand, because no encoder keeps the format as scrapers know it: `prometheus-client` drops `_total` from a
+//! counter's `# TYPE`, `prometheus` refuses a counter that has no label yet, and others do the counting themselves.
 
 use std::fmt::{Display, Write};
 use std::time::Duration;

@@ -23,6 +23,7 @@ use actix_web::web::{self, Bytes, Payload, ServiceConfig};
 use actix_web::{
     FromRequest, Handler, HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Responder,
 };
+use maud::Markup;
 
 use crate::http::connection::Connection;
 use crate::http::door::Ready;
@@ -125,12 +126,12 @@ async fn home(request: HttpRequest, shared: Ready) -> HttpResponse {
     operator.fresh_findings((shared.now)(), LOOK_TIME_MAX).await;
     let view = View::gather(&shared).await;
     let said = said(&request);
-    show(StatusCode::OK, &render::whole(&view, operator.about(), &shared, &session, &request, said))
+    show(StatusCode::OK, render::whole(&view, operator.about(), &shared, &session, &request, said))
 }
 
 /// What stands in the page's place while it waits for the journal.
 pub(super) fn closed(sentence: &str) -> HttpResponse {
-    show(StatusCode::SERVICE_UNAVAILABLE, &sign_in::note(sentence))
+    show(StatusCode::SERVICE_UNAVAILABLE, sign_in::note(sentence))
 }
 
 /// POST /check: asks for a check.
@@ -203,13 +204,13 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, HttpResp
             Connection::body_was_read(request);
             Ok(body)
         }
-        _ => Err(show(StatusCode::BAD_REQUEST, &sign_in::note("That form could not be read."))),
+        _ => Err(show(StatusCode::BAD_REQUEST, sign_in::note("That form could not be read."))),
     }
 }
 
 fn foreign() -> HttpResponse {
     let sentence = "That form was not made by this page. Go back, load the page again and retry.";
-    show(StatusCode::FORBIDDEN, &sign_in::note(sentence))
+    show(StatusCode::FORBIDDEN, sign_in::note(sentence))
 }
 
 fn field(body: &[u8], name: &str) -> Option<String> {
@@ -219,10 +220,10 @@ fn field(body: &[u8], name: &str) -> Option<String> {
 }
 
 /// A page that must not be cached: it shows how things are now.
-fn show(status: StatusCode, html: &str) -> HttpResponse {
+fn show(status: StatusCode, html: Markup) -> HttpResponse {
     let mut response = guarded(status);
     response.insert_header((CACHE_CONTROL, "no-store")).content_type(ContentType::html());
-    response.body(html.to_owned())
+    response.body(html.into_string())
 }
 
 /// Sends the browser to another page, with GET.

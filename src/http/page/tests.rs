@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use actix_web::HttpRequest;
 use actix_web::test::TestRequest;
+use maud::html;
 
 use crate::chat::time::UnixMs;
 use crate::http::page::render::chart::chart;
-use crate::http::page::render::html::{Text, counted, grouped, lasting, moment, spoken};
+use crate::http::page::render::html::{counted, grouped, lasting, moment, spoken};
 use crate::http::page::sign_in::attempts::{Attempts, Client};
 use crate::http::page::sign_in::session::{Sessions, is_from_here, is_loopback, signed_in};
 use crate::operator::{MINUTES, Minute};
@@ -117,14 +118,18 @@ fn where_the_browser_tells_where_a_form_comes_from_it_comes_from_here() {
 
 #[test]
 fn a_text_inside_a_page_is_nothing_but_text() {
-    let shown = Text("<a href='x' title=\"y\">Zoë & co</a>").to_string();
-    assert_eq!(shown, "&lt;a href=&#39;x&#39; title=&quot;y&quot;&gt;Zoë &amp; co&lt;/a&gt;");
+    let text = "<a href='x' title=\"y\">Zoë & co</a>";
+    let shown = "&lt;a href='x' title=&quot;y&quot;&gt;Zoë &amp; co&lt;/a&gt;";
+    assert_eq!(spoken(text).into_string(), shown);
+    // An attribute's value stands between double quotes.
+    let attribute = html! { p title=(text) {} };
+    assert_eq!(attribute.into_string(), format!("<p title=\"{shown}\"></p>"));
 }
 
 #[test]
 fn what_a_terminal_is_shown_in_backticks_is_quoted() {
-    assert_eq!(spoken("the tab `A&B` is full"), "the tab <q>A&amp;B</q> is full");
-    assert_eq!(spoken("plain <b>"), "plain &lt;b&gt;");
+    assert_eq!(spoken("the tab `A&B` is full").into_string(), "the tab <q>A&amp;B</q> is full");
+    assert_eq!(spoken("plain <b>").into_string(), "plain &lt;b&gt;");
 }
 
 #[test]
@@ -141,9 +146,10 @@ fn the_chart_shows_every_minute_in_which_something_happened_and_says_so_in_words
     let mut hour = [Minute::default(); MINUTES];
     hour[0] = Minute { calls: 1_000, errors: 1 };
     hour[59] = Minute { calls: 1, errors: 0 };
-    let svg = chart(&hour);
+    let svg = chart(&hour).into_string();
     assert_eq!((svg.matches("\"calls\"").count(), svg.matches("\"errors\"").count()), (2, 1));
     assert!(svg.contains("1,001 calls in the last hour, 1 of them without success"), "{svg}");
     assert!(!svg.contains("height=\"0\""), "what happened cannot be seen: {svg}");
-    assert!(chart(&[Minute::default(); MINUTES]).contains("0 calls"));
+    let silent = chart(&[Minute::default(); MINUTES]).into_string();
+    assert!(silent.contains("0 calls"));
 }

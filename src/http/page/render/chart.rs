@@ -1,6 +1,6 @@
 //! The calls to Google of the last hour as a chart: SVG, drawn here, so that it needs no JavaScript.
 
-use std::fmt::Write;
+use maud::{Markup, html};
 
 use crate::http::page::render::html::counted;
 use crate::operator::{MINUTES, Minute};
@@ -9,7 +9,7 @@ const BAR: usize = 10;
 const HEIGHT: u64 = 80;
 
 /// The chart and, in words, what it shows.
-pub(in crate::http::page) fn chart(hour: &[Minute; MINUTES]) -> String {
+pub(in crate::http::page) fn chart(hour: &[Minute; MINUTES]) -> Markup {
     let calls: u64 = hour.iter().map(|minute| minute.calls).sum();
     let errors: u64 = hour.iter().map(|minute| minute.errors).sum();
     let most = hour.iter().map(|minute| minute.calls).max().unwrap_or_default();
@@ -19,33 +19,31 @@ pub(in crate::http::page) fn chart(hour: &[Minute; MINUTES]) -> String {
         counted(calls, "call"),
         errors
     );
-    let mut bars = String::new();
-    for (place, minute) in hour.iter().enumerate() {
-        let tall = |count: u64| match count {
-            0 => 0,
-            // Whatever happened can be seen.
-            _ => (count * HEIGHT).div_ceil(most.max(1)).max(2),
-        };
-        let (all, bad) = (tall(minute.calls), tall(minute.errors));
-        for (kind, height) in [("calls", all), ("errors", bad)] {
-            if height > 0 {
-                // Writing to a string does not fail.
-                _ = write!(
-                    bars,
-                    "<rect class=\"{kind}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{height}\" rx=\"1\"/>",
-                    place * BAR + 1,
-                    HEIGHT - height,
-                    BAR - 2
-                );
+    let tall = |count: u64| match count {
+        0 => 0,
+        // Whatever happened can be seen.
+        _ => (count * HEIGHT).div_ceil(most.max(1)).max(2),
+    };
+    html! {
+        figure {
+            svg.chart viewBox={"0 0 " (width) " " (HEIGHT + 1)} role="img" aria-label=(words)
+                preserveAspectRatio="none" {
+                @for (place, minute) in hour.iter().enumerate() {
+                    (bar("calls", place, tall(minute.calls)))
+                    (bar("errors", place, tall(minute.errors)))
+                }
+                line.ground x1="0" y1=(HEIGHT) x2=(width) y2=(HEIGHT) {}
             }
+            .axis aria-hidden="true" { span { "an hour ago" } span { "now" } }
+            figcaption { (words) }
         }
     }
-    format!(
-        "<figure><svg class=\"chart\" viewBox=\"0 0 {width} {}\" role=\"img\" \
-         aria-label=\"{words}\" preserveAspectRatio=\"none\">{bars}\
-         <line class=\"ground\" x1=\"0\" y1=\"{HEIGHT}\" x2=\"{width}\" y2=\"{HEIGHT}\"/></svg>\
-         <div class=\"axis\" aria-hidden=\"true\"><span>an hour ago</span><span>now</span></div>\
-         <figcaption>{words}</figcaption></figure>",
-        HEIGHT + 1
-    )
+}
+
+fn bar(kind: &str, place: usize, height: u64) -> Markup {
+    html! {
+        @if height > 0 {
+            rect class=(kind) x=(place * BAR + 1) y=(HEIGHT - height) width=(BAR - 2) height=(height) rx="1" {}
+        }
+    }
 }

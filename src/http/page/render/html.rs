@@ -1,39 +1,16 @@
-//! HTML: escaped texts, numbers and times as people read them, and the frame of every page.
+//! What every page is made of: its frame, our sentences, numbers and times as people read them.
 
-use std::fmt;
+use maud::{DOCTYPE, Markup, html};
 
 use crate::chat::time::UnixMs;
 
-/// Escapes a text for HTML, also for an attribute's value.
-pub(in crate::http::page) struct Text<'a>(pub(in crate::http::page) &'a str);
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
-            let (before, from) = rest.split_at(at);
-            f.write_str(before)?;
-            let mut behind = from.chars();
-            f.write_str(match behind.next() {
-                Some('&') => "&amp;",
-                Some('<') => "&lt;",
-                Some('>') => "&gt;",
-                Some('"') => "&quot;",
-                _ => "&#39;",
-            })?;
-            rest = behind.as_str();
-        }
-        f.write_str(rest)
-    }
-}
-
 /// A sentence of ours as HTML. It may be written for a terminal: what stands between backticks is quoted.
-pub(in crate::http::page) fn spoken(sentence: &str) -> String {
-    let part = |(place, part): (usize, &str)| match place % 2 {
-        0 => Text(part).to_string(),
-        _ => format!("<q>{}</q>", Text(part)),
-    };
-    sentence.split('`').enumerate().map(part).collect()
+pub(in crate::http::page) fn spoken(sentence: &str) -> Markup {
+    html! {
+        @for (place, part) in sentence.split('`').enumerate() {
+            @if place % 2 == 0 { (part) } @else { q { (part) } }
+        }
+    }
 }
 
 /// 1234567 as 1,234,567.
@@ -73,13 +50,20 @@ pub(in crate::http::page) fn moment(at: UnixMs) -> String {
 }
 
 /// A whole page around its content. `head` is what only this page needs there.
-pub(in crate::http::page) fn page(head: &str, content: &str) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>doubletick-sheets</title>\n\
-         <link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\">\n\
-         <link rel=\"stylesheet\" href=\"/page.css\">\n{head}</head>\n<body>\n{content}</body>\n</html>\n"
-    )
+pub(in crate::http::page) fn page(head: &Markup, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { "doubletick-sheets" }
+                link rel="icon" href="/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/page.css";
+                (head)
+            }
+            body { (content) }
+        }
+    }
 }

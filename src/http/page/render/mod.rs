@@ -8,20 +8,18 @@ mod setup;
 use std::collections::BTreeMap;
 
 use actix_web::HttpRequest;
+use maud::{Markup, PreEscaped, html};
 
 use crate::http::Shared;
 use crate::http::kept::Kept;
 use crate::http::page::render::chart::chart;
-use crate::http::page::render::html::{Text, counted, grouped, lasting, moment, page, spoken};
+use crate::http::page::render::html::{counted, grouped, lasting, moment, page, spoken};
 use crate::http::page::render::instances::instances;
 use crate::http::page::sign_in::session::Session;
 use crate::http::page::view::View;
+use crate::journal::SetAside;
 use crate::operator::About;
 use crate::status::SheetState;
-
-/// Without JavaScript the page loads itself again; with it, it is kept up to date.
-const HEAD: &str = "<noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>\n\
-                    <script src=\"/page.js\" defer></script>\n";
 
 /// The whole page.
 pub(in crate::http::page) fn whole(
@@ -31,63 +29,64 @@ pub(in crate::http::page) fn whole(
     session: &Session,
     request: &HttpRequest,
     said: Option<&str>,
-) -> String {
+) -> Markup {
     let token = shared.page.sessions.form_token(session);
-    let parts = changing(view, shared, session);
-    let part = |name: &str| {
-        let html = parts.get(name).map(String::as_str).unwrap_or_default();
-        format!("<div id=\"{name}\">{html}</div>\n")
+    let mut parts = changing(view, shared, session);
+    let mut part = |name: &'static str| {
+        let html = PreEscaped(parts.remove(name).unwrap_or_default());
+        html! { div id=(name) { (html) } }
     };
-    let said = said.map_or_else(String::new, |sentence| {
-        format!("<p class=\"note\" role=\"status\">{}</p>\n", Text(sentence))
-    });
-    let shared_by = match view.shared {
-        None => String::new(),
-        Some(_) => format!(
-            "<section aria-labelledby=\"several\">\n<h2 id=\"several\">Instances</h2>\n{}</section>\n",
-            part("instances")
-        ),
+    let headline = part("headline");
+    let connected = shared.page.operator.connected();
+    let steps = setup::steps(about, request, &token, &part("checks"), &part("arrival"), &connected);
+    let status = html! {
+        (section("how", "How it is", &html! { (part("numbers")) (part("aside")) }))
+        (section("calls", "Calls to Google", &part("google")))
+        (section("sheet", "The spreadsheet", &html! { (part("sheets")) p { (setup::links(about)) } }))
+        @if view.shared.is_some() { (section("several", "Instances", &part("instances"))) }
     };
-    let status = format!(
-        "<section aria-labelledby=\"how\">\n<h2 id=\"how\">How it is</h2>\n{}{}</section>\n\
-         <section aria-labelledby=\"calls\">\n<h2 id=\"calls\">Calls to Google</h2>\n{}</section>\n\
-         <section aria-labelledby=\"sheet\">\n<h2 id=\"sheet\">The spreadsheet</h2>\n{}<p>{}</p></section>\n\
-         {shared_by}",
-        part("numbers"),
-        part("aside"),
-        part("google"),
-        part("sheets"),
-        setup::links(about),
-    );
-    let steps = setup::steps(
-        about,
-        request,
-        &token,
-        &part("checks"),
-        &part("arrival"),
-        &shared.page.operator.connected(),
-    );
-    // What is still to be set up comes first; afterwards it is folded away.
-    let body = match view.is_set_up() {
-        true => format!(
-            "{status}<details class=\"fold\" id=\"set-up\"><summary><h2>Set up, check and test</h2>\
-             </summary>\n{steps}</details>\n"
-        ),
-        false => format!(
-            "<section id=\"set-up\" aria-labelledby=\"setting-up\">\n\
-             <h2 id=\"setting-up\">From nothing to the first row</h2>\n{steps}</section>\n{status}"
-        ),
+    let content = html! {
+        header {
+            h1 { "doubletick-sheets" }
+            form method="post" action="/sign-out" {
+                (setup::hidden(&token))
+                button.quiet { "Sign out" }
+            }
+        }
+        main {
+            (headline)
+            @if let Some(sentence) = said { p.note role="status" { (sentence) } }
+            // What is still to be set up comes first; afterwards it is folded away.
+            @if view.is_set_up() {
+                (status)
+                details.fold #set-up { summary { h2 { "Set up, check and test" } } (steps) }
+            } @else {
+                section #set-up aria-labelledby="setting-up" {
+                    h2 #setting-up { "From nothing to the first row" }
+                    (steps)
+                }
+                (status)
+            }
+        }
+        footer {
+            "Version " (env!("CARGO_PKG_VERSION")) ". No patient's data is shown on this page."
+        }
     };
-    let content = format!(
-        "<header>\n<h1>doubletick-sheets</h1>\n\
-         <form method=\"post\" action=\"/sign-out\">{}<button class=\"quiet\">Sign out</button></form>\n\
-         </header>\n<main>\n<div id=\"headline\" role=\"status\">{}</div>\n{said}{body}</main>\n\
-         <footer>Version {}. No patient's data is shown on this page.</footer>\n",
-        setup::hidden(&token),
-        parts.get("headline").map(String::as_str).unwrap_or_default(),
-        env!("CARGO_PKG_VERSION"),
-    );
-    page(HEAD, &content)
+    // Without JavaScript the page loads itself again; with it, it is kept up to date.
+    let head = html! {
+        noscript { meta http-equiv="refresh" content="10"; }
+        script src="/page.js" defer {}
+    };
+    page(&head, &content)
+}
+
+fn section(id: &str, title: &str, content: &Markup) -> Markup {
+    html! {
+        section aria-labelledby=(id) {
+            h2 id=(id) { (title) }
+            (content)
+        }
+    }
 }
 
 /// The parts that change while the page is open, by the id of their place.
@@ -107,11 +106,12 @@ pub(in crate::http::page) fn changing(
         ("arrival", setup::arrival(view)),
         ("instances", view.shared.as_ref().map(instances).unwrap_or_default()),
     ]
+    .map(|(name, part)| (name, part.into_string()))
     .into()
 }
 
 /// How it is, in one sentence.
-fn headline(view: &View) -> String {
+fn headline(view: &View) -> Markup {
     let kept = match view.tally.pending() {
         0 => "Events are taken and kept until it can.".to_owned(),
         rows => format!("{} kept until it can; more events are taken.", counted(rows, "row")),
@@ -149,10 +149,10 @@ fn headline(view: &View) -> String {
             ("good", "All is well: every unassigned chat is in the sheet.".to_owned())
         }
     };
-    format!("<p class=\"state {kind}\">{}</p>", spoken(&sentence))
+    html! { p.state.(kind) { (spoken(&sentence)) } }
 }
 
-fn numbers(view: &View) -> String {
+fn numbers(view: &View) -> Markup {
     let tally = view.tally;
     let oldest = match view.kept {
         Kept::Known { oldest_pending: Some(at), .. } => lasting(view.seconds_since(at)),
@@ -173,80 +173,90 @@ fn numbers(view: &View) -> String {
         ("Oldest pending", oldest),
         ("Last write", last),
     ];
-    let tiles: String = tiles
-        .iter()
-        .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>"))
-        .collect();
-    format!(
-        "<dl class=\"tiles\">{tiles}</dl><p class=\"hint\">Accepted = written + pending + set aside.</p>"
-    )
+    html! {
+        dl.tiles {
+            @for (name, value) in tiles { div { dt { (name) } dd { (value) } } }
+        }
+        p.hint { "Accepted = written + pending + set aside." }
+    }
 }
 
 /// The rows set aside: which, when and why, and never what is in them.
-fn aside(view: &View, token: &str) -> String {
+fn aside(view: &View, token: &str) -> Markup {
     if view.aside_rows == 0 {
-        return String::new();
+        return Markup::default();
     }
-    let hidden = setup::hidden(token);
-    let rows: String = view
-        .set_aside
-        .iter()
-        .map(|row| {
-            let id = row.entry.event_id.to_string();
-            format!(
-                "<tr><th scope=\"row\"><code>{id}</code></th><td>{}</td><td>{}</td><td>\
-                 <form method=\"post\" action=\"/set-aside/retry\">{hidden}\
-                 <input type=\"hidden\" name=\"number\" value=\"{}\">\
-                 <button class=\"quiet\" aria-label=\"Retry {id}\">Retry</button></form></td></tr>",
-                moment(row.at),
-                Text(&row.reason),
-                row.entry.event_id.number
-            )
-        })
-        .collect();
-    let more = match view.aside_rows.saturating_sub(view.set_aside.len() as u64) {
-        0 => String::new(),
-        more => format!("<p class=\"hint\">And {}.</p>", counted(more, "more row")),
-    };
-    format!(
-        "<h3>Rows set aside</h3><p>Google refused {} for what is in them; the rest went on. Export them \
-         to see them, and retry them once the cause is gone.</p>\
-         <div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Rows set aside\"><table><thead><tr><th scope=\"col\">Event</th><th scope=\"col\">When</th>\
-         <th scope=\"col\">Why</th><th scope=\"col\"><span class=\"unseen\">Retry</span></th></tr></thead>\
-         <tbody>{rows}</tbody></table></div>{more}\
-         <div class=\"row\"><form method=\"post\" action=\"/set-aside/retry\">{hidden}\
-         <button>Retry all</button></form>\
-         <a href=\"/set-aside.csv\" download>Export as CSV</a> \
-         <a href=\"/set-aside.json\" download>Export as JSON</a></div>\
-         <p class=\"hint\">The exports hold patients' names and numbers.</p>",
-        counted(view.aside_rows, "row")
-    )
+    let more = view.aside_rows.saturating_sub(view.set_aside.len() as u64);
+    html! {
+        h3 { "Rows set aside" }
+        p {
+            "Google refused " (counted(view.aside_rows, "row")) " for what is in them; the rest went on. \
+             Export them to see them, and retry them once the cause is gone."
+        }
+        .wide tabindex="0" role="region" aria-label="Rows set aside" {
+            table {
+                thead {
+                    tr {
+                        @for head in ["Event", "When", "Why"] { th scope="col" { (head) } }
+                        th scope="col" { span.unseen { "Retry" } }
+                    }
+                }
+                tbody {
+                    @for row in &view.set_aside { (aside_line(row, token)) }
+                }
+            }
+        }
+        @if more > 0 { p.hint { "And " (counted(more, "more row")) "." } }
+        .row {
+            form method="post" action="/set-aside/retry" {
+                (setup::hidden(token))
+                button { "Retry all" }
+            }
+            a href="/set-aside.csv" download { "Export as CSV" }
+            " "
+            a href="/set-aside.json" download { "Export as JSON" }
+        }
+        p.hint { "The exports hold patients' names and numbers." }
+    }
 }
 
-fn sheets(view: &View) -> String {
-    let line = |(name, state): &(String, SheetState)| {
-        let (kind, sentence) = match state {
-            SheetState::Delivering => ("good", state.sentence()),
-            SheetState::Connecting | SheetState::Retrying(_) => ("wait", state.sentence()),
-            SheetState::Parked(advice) => ("bad", advice.as_str()),
-        };
-        let name = if view.sheets.len() > 1 {
-            format!("<strong>{}</strong> ", Text(name))
-        } else {
-            String::new()
-        };
-        format!(
-            "<p>{name}<span class=\"badge {kind}\">{}</span> {}</p>",
-            state.word(),
-            spoken(sentence)
-        )
-    };
-    let mut lines: String = match view.sheets.is_empty() {
-        true => line(&(String::new(), view.sheet.clone())),
-        false => view.sheets.iter().map(line).collect(),
-    };
-    for warning in &view.warnings {
-        lines += &format!("<p class=\"state wait\">{}</p>", spoken(warning));
+fn aside_line(row: &SetAside, token: &str) -> Markup {
+    let id = row.entry.event_id.to_string();
+    html! {
+        tr {
+            th scope="row" { code { (id) } }
+            td { (moment(row.at)) }
+            td { (row.reason) }
+            td {
+                form method="post" action="/set-aside/retry" {
+                    (setup::hidden(token))
+                    input type="hidden" name="number" value=(row.entry.event_id.number);
+                    button.quiet aria-label={"Retry " (id)} { "Retry" }
+                }
+            }
+        }
     }
-    lines
+}
+
+fn sheets(view: &View) -> Markup {
+    let only = [(String::new(), view.sheet.clone())];
+    let all = if view.sheets.is_empty() { &only } else { view.sheets.as_slice() };
+    html! {
+        @for (name, state) in all {
+            p {
+                @if all.len() > 1 { strong { (name) } " " }
+                (sheet(state))
+            }
+        }
+        @for warning in &view.warnings { p.state.wait { (spoken(warning)) } }
+    }
+}
+
+fn sheet(state: &SheetState) -> Markup {
+    let (kind, sentence) = match state {
+        SheetState::Delivering => ("good", state.sentence()),
+        SheetState::Connecting | SheetState::Retrying(_) => ("wait", state.sentence()),
+        SheetState::Parked(advice) => ("bad", advice.as_str()),
+    };
+    html! { span.badge.(kind) { (state.word()) } " " (spoken(sentence)) }
 }

@@ -7,11 +7,12 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
+use maud::{Markup, html};
 
 use crate::chat::time::UnixMs;
 use crate::http::Shared;
 use crate::http::door::Ready;
-use crate::http::page::render::html::{Text, page};
+use crate::http::page::render::html::page;
 use crate::http::page::sign_in::attempts::Client;
 use crate::http::page::{field, locked, read, see, see_with, sent, show};
 
@@ -83,30 +84,37 @@ pub(in crate::http::page) fn told(request: &HttpRequest) -> Option<&'static str>
 
 /// The form, with a sentence where there is something to say.
 pub(in crate::http::page) fn form(status: StatusCode, told: Option<&str>) -> HttpResponse {
-    let told = told.map_or_else(String::new, |sentence| {
-        format!("<p class=\"note bad\" id=\"told\" role=\"alert\">{}</p>", Text(sentence))
-    });
-    let content = format!(
-        "<main class=\"narrow\">\n<h1>doubletick-sheets</h1>\n\
-         <p>Every WhatsApp chat that loses its agent becomes one row in your Google Sheet. \
-         This page sets it up and shows how it is.</p>\n{told}\
-         <form method=\"post\" action=\"/sign-in\">\n\
-         <label for=\"secret\">Webhook secret</label>\n\
-         <input id=\"secret\" name=\"secret\" type=\"password\" required autofocus \
-         autocomplete=\"current-password\" aria-describedby=\"hint\">\n\
-         <p class=\"hint\" id=\"hint\">The <code>WEBHOOK_SECRET</code> that was set when the service was \
-         deployed. It is also the end of the webhook address in DoubleTick.</p>\n\
-         <button type=\"submit\">Sign in</button>\n</form>\n</main>\n"
-    );
-    show(status, &page("", &content))
+    let content = html! {
+        main.narrow {
+            h1 { "doubletick-sheets" }
+            p {
+                "Every WhatsApp chat that loses its agent becomes one row in your Google Sheet. This page \
+                 sets it up and shows how it is."
+            }
+            @if let Some(sentence) = told { p.note.bad #told role="alert" { (sentence) } }
+            form method="post" action="/sign-in" {
+                label for="secret" { "Webhook secret" }
+                input #secret name="secret" type="password" required autofocus
+                    autocomplete="current-password" aria-describedby="hint";
+                p.hint #hint {
+                    "The " code { "WEBHOOK_SECRET" } " that was set when the service was deployed. It is \
+                     also the end of the webhook address in DoubleTick."
+                }
+                button type="submit" { "Sign in" }
+            }
+        }
+    };
+    show(status, page(&Markup::default(), &content))
 }
 
 /// A page with one sentence.
-pub(in crate::http::page) fn note(sentence: &str) -> String {
-    let content = format!(
-        "<main class=\"narrow\">\n<h1>doubletick-sheets</h1>\n<p class=\"note bad\">{}</p>\n\
-         <p><a href=\"/\">Back to the page</a></p>\n</main>\n",
-        Text(sentence)
-    );
-    page("", &content)
+pub(in crate::http::page) fn note(sentence: &str) -> Markup {
+    let content = html! {
+        main.narrow {
+            h1 { "doubletick-sheets" }
+            p.note.bad { (sentence) }
+            p { a href="/" { "Back to the page" } }
+        }
+    };
+    page(&Markup::default(), &content)
 }
