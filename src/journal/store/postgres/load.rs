@@ -57,7 +57,9 @@ const WAITS: &str = "SELECT number, book, chat, customer, is_over, seen_at, reco
     WHERE number IN (
         SELECT number FROM doubletick_sheets.waiting WHERE chat = ANY($1)
         UNION
-        SELECT number FROM doubletick_sheets.waiting_customer WHERE key = ANY($2)
+        SELECT number FROM doubletick_sheets.waiting WHERE substr(customer, 1, 16) = ANY($2)
+        UNION
+        SELECT number FROM doubletick_sheets.waiting WHERE substr(customer, 17, 16) = ANY($2)
     )
     ORDER BY number";
 

@@ -148,13 +148,9 @@ CREATE TABLE doubletick_sheets.waiting (
     record   bytea NOT NULL
 );
 CREATE INDEX waiting_chat ON doubletick_sheets.waiting (chat);
-
--- Which waits a customer's keys lead to.
-CREATE TABLE doubletick_sheets.waiting_customer (
-    key    bytea NOT NULL,
-    number bigint NOT NULL,
-    PRIMARY KEY (key, number)
-);
+-- A customer has two keys at most, of 16 bytes each.
+CREATE INDEX waiting_customer ON doubletick_sheets.waiting (substr(customer, 1, 16));
+CREATE INDEX waiting_customer_also ON doubletick_sheets.waiting (substr(customer, 17, 16));
 
 -- Rows that wait for their customer's name, and until when.
 CREATE TABLE doubletick_sheets.awaited (

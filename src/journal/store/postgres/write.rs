@@ -4,7 +4,6 @@
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::chat::digest::Digest;
 use crate::journal::origin::Origin;
 use crate::journal::store::postgres::column::bytes;
 use crate::journal::store::postgres::owner;
@@ -174,15 +173,7 @@ async fn waits(client: &Client, changes: &Changes) -> Sql<()> {
         if gone.is_empty() {
             return Ok(());
         }
-        // A wait's own record says under which keys it is found.
-        let sql = "WITH gone AS (
-                       DELETE FROM doubletick_sheets.waiting WHERE number = ANY($1)
-                       RETURNING number, customer
-                   )
-                   DELETE FROM doubletick_sheets.waiting_customer AS found
-                   USING gone, generate_series(0, length(gone.customer) / 16 - 1) AS at
-                   WHERE found.number = gone.number
-                       AND found.key = substring(gone.customer FROM at * 16 + 1 FOR 16)";
+        let sql = "DELETE FROM doubletick_sheets.waiting WHERE number = ANY($1)";
         client.execute_typed(sql, &[(&gone, BIGINTS)]).await.map(drop)
     };
     let upsert = async {
@@ -196,17 +187,12 @@ async fn waits(client: &Client, changes: &Changes) -> Sql<()> {
         let over: Vec<bool> = kept().map(|wait| wait.is_over).collect();
         let seen: Vec<i64> = kept().map(|wait| wait.seen_at.0).collect();
         let records: Vec<&[u8]> = kept().map(|wait| wait.record.as_slice()).collect();
-        let by_key = || kept().flat_map(|wait| wait.customer.iter().map(|key| (key, wait.number)));
-        let keys: Vec<&[u8]> = by_key().map(|(key, _)| Digest::as_bytes(key)).collect();
-        let of_keys = numbers(by_key().map(|(_, number)| number));
-        let waits = "INSERT INTO doubletick_sheets.waiting
-                         (number, book, chat, customer, is_over, seen_at, record)
-                     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)
-                     ON CONFLICT (number) DO UPDATE SET book = excluded.book,
-                         customer = excluded.customer, is_over = excluded.is_over, seen_at = excluded.seen_at,
-                         record = excluded.record";
-        let customers_by_key = "INSERT INTO doubletick_sheets.waiting_customer (key, number)
-                                SELECT * FROM unnest($1, $2) ON CONFLICT DO NOTHING";
+        let sql = "INSERT INTO doubletick_sheets.waiting
+                       (number, book, chat, customer, is_over, seen_at, record)
+                   SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)
+                   ON CONFLICT (number) DO UPDATE SET book = excluded.book,
+                       customer = excluded.customer, is_over = excluded.is_over,
+                       seen_at = excluded.seen_at, record = excluded.record";
         let values: Values<'_, 7> = [
             (&began, BIGINTS),
             (&books, BIGINTS),
@@ -216,12 +202,7 @@ async fn waits(client: &Client, changes: &Changes) -> Sql<()> {
             (&seen, BIGINTS),
             (&records, BYTES),
         ];
-        let values_by_key: Values<'_, 2> = [(&keys, BYTES), (&of_keys, BIGINTS)];
-        tokio::try_join!(
-            client.execute_typed(waits, &values),
-            client.execute_typed(customers_by_key, &values_by_key)
-        )?;
-        Ok(())
+        client.execute_typed(sql, &values).await.map(drop)
     };
     tokio::try_join!(biased; delete, upsert)?;
     Ok(())

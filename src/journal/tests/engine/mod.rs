@@ -201,7 +201,7 @@ impl Place {
         let sums = ["idx_scan", "seq_tup_read"].map(|column| {
             format!(
                 "SELECT coalesce(sum({column}), 0)::bigint FROM pg_stat_user_tables \
-                 WHERE relname IN ('memory', 'waiting', 'waiting_customer')"
+                 WHERE relname IN ('memory', 'waiting')"
             )
         });
         let sums = self.counts(&sums.join(" UNION ALL "));
