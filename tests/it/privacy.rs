@@ -4,13 +4,12 @@
 
 use std::time::{Duration, Instant};
 
-use fake_google::{Fault, Refusal, TokenFault};
+use fake_google::{DoubleTickFault, FakeDoubleTick, Fault, Refusal, TokenFault};
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::harness::{Clinic, Ended, PATIENCE, SECRET, Service, http, unassigned};
-use crate::remembering::DoubleTick;
 
 /// Only in unassignments: gone with the row.
 const NAME: &str = "CanaryName";
@@ -20,7 +19,7 @@ const CHAT: &str = "CanaryChat";
 const AGENT: &str = "CanaryAgent";
 const KNOWN: &str = "CanaryKnown";
 /// Secrets of others.
-const API_KEY: &str = "CanaryApiKey";
+const API_KEY: &str = "key_of-the-tests";
 const HOOK: &str = "CanaryHook";
 /// The beginning of the spreadsheet's id, which opens it where it is shared by link.
 const SPREADSHEET: &str = "1FakeqX9";
@@ -335,16 +334,17 @@ async fn nothing_that_doubletick_answers_shows_in_a_log() {
     let named: &str = r#"{"customer":{"name":"CanaryName","phone":"77001234567"}}"#;
     let mut trials = JoinSet::new();
     for (status, body) in [
-        ("200 OK", named),
-        ("200 OK", "{\"customer\":\"CanaryName"),
-        ("401 Unauthorized", "CanaryName CanaryApiKey"),
-        ("404 Not Found", named),
-        ("500 Oops", "<html>CanaryName</html>"),
+        (200, named),
+        (200, "{\"customer\":\"CanaryName"),
+        (401, "CanaryName key_of-the-tests"),
+        (404, named),
+        (500, "<html>CanaryName</html>"),
     ] {
         trials.spawn(async move {
-            let doubletick = DoubleTick::answering(status, body, Duration::ZERO);
+            let doubletick = FakeDoubleTick::start(&["919000000000"]);
+            doubletick.fail_details(DoubleTickFault::Says(status, body));
             let clinic = clinic()
-                .with("DOUBLETICK_API_URL", &doubletick.url)
+                .with("DOUBLETICK_API_URL", doubletick.url())
                 .with("DOUBLETICK_API_KEY", API_KEY);
             let service = clinic.open();
             let mut event = unassigned(CHAT);

@@ -1,10 +1,8 @@
 //! The row says who was looking after the patient, although the event does not.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use fake_google::{DoubleTickFault, FakeDoubleTick};
 use serde_json::{Value, json};
 
 use crate::harness::{Clinic, unassigned};
@@ -75,60 +73,23 @@ async fn a_chat_closed_since_names_nobody() {
     assert_eq!(clinic.rows()[0][1..5], ["Rohan Mehta", "+919111222333", "", ""]);
 }
 
-/// DoubleTick's API, as far as it is asked: one answer to every request, after a while.
-pub(crate) struct DoubleTick {
-    pub(crate) url: String,
-    requests: Arc<Mutex<Vec<String>>>,
+/// A clinic that may ask DoubleTick, which knows one patient.
+fn asking(doubletick: &FakeDoubleTick) -> Clinic {
+    doubletick.chat_arrives("chat_1", "Rohan Mehta", "+919111222333", "919000000000");
+    Clinic::new()
+        .with("DOUBLETICK_API_URL", doubletick.url())
+        .with("DOUBLETICK_API_KEY", doubletick.key())
 }
 
-impl DoubleTick {
-    pub(crate) fn answering(status: &'static str, body: &'static str, after: Duration) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&requests);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let seen = Arc::clone(&seen);
-                std::thread::spawn(move || serve(stream, &seen, status, body, after));
-            }
-        });
-        Self { url, requests }
-    }
-
-    fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
-    }
-}
-
-fn serve(
-    mut stream: TcpStream,
-    seen: &Mutex<Vec<String>>,
-    status: &str,
-    body: &str,
-    after: Duration,
-) {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n > 0) {
-        head.push(byte[0]);
-    }
-    seen.lock().unwrap().push(String::from_utf8_lossy(&head).into_owned());
-    std::thread::sleep(after);
-    let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-    // The service may have given up waiting.
-    drop(stream.write_all(format!("{head}{body}").as_bytes()));
+fn lookups(doubletick: &FakeDoubleTick) -> Vec<String> {
+    doubletick.requests("/customer/details")
 }
 
 #[tokio::test]
 async fn a_name_that_no_event_told_is_looked_up_once_and_remembered() {
-    let found = r#"{"customer":{"id":"customer_1","name":"Rohan Mehta"}}"#;
-    let doubletick = DoubleTick::answering("201 Created", found, Duration::from_millis(100));
-    let clinic = Clinic::new()
-        .with("DOUBLETICK_API_URL", &doubletick.url)
-        .with("DOUBLETICK_API_KEY", "key_of-the-tests");
+    let doubletick = FakeDoubleTick::start(&["919000000000"]);
+    let clinic = asking(&doubletick);
+    doubletick.fail_details(DoubleTickFault::Slow(Duration::from_millis(100)));
     let service = clinic.open();
     service.wait_for_sheet("delivering").await;
     service.take(&unassigned("chat_1")).await;
@@ -140,19 +101,16 @@ async fn a_name_that_no_event_told_is_looked_up_once_and_remembered() {
     clinic.expect_rows(2);
     service.drained().await;
     assert_eq!(clinic.google.column("Unassigned chats", "Customer name"), ["Rohan Mehta"; 2]);
-    let requests = doubletick.requests();
-    assert_eq!(requests.len(), 1, "asked again for a name that is known");
-    assert!(requests[0].starts_with("GET /customer/details?customerId=customer_chat_1 "));
-    assert!(requests[0].to_lowercase().contains("\r\nauthorization: key_of-the-tests\r\n"));
+    // Asked again for a name that is known, there would be two.
+    assert_eq!(lookups(&doubletick), ["GET /customer/details?customerId=customer_chat_1"]);
     assert!(!service.log().contains("key_of") && !service.log().contains("Rohan"));
 }
 
 #[tokio::test]
 async fn a_lookup_that_takes_too_long_delays_no_row_by_more_than_two_seconds() {
-    let doubletick = DoubleTick::answering("200 OK", "{}", Duration::from_secs(30));
-    let clinic = Clinic::new()
-        .with("DOUBLETICK_API_URL", &doubletick.url)
-        .with("DOUBLETICK_API_KEY", "key_of-the-tests");
+    let doubletick = FakeDoubleTick::start(&["919000000000"]);
+    let clinic = asking(&doubletick);
+    doubletick.fail_details(DoubleTickFault::Slow(Duration::from_secs(30)));
     let service = clinic.open();
     service.wait_for_sheet("delivering").await;
     let posted = Instant::now();
@@ -171,11 +129,10 @@ async fn a_lookup_that_takes_too_long_delays_no_row_by_more_than_two_seconds() {
 /// It says nothing of the customer that DoubleTick could not be asked, so the next row asks again.
 #[tokio::test]
 async fn a_lookup_that_failed_for_a_moment_is_not_taken_for_a_customer_without_a_name() {
-    for status in ["500 Oops", "429 Too Many Requests"] {
-        let doubletick = DoubleTick::answering(status, "{}", Duration::ZERO);
-        let clinic = Clinic::new()
-            .with("DOUBLETICK_API_URL", &doubletick.url)
-            .with("DOUBLETICK_API_KEY", "key_of-the-tests");
+    for status in [500, 429] {
+        let doubletick = FakeDoubleTick::start(&["919000000000"]);
+        let clinic = asking(&doubletick);
+        doubletick.fail_details(DoubleTickFault::Status(status));
         let service = clinic.open();
         for chat in ["chat_1", "chat_2"] {
             let mut event = unassigned(chat);
@@ -183,18 +140,16 @@ async fn a_lookup_that_failed_for_a_moment_is_not_taken_for_a_customer_without_a
             service.take(&event).await;
             service.drained().await;
         }
-        assert_eq!(doubletick.requests().len(), 2, "{status}");
+        assert_eq!(lookups(&doubletick).len(), 2, "{status}");
         clinic.expect_rows(2);
     }
 }
 
 #[tokio::test]
 async fn a_lookup_for_one_branch_delays_no_row_of_another() {
-    let doubletick = DoubleTick::answering("200 OK", "{}", Duration::from_secs(30));
-    let clinic = Clinic::new()
-        .with("DOUBLETICK_API_URL", &doubletick.url)
-        .with("DOUBLETICK_API_KEY", "key_of-the-tests")
-        .with("ROUTES", "+919000000001=2north");
+    let doubletick = FakeDoubleTick::start(&["919000000000"]);
+    let clinic = asking(&doubletick).with("ROUTES", "+919000000001=2north");
+    doubletick.fail_details(DoubleTickFault::Slow(Duration::from_secs(30)));
     clinic.google.add_spreadsheet("2north", "Asia/Kolkata");
     let north = clinic.google.open("2north");
     let service = clinic.open();
@@ -218,10 +173,8 @@ async fn a_lookup_for_one_branch_delays_no_row_of_another() {
 
 #[tokio::test]
 async fn a_key_that_is_not_accepted_is_said_once_and_names_stay_blank() {
-    let doubletick = DoubleTick::answering("401 Unauthorized", "{}", Duration::ZERO);
-    let clinic = Clinic::new()
-        .with("DOUBLETICK_API_URL", &doubletick.url)
-        .with("DOUBLETICK_API_KEY", "key_of-the-tests");
+    let doubletick = FakeDoubleTick::start(&["919000000000"]);
+    let clinic = asking(&doubletick).with("DOUBLETICK_API_KEY", "key_of-somebody-else");
     let service = clinic.open();
     for n in 0..3 {
         service.take(&unassigned(&format!("chat_{n}"))).await;

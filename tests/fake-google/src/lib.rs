@@ -17,7 +17,8 @@
 //!        └─ view           the page that shows the spreadsheet to people
 //! ```
 //!
-//! Beside it stands [`FakeDoubleTick`], where the service registers its address.
+//! Beside it stands [`FakeDoubleTick`], where the service registers its address and asks for chats and
+//! customers, and which sends the events.
 //!
 //! What it promises: a request that Google's description does not allow is refused and remembered
 //! ([`FakeGoogle::invalid_requests`]); a refused batch leaves no trace; developer metadata ids are unique;
