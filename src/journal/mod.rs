@@ -29,6 +29,7 @@
 //!   wait for a name.
 //! - `moving`: a journal in a directory becomes one on a database.
 //! - `history`: what is done where the database went back in time.
+//! - `sessions`: which sessions of the page were ended.
 //! - `lease`: which of several processes does what must be done once.
 //! - `store`: what is asked of a database, as a trait. Nothing above it holds SQL; `opening` alone names the
 //!   engines, `store::sqlite` and `store::postgres`.
@@ -51,6 +52,7 @@ mod outbox;
 mod reading;
 mod rerouting;
 mod routing;
+mod sessions;
 mod store;
 mod transaction;
 mod upkeep;

@@ -32,6 +32,12 @@ impl<'a> Visitor<'a> {
         visitor
     }
 
+    /// The same browser at another instance behind the same address.
+    pub(crate) fn at(&self, service: &'a Service) -> Self {
+        service.is_looked_at();
+        Self { cookie: self.cookie.clone(), ..Self::new(service) }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Response {
         let request = self.http.get(self.service.url(path)).header("cookie", &self.cookie);
         request.send().await.unwrap()
@@ -45,6 +51,12 @@ impl<'a> Visitor<'a> {
 
     async fn sign_in(&self, secret: &str) -> Response {
         self.send("/sign-in", &[("secret", secret)], &[]).await
+    }
+
+    /// One of the 256 that sessions fall into; those of one are ended together.
+    fn slot(&self) -> &str {
+        let (_, hash) = self.cookie.split_once('.').unwrap();
+        hash.get(..2).unwrap()
     }
 
     /// Presses a button of the page.
@@ -144,7 +156,7 @@ async fn the_cookie_of_the_sign_in_is_no_secret_and_for_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_session_outlives_a_restart_and_ends_with_the_secret_and_at_the_sign_out() {
+async fn a_session_outlives_a_restart_and_ends_with_the_secret() {
     let clinic = Clinic::new();
     let service = clinic.open();
     let cookie = Visitor::signed_in(&service).await.cookie;
@@ -153,14 +165,45 @@ async fn a_session_outlives_a_restart_and_ends_with_the_secret_and_at_the_sign_o
     let service = clinic.open();
     let visitor = Visitor { cookie: cookie.clone(), ..Visitor::new(&service) };
     assert!(visitor.page().await.contains("Accepted"));
-    let answer = visitor.press("/sign-out", &[]).await;
-    assert!(self::cookie(&answer).starts_with("doubletick_sheets=; Path=/; Max-Age=0;"));
     assert!(service.stop("TERM").success());
 
     let clinic = clinic.with("WEBHOOK_SECRET", "another-secret-of-tests");
     let service = clinic.open();
     let visitor = Visitor { cookie, ..Visitor::new(&service) };
     assert!(visitor.page().await.contains("action=\"/sign-in\""));
+}
+
+/// A copy of the cookie is worth nothing afterwards, and a colleague goes on.
+#[tokio::test]
+async fn a_session_that_was_signed_out_is_over_also_after_a_restart() {
+    let clinic = Clinic::new();
+    let service = clinic.open();
+    let visitor = Visitor::signed_in(&service).await;
+    let mut colleague = Visitor::signed_in(&service).await;
+    while colleague.slot() == visitor.slot() {
+        colleague = Visitor::signed_in(&service).await;
+    }
+    let mut live = visitor.get("/live").await;
+    // What the address says of a sign-in is not said again of its end.
+    assert_eq!(location(&visitor.get("/?from=sign-in").await), "/");
+    let page = visitor.page().await;
+    let token = between(&page, "name=\"token\" value=\"", "\"");
+    let answer = visitor.send("/sign-out", &[("token", token)], &[]).await;
+    assert!(cookie(&answer).starts_with("doubletick_sheets=; Path=/; Max-Age=0;"));
+    assert_eq!(location(&answer), "/?from=sign-out");
+    assert!(visitor.get("/?from=sign-out").await.text().await.unwrap().contains("are signed out"));
+    while live.chunk().await.unwrap().is_some() {}
+
+    let (cookie, colleagues) = (visitor.cookie.clone(), colleague.cookie.clone());
+    assert!(service.stop("TERM").success());
+    let service = clinic.open();
+    let visitor = Visitor { cookie, ..Visitor::new(&service) };
+    assert!(visitor.page().await.contains("action=\"/sign-in\""));
+    assert_eq!(visitor.get("/live").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(location(&visitor.get("/set-aside.csv").await), "/");
+    assert_eq!(location(&visitor.send("/test", &[("token", token)], &[]).await), "/");
+    let colleague = Visitor { cookie: colleagues, ..Visitor::new(&service) };
+    assert!(colleague.page().await.contains("Accepted"));
 }
 
 #[tokio::test]

@@ -11,11 +11,11 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::http::door::Ready;
-use crate::http::page::guarded;
 use crate::http::page::render;
 use crate::http::page::sign_in::session::Session;
 use crate::http::page::streamed::{CutOff, Source, Streamed};
 use crate::http::page::view::View;
+use crate::http::page::{guarded, session};
 
 /// How often we look whether anything has changed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ impl Drop for Seat {
 
 /// GET /live: for a signed-in page, until the session ends or the service stops.
 pub(super) async fn live(request: HttpRequest, shared: Ready) -> HttpResponse {
-    let Some(session) = shared.page.sessions.of(&request, (shared.now)()) else {
+    let Some(session) = session(&request, &shared).await else {
         return guarded(StatusCode::UNAUTHORIZED).finish();
     };
     let Some(seat) = shared.page.live.take() else {
@@ -86,7 +86,7 @@ impl Source for Updates {
                     () = closed => return Ok(None),
                 }
             }
-            if self.shared.page.sessions.of(&self.request, (self.shared.now)()).is_none() {
+            if session(&self.request, &self.shared).await.is_none() {
                 return Ok(None);
             }
             let news = self.look().await;

@@ -25,8 +25,10 @@ use actix_web::{
 };
 use maud::Markup;
 
+use crate::chat::time::UnixMs;
 use crate::http::connection::Connection;
 use crate::http::door::Ready;
+use crate::http::kept::soon;
 use crate::http::page::sign_in::attempts::Attempts;
 use crate::http::page::sign_in::session::{Session, Sessions, host, is_from_here};
 use crate::http::page::test_event::TestEvent;
@@ -118,9 +120,13 @@ where
 
 /// GET /: the page, or the sign-in form.
 async fn home(request: HttpRequest, shared: Ready) -> HttpResponse {
-    let Some(session) = shared.page.sessions.of(&request, (shared.now)()) else {
+    let Some(session) = session(&request, &shared).await else {
         return sign_in::form(StatusCode::OK, sign_in::told(&request));
     };
+    if sign_in::told(&request).is_some() {
+        // It came true: the address must not say it again once the session is over.
+        return see("/");
+    }
     let operator = &shared.page.operator;
     note_address(&request, operator);
     operator.fresh_findings((shared.now)(), LOOK_TIME_MAX).await;
@@ -177,13 +183,29 @@ fn said(request: &HttpRequest) -> Option<&'static str> {
     }
 }
 
+/// The session of a request, if it holds and was not ended, here or elsewhere. Where the journal does not answer, what it
+/// said last counts.
+async fn session(request: &HttpRequest, shared: &Shared) -> Option<Session> {
+    let sessions = &shared.page.sessions;
+    let session = sessions.of(request, clock(shared))?;
+    if let Some(Ok(Some(until))) = soon(shared.journal.sessions_ended(session.slot())).await {
+        sessions.end(session.slot(), until);
+    }
+    (!sessions.is_over(&session)).then_some(session)
+}
+
+/// The time that sessions are dated by: the same on every instance.
+fn clock(shared: &Shared) -> UnixMs {
+    shared.journal.clock((shared.now)())
+}
+
 /// A form that a signed-in operator sent from our page.
 async fn sent(
     request: &HttpRequest,
     payload: Payload,
     shared: &Shared,
 ) -> Result<(Session, Bytes), HttpResponse> {
-    let Some(session) = shared.page.sessions.of(request, (shared.now)()) else {
+    let Some(session) = session(request, shared).await else {
         return Err(see("/"));
     };
     let body = read(request, payload).await?;

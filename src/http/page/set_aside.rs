@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::http::Shared;
 use crate::http::door::Ready;
 use crate::http::page::streamed::{CutOff, Source, Streamed};
-use crate::http::page::{field, guarded, see, sent};
+use crate::http::page::{field, guarded, see, sent, session};
 use crate::journal::export::{Export, Format};
 
 /// POST /set-aside/retry: one row by its number, or all.
@@ -37,7 +37,7 @@ pub(super) async fn json(request: HttpRequest, shared: Ready) -> HttpResponse {
 }
 
 async fn hand_out(request: &HttpRequest, shared: &Shared, format: Format) -> HttpResponse {
-    if shared.page.sessions.of(request, (shared.now)()).is_none() {
+    if session(request, shared).await.is_none() {
         return see("/");
     }
     let (content_type, name) = match format {

@@ -37,6 +37,28 @@ fn a_session_ends_after_a_working_day_and_holds_under_its_key_only() {
 }
 
 #[test]
+fn a_session_that_was_ended_is_refused_and_those_after_it_hold() {
+    let sessions = Sessions::new(&[7; 32]);
+    let (request, session) = (returning(&sessions), sessions.issue(NOW));
+    let others = (1..2_000).map(|n| sessions.issue(NOW.plus_ms(-n)));
+    let (same, another): (Vec<_>, Vec<_>) = others.partition(|one| one.slot() == session.slot());
+    sessions.end(session.slot(), session.end(NOW.plus_ms(HOUR_MS)));
+    assert!(sessions.of(&request, NOW).is_none());
+    // Of some two thousand others some few share its slot.
+    assert!(same.len() < 40 && same.iter().all(|one| sessions.is_over(one)), "{}", same.len());
+    assert!(!another.iter().any(|one| sessions.is_over(one)));
+    let later = (1..2_000).map(|n| sessions.issue(NOW.plus_ms(HOUR_MS + n)));
+    assert!(!later.into_iter().any(|one| sessions.is_over(&one)));
+    // What was heard of later, and is from before, brings nothing back.
+    sessions.end(session.slot(), NOW.plus_ms(-HOUR_MS));
+    assert!(sessions.of(&request, NOW).is_none());
+    // It was issued by a clock that was ahead of the one by which it is ended.
+    let ahead = sessions.issue(NOW.plus_ms(500));
+    sessions.end(ahead.slot(), ahead.end(NOW));
+    assert!(sessions.is_over(&ahead));
+}
+
+#[test]
 fn a_form_is_taken_from_the_session_that_it_was_made_for() {
     let sessions = Sessions::new(&[7; 32]);
     let (one, other) = (sessions.issue(NOW), sessions.issue(NOW.plus_ms(HOUR_MS)));

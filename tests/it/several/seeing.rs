@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use fake_google::Refusal;
 use postgres_rig::{Cluster, Durability, Proxy, installed};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::{Clinic, PATIENCE, Service, unassigned};
-use crate::page::Visitor;
+use crate::page::{Visitor, between};
 use crate::several::group::{Group, forwards};
 
 /// How soon health and metrics answer, however the database is. On a loaded machine, too.
@@ -167,4 +168,48 @@ async fn at_once(service: &Service, path: &str, status: Option<u16>) -> Value {
     assert!(waited < ANSWERED_WITHIN, "{path} was answered after {waited:?}");
     assert!(status.is_none_or(|status| status == said), "{path} was answered with {said}");
     answer.json().await.unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_signs_out_at_one_instance_is_signed_out_at_all() {
+    if !installed() {
+        return;
+    }
+    let database = Cluster::shared().database();
+    let group = Group::on(&database.url(), 2);
+    let visitor = Visitor::signed_in(&group.running[0]).await;
+    let elsewhere = visitor.at(&group.running[1]);
+    assert!(elsewhere.page().await.contains("Accepted"), "one sign-in opens all instances");
+    let mut live = elsewhere.get("/live").await;
+    visitor.press("/sign-out", &[]).await;
+    for at_one in [&visitor, &elsewhere] {
+        assert!(at_one.page().await.contains("action=\"/sign-in\""));
+        assert_eq!(at_one.get("/live").await.status(), StatusCode::UNAUTHORIZED);
+    }
+    while live.chunk().await.unwrap().is_some() {}
+}
+
+/// Signed out while the database is away: here at once, elsewhere when it is back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_out_is_kept_also_where_the_database_was_away() {
+    if !installed() {
+        return;
+    }
+    let database = Cluster::shared().database();
+    let proxy = Proxy::before(Cluster::shared().primary().address());
+    let group = Group::on(&database.url_at(&[proxy.address()]), 2);
+    let visitor = Visitor::signed_in(&group.running[0]).await;
+    let elsewhere = visitor.at(&group.running[1]);
+    let page = visitor.page().await;
+    let token = between(&page, "name=\"token\" value=\"", "\"");
+    proxy.refuse();
+    let answer = visitor.send("/sign-out", &[("token", token)], &[]).await;
+    assert_eq!(answer.headers()["location"], "/?from=sign-out-here");
+    assert!(visitor.page().await.contains("action=\"/sign-in\""));
+    proxy.pass();
+    let give_up = Instant::now() + PATIENCE;
+    while elsewhere.page().await.contains("Accepted") {
+        assert!(Instant::now() < give_up, "the other instance does not hear of it");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

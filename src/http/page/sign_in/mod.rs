@@ -12,9 +12,10 @@ use maud::{Markup, html};
 use crate::chat::time::UnixMs;
 use crate::http::Shared;
 use crate::http::door::Ready;
+use crate::http::kept::soon;
 use crate::http::page::render::html::page;
 use crate::http::page::sign_in::attempts::Client;
-use crate::http::page::{field, locked, read, see, see_with, sent, show};
+use crate::http::page::{clock, field, locked, read, see, see_with, sent, show};
 
 /// POST /sign-in: a session for a secret.
 pub(in crate::http::page) async fn sign_in(
@@ -31,20 +32,27 @@ pub(in crate::http::page) async fn sign_in(
     if !shared.secrets.opens(field(&body, "secret").unwrap_or_default().trim()) {
         return refuse(&shared, client(&request), now);
     }
-    let session = shared.page.sessions.issue(now);
+    let session = shared.page.sessions.issue(clock(&shared));
     see_with("/?from=sign-in", session::signed_in(&session, &request))
 }
 
-/// POST /sign-out.
+/// POST /sign-out: the session is over, here at once, elsewhere and for good once the journal has it.
 pub(in crate::http::page) async fn sign_out(
     request: HttpRequest,
     payload: Payload,
     shared: Ready,
 ) -> HttpResponse {
-    match sent(&request, payload, &shared).await {
-        Ok(_) => see_with("/", session::signed_out(&request)),
-        Err(refusal) => refusal,
-    }
+    let session = match sent(&request, payload, &shared).await {
+        Ok((session, _)) => session,
+        Err(refusal) => return refusal,
+    };
+    let (slot, until) = (session.slot(), session.end(clock(&shared)));
+    shared.page.sessions.end(slot, until);
+    let path = match soon(shared.journal.end_sessions(slot, until)).await {
+        Some(Ok(())) => "/?from=sign-out",
+        _ => "/?from=sign-out-here",
+    };
+    see_with(path, session::signed_out(&request))
 }
 
 fn refuse(shared: &Shared, client: Client, now: UnixMs) -> HttpResponse {
@@ -53,7 +61,7 @@ fn refuse(shared: &Shared, client: Client, now: UnixMs) -> HttpResponse {
     if wait_ms > 0 {
         shared.status.refused.add("sign_in_rate");
         let sentence = "Too many wrong secrets. Wait a minute, then try again.";
-        let mut response = form(StatusCode::TOO_MANY_REQUESTS, Some(sentence));
+        let mut response = form(StatusCode::TOO_MANY_REQUESTS, Some(Told::Bad(sentence)));
         let seconds = wait_ms.unsigned_abs().div_ceil(1_000);
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
         return response;
@@ -71,19 +79,30 @@ fn client(request: &HttpRequest) -> Client {
 
 /// What to say above the form. Somebody who has just signed in and has no session has a browser that did
 /// not keep the cookie.
-pub(in crate::http::page) fn told(request: &HttpRequest) -> Option<&'static str> {
-    match request.query_string() {
-        "from=wrong" => Some("That is not the webhook secret."),
-        "from=sign-in" => Some(
+pub(in crate::http::page) fn told(request: &HttpRequest) -> Option<Told> {
+    Some(match request.query_string() {
+        "from=wrong" => Told::Bad("That is not the webhook secret."),
+        "from=sign-in" => Told::Bad(
             "Your browser did not keep the sign-in. Open this page with https, or on the machine \
              itself as localhost, and allow its cookie.",
         ),
-        _ => None,
-    }
+        "from=sign-out" => Told::Good("You are signed out."),
+        "from=sign-out-here" => Told::Bad(
+            "You are signed out here. The journal did not take it yet, so a copy of your session \
+             could still be used at another instance, or here after a restart.",
+        ),
+        _ => return None,
+    })
+}
+
+/// A sentence above the form.
+pub(in crate::http::page) enum Told {
+    Good(&'static str),
+    Bad(&'static str),
 }
 
 /// The form, with a sentence where there is something to say.
-pub(in crate::http::page) fn form(status: StatusCode, told: Option<&str>) -> HttpResponse {
+pub(in crate::http::page) fn form(status: StatusCode, told: Option<Told>) -> HttpResponse {
     let content = html! {
         main.narrow {
             h1 { "doubletick-sheets" }
@@ -91,7 +110,11 @@ pub(in crate::http::page) fn form(status: StatusCode, told: Option<&str>) -> Htt
                 "Every WhatsApp chat that loses its agent becomes one row in your Google Sheet. This page \
                  sets it up and shows how it is."
             }
-            @if let Some(sentence) = told { p.note.bad #told role="alert" { (sentence) } }
+            @match told {
+                Some(Told::Good(sentence)) => p.note role="status" { (sentence) },
+                Some(Told::Bad(sentence)) => p.note.bad role="alert" { (sentence) },
+                None => {},
+            }
             form method="post" action="/sign-in" {
                 label for="secret" { "Webhook secret" }
                 input #secret name="secret" type="password" required autofocus

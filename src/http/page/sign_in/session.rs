@@ -3,8 +3,12 @@
 //! It says until when it holds, and carries a keyed hash of that. The key is derived from the journal's
 //! own and from the secrets. So a restart signs nobody out, and a change of the secrets everybody. Every
 //! form of the page carries a second hash, so that no other site can send one.
+//!
+//! A session that was signed out is refused, though its cookie was copied: the journal tells every process
+//! ([`crate::journal::Journal::end_sessions`]), and each remembers what it was told last.
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{COOKIE, HOST, HeaderValue, ORIGIN};
@@ -15,11 +19,19 @@ use crate::chat::time::UnixMs;
 use crate::http::connection::Connection;
 
 /// How long a session holds: a working day.
-const SESSION_S: i64 = 12 * 3_600;
+const SESSION_MS: i64 = 12 * 3_600_000;
+/// How far the clock of another process may be ahead of ours.
+const AHEAD_MS: i64 = 60_000;
+/// How many slots there are: as many as a byte of the hash can tell.
+const SLOTS: usize = 256;
 const COOKIE_NAME: &str = "doubletick_sheets";
 
 /// Issues sessions and recognises them.
-pub(in crate::http::page) struct Sessions(hmac::Key);
+pub(in crate::http::page) struct Sessions {
+    key: hmac::Key,
+    /// Of each slot, until when those issued in it are over, as far as it is known here.
+    ended: [AtomicI64; SLOTS],
+}
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,7 +41,23 @@ impl fmt::Debug for Sessions {
 
 /// Proof that a request comes from somebody who signed in.
 #[derive(Clone)]
-pub(in crate::http::page) struct Session(String);
+pub(in crate::http::page) struct Session {
+    /// What the cookie holds.
+    value: String,
+    issued_at: UnixMs,
+    slot: u8,
+}
+
+impl Session {
+    pub(in crate::http::page) fn slot(&self) -> u8 {
+        self.slot
+    }
+
+    /// Until when those of its slot are to be ended, so that it is over at `now` by whatever clock it was issued.
+    pub(in crate::http::page) fn end(&self, now: UnixMs) -> UnixMs {
+        self.issued_at.max(now)
+    }
+}
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,37 +67,50 @@ impl fmt::Debug for Session {
 
 impl Sessions {
     pub(in crate::http::page) fn new(key: &[u8; 32]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+        Self { key, ended: std::array::from_fn(|_| AtomicI64::new(i64::MIN)) }
     }
 
     pub(in crate::http::page) fn issue(&self, now: UnixMs) -> Session {
-        let until_s = now.0 / 1_000 + SESSION_S;
-        let hash = self.hash("session", &until_s.to_string());
-        Session(format!("{until_s}.{hash}"))
+        let until_ms = now.0 + SESSION_MS;
+        let hash = self.hash("session", &until_ms.to_string());
+        Session { value: format!("{until_ms}.{hash}"), issued_at: now, slot: slot(&hash) }
     }
 
-    /// The session that a request carries, if it holds.
+    /// The session that a request carries, if it holds and is not known to be over.
     pub(in crate::http::page) fn of(&self, request: &HttpRequest, now: UnixMs) -> Option<Session> {
         let cookies = request.headers().get_all(COOKIE).filter_map(|line| line.to_str().ok());
         let pairs = cookies.flat_map(|line| line.split(';')).filter_map(|one| one.split_once('='));
         let value = pairs.into_iter().find(|(name, _)| name.trim() == COOKIE_NAME)?.1.trim();
-        if !self.holds(value, now) {
-            return None;
-        }
+        let session = self.read(value, now)?;
         Connection::trust(request);
-        Some(Session(value.to_owned()))
+        (!self.is_over(&session)).then_some(session)
     }
 
-    fn holds(&self, value: &str, now: UnixMs) -> bool {
-        let Some((until, hash)) = value.split_once('.') else { return false };
-        let is_ours = is_same(hash, &self.hash("session", until));
-        let left_s = until.parse::<i64>().map_or(0, |until_s| until_s - now.0 / 1_000);
-        is_ours && (1..=SESSION_S).contains(&left_s)
+    fn read(&self, value: &str, now: UnixMs) -> Option<Session> {
+        let (until, hash) = value.split_once('.')?;
+        if !is_same(hash, &self.hash("session", until)) {
+            return None;
+        }
+        let until = UnixMs(until.parse().ok()?);
+        let holds = (1..=SESSION_MS + AHEAD_MS).contains(&until.since_ms(now));
+        let issued_at = until.plus_ms(-SESSION_MS);
+        holds.then(|| Session { value: value.to_owned(), issued_at, slot: slot(hash) })
+    }
+
+    /// Notes that those of a slot that were issued until then are over.
+    pub(in crate::http::page) fn end(&self, slot: u8, until: UnixMs) {
+        self.ended[usize::from(slot)].fetch_max(until.0, Ordering::Relaxed);
+    }
+
+    /// Whether it was ended, as far as it is known here.
+    pub(in crate::http::page) fn is_over(&self, session: &Session) -> bool {
+        session.issued_at.0 <= self.ended[usize::from(session.slot)].load(Ordering::Relaxed)
     }
 
     /// What every form of this session carries.
     pub(in crate::http::page) fn form_token(&self, session: &Session) -> String {
-        self.hash("form", &session.0)
+        self.hash("form", &session.value)
     }
 
     /// Whether a form was made for this session.
@@ -78,9 +119,14 @@ impl Sessions {
     }
 
     fn hash(&self, purpose: &str, text: &str) -> String {
-        let tag = hmac::sign(&self.0, format!("{purpose} {text}").as_bytes());
+        let tag = hmac::sign(&self.key, format!("{purpose} {text}").as_bytes());
         tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// The slot that a session falls into, by its hash.
+fn slot(hash: &str) -> u8 {
+    hash.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).unwrap_or_default()
 }
 
 fn is_same(one: &str, other: &str) -> bool {
@@ -91,7 +137,7 @@ pub(in crate::http::page) fn signed_in(
     session: &Session,
     request: &HttpRequest,
 ) -> Option<HeaderValue> {
-    cookie(&session.0, SESSION_S, request)
+    cookie(&session.value, SESSION_MS / 1_000, request)
 }
 
 pub(in crate::http::page) fn signed_out(request: &HttpRequest) -> Option<HeaderValue> {

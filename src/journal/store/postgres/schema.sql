@@ -11,7 +11,8 @@ CREATE TABLE doubletick_sheets.origin (
     tag      text NOT NULL
 );
 
--- Numbers that are kept under a name: the base of marker ids, tabs' ids, facts found out about Google.
+-- Numbers that are kept under a name: the base of marker ids, tabs' ids, facts found out about Google, until when
+-- sessions of the page were ended.
 CREATE TABLE doubletick_sheets.meta (
     name  text PRIMARY KEY,
     value bigint NOT NULL

@@ -7,6 +7,7 @@
 --   marker_base  a batch's marker id is this plus its number (drawn anew if it is found taken)
 --   tab.*        the ids under which tabs are made (drawn anew if one is found taken)
 --   fact.*       what `check --live` found out about Google: 1 holds, 0 does not
+--   sessions_ended.*  of each slot of the page's sessions, until when those issued in it are over
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
     value NOT NULL
