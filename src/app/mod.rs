@@ -157,10 +157,12 @@ impl App {
         let listening = early.map_or_else(|| Listening::on(&config), Ok)?;
         let Listening { address, server, door } = listening;
         let secrets = Secrets::new(&config.webhook_secrets);
+        let page_secret = config.page_secret.as_ref().map(|secret| Secrets::new([secret]));
         let shared = Shared::new(
             journal.clone(),
             Arc::clone(&status),
             secrets,
+            page_secret,
             Arc::clone(&operator),
             clock::now,
         );

@@ -42,6 +42,7 @@ fn good() -> Vec<(&'static str, String)> {
         ("GOOGLE_CREDENTIALS_JSON", &KEY),
         ("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json"),
         ("WEBHOOK_SECRET", SECRET),
+        ("PAGE_SECRET", "opens-the-page-0001"),
         ("SHEET_NAME", "Log {month}"),
         ("BOARD_NAME", "Now"),
         ("BOARD_WARN_MINUTES", "5"),

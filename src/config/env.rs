@@ -21,6 +21,8 @@ pub(super) struct RawEnv {
     /// Required: what the sender must present; two, separated by a comma, while one replaces the
     /// other.
     pub(super) webhook_secret: Option<String>,
+    /// Optional: opens the page in place of the webhook's.
+    pub(super) page_secret: Option<String>,
     /// Default `Unassigned chats`.
     pub(super) sheet_name: Option<String>,
     /// Title of the tab of who waits now. Default `Unattended now`.

@@ -7,6 +7,7 @@ mod env;
 mod google;
 mod key_text;
 mod routes;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -23,21 +24,18 @@ use secrecy::SecretString;
 use crate::config::env::RawEnv;
 use crate::config::google::{google_key, spreadsheet_id, user};
 pub use crate::config::routes::{HANDOVERS, Route};
+use crate::config::secrets::{page_secret, webhook_secrets};
 
 /// Google's address.
 const SHEETS_API: &str = "https://sheets.googleapis.com/";
 /// DoubleTick's address.
 const DOUBLETICK_API: &str = "https://public.doubletick.io/";
-/// Shortest secret: 16 random letters and digits are beyond guessing.
-const SECRET_CHARS_MIN: usize = 16;
 const SHEET_NAME: &str = "Unassigned chats";
 const BOARD_NAME: &str = "Unattended now";
 /// Google's limit of a tab's title, in characters.
 const TITLE_CHARS_MAX: usize = 100;
 /// Longest web address; a hook's has some hundred characters.
 const ADDRESS_BYTES_MAX: usize = 4_096;
-/// The demo's secret once stood in the repository, so everybody knows it.
-const DEMO_SECRET: &str = "demo-secret-0123456789";
 
 /// What Google allows a service account in a minute, where nobody had the quota raised; and far more than it gives.
 const WRITES_PER_MINUTE: u32 = 60;
@@ -55,6 +53,8 @@ pub struct Config {
     pub(crate) google_faults: Vec<String>,
     /// One, or two while one replaces the other.
     pub(crate) webhook_secrets: Vec<SecretString>,
+    /// What opens the page, where that is not what opens the webhook.
+    pub(crate) page_secret: Option<SecretString>,
     /// `{month}` in it stands for a tab each month.
     pub(crate) sheet_name: String,
     pub(crate) board_name: String,
@@ -202,6 +202,7 @@ impl Config {
             problems.add("LOG_FORMAT", "must be text or json");
         }
         let webhook_secrets = webhook_secrets(raw.webhook_secret.as_deref(), &mut problems);
+        let page_secret = page_secret(raw.page_secret.as_deref(), &webhook_secrets, &mut problems);
         let mut read = Reader(&mut problems);
         // A number's setting is called as its field is, in capitals.
         macro_rules! number {
@@ -213,6 +214,7 @@ impl Config {
             google_key,
             google_impersonate,
             webhook_secrets,
+            page_secret,
             sheet_name: read.title("SHEET_NAME", raw.sheet_name, SHEET_NAME),
             board_name: read.title("BOARD_NAME", raw.board_name, BOARD_NAME),
             board_hours: number!(board_hours, 24, 1..=720),
@@ -353,43 +355,6 @@ impl Reader<'_> {
 
 fn trimmed(text: Option<String>, default: &str) -> String {
     text.map_or_else(|| default.to_owned(), |text| text.trim().to_owned())
-}
-
-fn webhook_secrets(text: Option<&str>, problems: &mut Problems) -> Vec<SecretString> {
-    let Some(text) = text else {
-        problems.add("WEBHOOK_SECRET", "is missing: at least 16 characters that nobody can guess");
-        return Vec::new();
-    };
-    let secrets: Vec<&str> =
-        text.split(',').map(str::trim).filter(|secret| !secret.is_empty()).collect();
-    let is_short = |secret: &&str| secret.chars().count() < SECRET_CHARS_MIN;
-    if secrets.is_empty() || secrets.iter().any(is_short) {
-        problems.add(
-            "WEBHOOK_SECRET",
-            match text.contains(',') {
-                true => {
-                    "must be at least 16 characters on each side of a comma: commas separate \
-                     secrets, so none can be part of one"
-                }
-                false => "must be at least 16 characters",
-            },
-        );
-    } else if secrets.iter().any(|secret| is_guessable(secret)) {
-        problems.add(
-            "WEBHOOK_SECRET",
-            "must not be the demo's nor one character repeated: make one with openssl rand -hex 24",
-        );
-    }
-    if secrets.iter().any(|secret| secret.chars().any(|c| c.is_whitespace() || c.is_control())) {
-        problems.add("WEBHOOK_SECRET", "must not contain spaces");
-    }
-    secrets.into_iter().map(SecretString::from).collect()
-}
-
-fn is_guessable(secret: &str) -> bool {
-    let mut letters = secret.chars();
-    let first = letters.next();
-    secret == DEMO_SECRET || letters.all(|letter| Some(letter) == first)
 }
 
 /// Whether an HTTP client can use this address. `Url` accepts hosts that the client refuses only later, so

@@ -76,12 +76,15 @@ impl Shared {
         journal: Journal,
         status: Arc<Status>,
         secrets: Secrets,
+        page_secret: Option<Secrets>,
         operator: Arc<Operator>,
         now: fn() -> UnixMs,
     ) -> Self {
         let mut purpose = vec![b"sessions".as_slice()];
-        purpose.extend(secrets.fingerprints().iter().map(<[u8; 32]>::as_slice));
-        let page = PageState::new(operator, &journal.key_for(&purpose));
+        let opens_page = page_secret.as_ref().unwrap_or(&secrets);
+        purpose.extend(opens_page.fingerprints().iter().map(<[u8; 32]>::as_slice));
+        let key = journal.key_for(&purpose);
+        let page = PageState::new(operator, page_secret, &key);
         Self { journal, status, secrets, now, page, unrecognised: UnrecognisedWarning::default() }
     }
 }

@@ -1,4 +1,4 @@
-//! Who may come in: the secret in the address or the `Authorization` header.
+//! Who may come in: the secret in the address or the `Authorization` header, and at the page the one in its form.
 //!
 //! DoubleTick lets its users configure that header and does not send it, so the address has to serve.
 //! Secrets are compared in constant time, before the body is read.

@@ -1,8 +1,7 @@
 //! The operator: what the person in charge is shown, and what they ask for.
 //!
 //! The app fills it and the page shows it, so that neither needs to know the other. It holds no
-//! patient's data, and one secret: the webhook's, which the page shows only to somebody who signed in
-//! with it.
+//! patient's data, and one secret: the webhook's, which the page shows only to somebody who signed in.
 
 mod history;
 #[cfg(test)]

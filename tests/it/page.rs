@@ -206,6 +206,42 @@ async fn a_session_that_was_signed_out_is_over_also_after_a_restart() {
     assert!(colleague.page().await.contains("Accepted"));
 }
 
+const OWN: &str = "a-secret-of-the-page-alone";
+
+#[tokio::test]
+async fn with_a_secret_of_its_own_the_page_takes_that_one_and_the_webhook_the_other() {
+    let clinic = Clinic::new().with("PAGE_SECRET", OWN);
+    let service = clinic.open();
+    let mut visitor = Visitor::new(&service);
+    assert!(visitor.page().await.contains("PAGE_SECRET"));
+    assert_eq!(location(&visitor.sign_in(SECRET).await), "/?from=wrong");
+    let told = visitor.get("/?from=wrong").await.text().await.unwrap();
+    assert!(told.contains("That is not the page's secret."), "{told}");
+    let answer = visitor.sign_in(OWN).await;
+    assert_eq!(location(&answer), "/?from=sign-in");
+    visitor.cookie = cookie(&answer).split(';').next().unwrap().to_owned();
+    let page = visitor.page().await;
+    assert!(page.contains(&format!("/webhooks/doubletick/{SECRET}")) && !page.contains(OWN));
+    let post = |secret: &str| {
+        let request = http().post(service.url(&format!("/webhooks/doubletick/{secret}")));
+        request.body(unassigned("chat_1").to_string()).send()
+    };
+    assert_eq!(post(OWN).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(post(SECRET).await.unwrap().status(), StatusCode::OK);
+    service.drained().await;
+    let cookie = visitor.cookie;
+    assert!(service.stop("TERM").success());
+
+    // Another secret of the webhook's signs nobody out; another one of the page's, everybody.
+    let mut clinic = clinic;
+    for (name, is_in) in [("WEBHOOK_SECRET", true), ("PAGE_SECRET", false)] {
+        clinic = clinic.with(name, &format!("another-{}-of-the-tests", name.len()));
+        let service = clinic.open();
+        let visitor = Visitor { cookie: cookie.clone(), ..Visitor::new(&service) };
+        assert_eq!(visitor.page().await.contains("Accepted"), is_in, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn guessing_is_slowed_down_and_harms_no_one_elsewhere() {
     let clinic = Clinic::new();

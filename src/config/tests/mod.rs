@@ -155,6 +155,7 @@ fn all_faults_are_reported_at_once_by_their_full_names() {
         ("SPREADSHEET_ID", "no/id"),
         ("GOOGLE_CREDENTIALS_JSON", "{"),
         ("WEBHOOK_SECRET", "short"),
+        ("PAGE_SECRET", "short"),
         ("TIMEZONE", "Mars/Olympus"),
         ("SHEETS_API_URL", "ftp://x"),
         ("PORT", "eighty"),
@@ -203,6 +204,7 @@ fn no_value_is_ever_echoed() {
         "SPREADSHEET_ID",
         "GOOGLE_CREDENTIALS_JSON",
         "WEBHOOK_SECRET",
+        "PAGE_SECRET",
         "TIMEZONE",
         "SHEETS_API_URL",
         "PORT",
@@ -239,8 +241,8 @@ fn no_value_is_ever_echoed() {
 
 #[test]
 fn a_config_shows_no_secret() {
-    let shown = format!("{:?}", valid(&[]));
-    for secret in [SECRET, "c2VjcmV0", "robot@clinic.example"] {
+    let shown = format!("{:?}", valid(&[("PAGE_SECRET", "opens-the-page-0001")]));
+    for secret in [SECRET, "opens-the-page-0001", "c2VjcmV0", "robot@clinic.example"] {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
@@ -253,6 +255,23 @@ fn a_secret_that_everybody_knows_is_refused_and_commas_are_explained() {
     let split = problem(&[("WEBHOOK_SECRET", "half-of-a-secret-0001,and-its-rest")]);
     assert!(split.contains("commas separate"), "{split}");
     assert!(!problem(&[("WEBHOOK_SECRET", "short")]).contains("comma"));
+}
+
+#[test]
+fn the_page_may_have_a_secret_of_its_own_that_is_not_the_webhooks() {
+    assert!(
+        valid(&[]).page_secret.is_none() && valid(&[("PAGE_SECRET", " ")]).page_secret.is_none()
+    );
+    let own = valid(&[("PAGE_SECRET", " opens-the-page-0001\n")]).page_secret.unwrap();
+    assert_eq!(own.expose_secret(), "opens-the-page-0001");
+    for wrong in ["only15character", "aaaaaaaaaaaaaaaaaaaa", "with spaces in it, and more of them"]
+    {
+        check_refused("PAGE_SECRET", wrong);
+    }
+    check_refused("PAGE_SECRET", "opens-the-page-0001,opens-the-page-0002");
+    let two = format!("opens-the-door-0002,{SECRET}");
+    let same = problem(&[("WEBHOOK_SECRET", &two), ("PAGE_SECRET", SECRET)]);
+    assert!(same.contains("must differ from WEBHOOK_SECRET"), "{same}");
 }
 
 #[test]

@@ -33,6 +33,7 @@ use crate::http::page::sign_in::attempts::Attempts;
 use crate::http::page::sign_in::session::{Session, Sessions, host, is_from_here};
 use crate::http::page::test_event::TestEvent;
 use crate::http::page::view::View;
+use crate::http::secret::Secrets;
 use crate::http::{Shared, readable};
 use crate::operator::Operator;
 
@@ -54,6 +55,8 @@ const PRIVATE_NAMES: [&str; 6] = ["internal", "local", "localhost", "lan", "home
 #[derive(Debug)]
 pub(super) struct PageState {
     operator: Arc<Operator>,
+    /// What signs in; `None` where the webhook's secrets do.
+    secret: Option<Secrets>,
     sessions: Sessions,
     attempts: Mutex<Attempts>,
     test_event: Mutex<Option<TestEvent>>,
@@ -61,9 +64,14 @@ pub(super) struct PageState {
 }
 
 impl PageState {
-    pub(super) fn new(operator: Arc<Operator>, session_key: &[u8; 32]) -> Self {
+    pub(super) fn new(
+        operator: Arc<Operator>,
+        secret: Option<Secrets>,
+        session_key: &[u8; 32],
+    ) -> Self {
         Self {
             operator,
+            secret,
             sessions: Sessions::new(session_key),
             attempts: Mutex::default(),
             test_event: Mutex::default(),
@@ -121,9 +129,9 @@ where
 /// GET /: the page, or the sign-in form.
 async fn home(request: HttpRequest, shared: Ready) -> HttpResponse {
     let Some(session) = session(&request, &shared).await else {
-        return sign_in::form(StatusCode::OK, sign_in::told(&request));
+        return sign_in::form(StatusCode::OK, &shared, sign_in::told(&request, &shared));
     };
-    if sign_in::told(&request).is_some() {
+    if sign_in::told(&request, &shared).is_some() {
         // It came true: the address must not say it again once the session is over.
         return see("/");
     }

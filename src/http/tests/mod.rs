@@ -69,7 +69,7 @@ fn shared(pending_rows_max: u64) -> (Shared, Arc<Status>, TempDir) {
     };
     let operator = Arc::new(Operator::new(about));
     let status = Arc::new(Status::default());
-    let shared = Shared::new(journal, Arc::clone(&status), secrets, operator, || NOW);
+    let shared = Shared::new(journal, Arc::clone(&status), secrets, None, operator, || NOW);
     (shared, status, dir)
 }
 

@@ -1,4 +1,4 @@
-//! Signing in with one of the webhook's secrets.
+//! Signing in: with one of the webhook's secrets, or with the page's where it has its own.
 
 pub(in crate::http::page) mod attempts;
 pub(in crate::http::page) mod session;
@@ -29,7 +29,8 @@ pub(in crate::http::page) async fn sign_in(
     };
     let now = (shared.now)();
     // Looked at first, and however many wrong ones came before it.
-    if !shared.secrets.opens(field(&body, "secret").unwrap_or_default().trim()) {
+    let secrets = shared.page.secret.as_ref().unwrap_or(&shared.secrets);
+    if !secrets.opens(field(&body, "secret").unwrap_or_default().trim()) {
         return refuse(&shared, client(&request), now);
     }
     let session = shared.page.sessions.issue(clock(&shared));
@@ -61,7 +62,7 @@ fn refuse(shared: &Shared, client: Client, now: UnixMs) -> HttpResponse {
     if wait_ms > 0 {
         shared.status.refused.add("sign_in_rate");
         let sentence = "Too many wrong secrets. Wait a minute, then try again.";
-        let mut response = form(StatusCode::TOO_MANY_REQUESTS, Some(Told::Bad(sentence)));
+        let mut response = form(StatusCode::TOO_MANY_REQUESTS, shared, Some(Told::Bad(sentence)));
         let seconds = wait_ms.unsigned_abs().div_ceil(1_000);
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
         return response;
@@ -79,9 +80,12 @@ fn client(request: &HttpRequest) -> Client {
 
 /// What to say above the form. Somebody who has just signed in and has no session has a browser that did
 /// not keep the cookie.
-pub(in crate::http::page) fn told(request: &HttpRequest) -> Option<Told> {
+pub(in crate::http::page) fn told(request: &HttpRequest, shared: &Shared) -> Option<Told> {
     Some(match request.query_string() {
-        "from=wrong" => Told::Bad("That is not the webhook secret."),
+        "from=wrong" => Told::Bad(match shared.page.secret {
+            None => "That is not the webhook secret.",
+            Some(_) => "That is not the page's secret.",
+        }),
         "from=sign-in" => Told::Bad(
             "Your browser did not keep the sign-in. Open this page with https, or on the machine \
              itself as localhost, and allow its cookie.",
@@ -102,7 +106,12 @@ pub(in crate::http::page) enum Told {
 }
 
 /// The form, with a sentence where there is something to say.
-pub(in crate::http::page) fn form(status: StatusCode, told: Option<Told>) -> HttpResponse {
+pub(in crate::http::page) fn form(
+    status: StatusCode,
+    shared: &Shared,
+    told: Option<Told>,
+) -> HttpResponse {
+    let has_own = shared.page.secret.is_some();
     let content = html! {
         main.narrow {
             h1 { "doubletick-sheets" }
@@ -116,12 +125,17 @@ pub(in crate::http::page) fn form(status: StatusCode, told: Option<Told>) -> Htt
                 None => {},
             }
             form method="post" action="/sign-in" {
-                label for="secret" { "Webhook secret" }
+                label for="secret" { (if has_own { "Secret of this page" } else { "Webhook secret" }) }
                 input #secret name="secret" type="password" required autofocus
                     autocomplete="current-password" aria-describedby="hint";
                 p.hint #hint {
-                    "The " code { "WEBHOOK_SECRET" } " that was set when the service was deployed. It is \
-                     also the end of the webhook address in DoubleTick."
+                    @if has_own {
+                        "The " code { "PAGE_SECRET" } " that was set when the service was deployed. The \
+                         webhook's secret does not open this page."
+                    } @else {
+                        "The " code { "WEBHOOK_SECRET" } " that was set when the service was deployed. It \
+                         is also the end of the webhook address in DoubleTick."
+                    }
                 }
                 button type="submit" { "Sign in" }
             }
