@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use doubletick_sheets::app::{commands, logging};
-use doubletick_sheets::causes::Causes;
 use mimalloc::MiMalloc;
 
 /// What one thread allocates for an event another one frees; the system's waits for a lock there.
@@ -13,8 +12,5 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     logging::init();
-    commands::run(std::env::args_os().skip(1)).await.unwrap_or_else(|error| {
-        logging::complain(&Causes(&*error));
-        ExitCode::FAILURE
-    })
+    commands::run(std::env::args_os().skip(1)).await
 }

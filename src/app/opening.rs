@@ -96,24 +96,31 @@ mod built_in {
 
 #[cfg(not(feature = "postgres"))]
 mod left_out {
-    use crate::config::{Config, Database};
+    use crate::config::{Config, Database, Problems};
     use crate::journal::Journal;
-
-    const LEFT_OUT: &str = "DATABASE_URL is set, and this program was built without PostgreSQL: build it with \
-                            `--features postgres`, as the Dockerfile does, or unset DATABASE_URL";
 
     pub(super) async fn journal(
         _config: &Config,
         _database: &Database,
         _waits: impl FnOnce(),
     ) -> anyhow::Result<Journal> {
-        anyhow::bail!(LEFT_OUT)
+        Err(left_out().into())
     }
 
     pub(super) async fn journal_beside(
         _config: &Config,
         _database: &Database,
     ) -> anyhow::Result<Journal> {
-        anyhow::bail!(LEFT_OUT)
+        Err(left_out().into())
+    }
+
+    fn left_out() -> Problems {
+        let mut problems = Problems::default();
+        problems.add(
+            "DATABASE_URL",
+            "is set, and this program was built without PostgreSQL: build it with `--features postgres`, as the \
+             Dockerfile does, or unset it",
+        );
+        problems
     }
 }

@@ -128,7 +128,7 @@ impl LogFormat {
 }
 
 /// All that is wrong with the settings.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Default, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(Vec<String>);
 
 impl fmt::Display for Problems {
@@ -144,7 +144,8 @@ impl Problems {
         &self.0
     }
 
-    fn add(&mut self, name: &str, expected: &str) {
+    /// One more: the setting, and what was expected of it.
+    pub(crate) fn add(&mut self, name: &str, expected: &str) {
         self.0.push(format!("{name} {expected}"));
     }
 }

@@ -2,11 +2,13 @@
 //! tab, what the design relies on and Google does not document.
 
 use std::io::Write;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
 use crate::app::checks::{Report, Tried, check_events, check_google, wanted};
+use crate::app::commands::WRONG;
 use crate::app::connecting::{Connecting, NUMBERS};
 use crate::app::opening::journal_beside;
 use crate::app::parts::{client, options, routes};
@@ -18,34 +20,38 @@ use crate::operator::Finding;
 use crate::sheets::{Client, probe};
 use crate::status::Status;
 
-/// Prints the checks; true when all hold.
-pub(super) async fn run(live: bool) -> bool {
+/// Prints the checks, and gives the exit code.
+pub(super) async fn run(live: bool) -> ExitCode {
     let mut report = Report::to(print);
-    let config = match Config::from_env().and_then(Config::complete) {
-        Ok(config) => config,
+    match Config::from_env().and_then(Config::complete) {
+        Ok(config) => check(&config, live, &mut report).await,
         Err(problems) => {
             for problem in problems.sentences() {
                 report.fails("settings", problem);
             }
-            return false;
+            return ExitCode::from(WRONG);
         }
-    };
+    }
+    if report.all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn check(config: &Config, live: bool, report: &mut Report<'_>) {
     report.holds("settings", "complete");
     config.warnings().iter().for_each(|warning| report.holds("settings", warning));
-    let journal = check_journal(&config, &mut report).await;
-    let routes = routes(&config);
+    let journal = check_journal(config, report).await;
+    let routes = routes(config);
     for (number, spreadsheet_id) in (1..).zip(routes.spreadsheets()) {
         if number > 1 {
             report.holds("spreadsheet", &format!("number {number}, of ROUTES"));
         }
         let books = journal.as_ref().map(Journal::books).unwrap_or_default();
         let book = books.into_iter().find(|(id, _)| id == spreadsheet_id).map(|(_, book)| book);
-        let options = options(&config, String::new(), spreadsheet_id, book.unwrap_or_default());
-        let sheets = match client(&config, spreadsheet_id, Arc::new(Status::default())).await {
+        let options = options(config, String::new(), spreadsheet_id, book.unwrap_or_default());
+        let sheets = match client(config, spreadsheet_id, Arc::new(Status::default())).await {
             Ok(sheets) => sheets,
             Err(error) => {
                 report.fails("key file", &format!("{error:#}"));
-                return false;
+                return;
             }
         };
         if number == 1 {
@@ -53,14 +59,13 @@ pub(super) async fn run(live: bool) -> bool {
         }
         let wanted = wanted(journal.as_ref(), &options).await;
         let shading = options.board.shading;
-        if check_google(&sheets, &wanted, shading, Tried::Cells, &mut report).await && live {
-            check_live(journal.as_ref(), &sheets, &mut report).await;
+        if check_google(&sheets, &wanted, shading, Tried::Cells, report).await && live {
+            check_live(journal.as_ref(), &sheets, report).await;
         }
     }
-    check_events(journal.as_ref(), &mut report);
-    check_arrivals(&config, &mut report).await;
-    check_address(&config, &mut report);
-    report.all_hold
+    check_events(journal.as_ref(), report);
+    check_arrivals(config, report).await;
+    check_address(config, report);
 }
 
 pub(super) fn print(finding: Finding) {

@@ -4,28 +4,18 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
+use crate::app::commands::command_line::Action;
 use crate::app::commands::journal::known_journal;
 use crate::config::Config;
-use crate::journal::export::{Export, Format};
+use crate::journal::export::Export;
 use crate::journal::{Journal, SetAsidePages};
-
-/// What to do with them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Say which, when and why; not what is in them.
-    List,
-    /// Try them again: the one of this event, or all.
-    Retry(Option<String>),
-    /// Print them whole.
-    Export(Format),
-}
 
 pub(super) async fn run(config: &Config, action: Action) -> anyhow::Result<()> {
     let journal = known_journal(config).await?;
     match action {
         Action::List => list(&journal).await,
-        Action::Retry(event) => retry(&journal, event.as_deref()).await,
-        Action::Export(format) => {
+        Action::Retry { event } => retry(&journal, event.as_deref()).await,
+        Action::Export { format } => {
             let mut export = Export::new(journal, format);
             while let Some(part) = export.next_part().await? {
                 std::io::stdout().write_all(part.as_bytes())?;
