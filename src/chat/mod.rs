@@ -13,6 +13,8 @@ pub mod recognise;
 pub mod entry;
 pub mod waiting;
 pub mod board;
+pub mod counted;
+pub mod summary;
 pub mod route;
 pub mod memory;
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl Tally {
 }
 
 /// A spreadsheet, by the journal's own number for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BookId(pub(super) i64);
 
 /// What there is to do for one spreadsheet.

@@ -27,6 +27,7 @@
 //! - `reading`: questions beside the writer.
 //! - `routing`: which queue a row waits in. `rerouting`: what waits for a place of before. `awaited`: rows that
 //!   wait for a name.
+//! - `counting` and `counted`: what happened, for the summary.
 //! - `moving`: a journal in a directory becomes one on a database.
 //! - `history`: what is done where the database went back in time.
 //! - `sessions`: which sessions of the page were ended.
@@ -38,7 +39,9 @@ mod accept;
 mod awaited;
 mod clock;
 mod condition;
+mod counted;
 mod counters;
+mod counting;
 mod digest;
 mod error;
 mod group;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::chat::counted::Quarter;
 use crate::journal::Journal;
 use crate::journal::condition::Conditions;
 use crate::journal::origin::MOVED_MARK;
@@ -189,6 +190,14 @@ fn copy(from: &dyn Read, to: &mut dyn Store) -> Result<u64, Fault> {
         let awaited = from.awaited(*book)?.into_iter();
         let awaited = awaited.map(|(number, until)| (number, Some((*book, until)))).collect();
         to.write(Changes { awaited, ..Changes::default() })?;
+    }
+    for (book, _) in &places.books {
+        progress.pages(
+            Quarter(i64::MIN),
+            |first| from.quarters(*book, *first, STEP),
+            |stored| Quarter(stored.quarter.0 + 1),
+            |quarters| to.write(Changes { quarters, ..Changes::default() }),
+        )?;
     }
     copy_memory(from, to, &mut progress)?;
     Ok(progress.records)

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use crate::chat::counted::{Counted, Quarter};
 use crate::chat::digest::Digest;
 use crate::chat::entry::{Entry, EventId};
 use crate::chat::memory::Told;
@@ -21,6 +22,7 @@ use crate::journal::Error;
 use crate::journal::awaited::{Names, Seat, Unnamed};
 use crate::journal::clock::{Clock, Moment, Reading};
 use crate::journal::condition::Conditions;
+use crate::journal::counted::{counted, stored};
 use crate::journal::counters::{BookId, Counters, Tally};
 use crate::journal::digest::AsItIs;
 use crate::journal::routing::Routing;
@@ -52,6 +54,7 @@ struct Known {
     waits: BTreeMap<u64, StoredWait>,
     by_chat: ByDigest<Option<u64>>,
     by_customer: ByDigest<BTreeSet<u64>>,
+    quarters: BTreeMap<(BookId, Quarter), Counted>,
 }
 
 /// One transaction, from its beginning to just before its commit.
@@ -65,6 +68,8 @@ pub(super) struct Transaction<'a> {
     known: Known,
     changes: Changes,
     is_changed: bool,
+    /// Quarters in which more was counted than is noted to be written.
+    counted: BTreeSet<(BookId, Quarter)>,
     reading: Option<Reading>,
 }
 
@@ -88,6 +93,7 @@ impl<'a> Transaction<'a> {
             known: Known::default(),
             changes: Changes::default(),
             is_changed: false,
+            counted: BTreeSet::new(),
             reading,
         })
     }
@@ -113,6 +119,7 @@ impl<'a> Transaction<'a> {
             records: missing(&keys.records, |key| known.records.contains_key(key)),
             chats: missing(&keys.chats, |key| known.by_chat.contains_key(key)),
             customers: missing(&keys.customers, |key| known.by_customer.contains_key(key)),
+            quarters: missing(&keys.quarters, |key| known.quarters.contains_key(key)),
         };
         if missing.is_empty() {
             return Ok(());
@@ -127,11 +134,20 @@ impl<'a> Transaction<'a> {
         known.by_chat.extend(missing.chats.iter().map(|key| (*key, None)));
         known.by_customer.extend(missing.customers.iter().map(|key| (*key, BTreeSet::new())));
         loaded.waits.into_iter().for_each(|wait| known.add_wait(wait));
+        known.quarters.extend(missing.quarters.iter().map(|key| (*key, Counted::default())));
+        for stored in loaded.quarters {
+            let key = (stored.book, stored.quarter);
+            known.quarters.insert(key, counted(&stored, &self.shared.conditions));
+        }
         Ok(())
     }
 
     /// Writes what was noted so far.
     fn flush(&mut self) -> Result<(), Fault> {
+        for key in std::mem::take(&mut self.counted) {
+            let counted = self.known.quarters.get(&key).map(|counted| stored(key, counted));
+            self.changes.quarters.extend(counted);
+        }
         if std::mem::take(&mut self.is_changed) {
             self.store.write(std::mem::take(&mut self.changes))?;
         }
@@ -250,7 +266,7 @@ impl<'a> Transaction<'a> {
         self.change().waits.insert(wait.number, None);
     }
 
-    /// Adds a row to a queue.
+    /// Adds a row to a queue, and counts what it tells.
     pub(super) fn add_row(
         &mut self,
         (queue, book): (QueueId, BookId),
@@ -260,7 +276,17 @@ impl<'a> Transaction<'a> {
         let row = Row { number: entry.event_id.number, received_at: now, payload: json(entry)? };
         self.change().rows.push((queue, row));
         self.counters.work_mut(book).pending += 1;
-        Ok(())
+        Ok(self.count(book, entry, now)?)
+    }
+
+    /// What was counted in a quarter, to be added to.
+    pub(super) fn counted_mut(&mut self, key: (BookId, Quarter)) -> Result<&mut Counted, Fault> {
+        if !self.known.quarters.contains_key(&key) {
+            self.load(&Keys { quarters: vec![key], ..Keys::default() })?;
+        }
+        self.counted.insert(key);
+        self.is_changed = true;
+        Ok(self.known.quarters.entry(key).or_default())
     }
 }
 
@@ -293,8 +319,8 @@ impl Known {
 }
 
 /// Those of the keys that are not known, each once.
-fn missing(keys: &[Digest], is_known: impl Fn(&Digest) -> bool) -> Vec<Digest> {
-    let mut missing: Vec<Digest> = keys.iter().copied().filter(|key| !is_known(key)).collect();
+fn missing<K: Copy + Ord>(keys: &[K], is_known: impl Fn(&K) -> bool) -> Vec<K> {
+    let mut missing: Vec<K> = keys.iter().copied().filter(|key| !is_known(key)).collect();
     missing.sort_unstable();
     missing.dedup();
     missing

@@ -7,6 +7,7 @@ mod reading;
 mod recognising;
 mod route;
 mod shown;
+mod summary;
 mod time;
 mod waiting;
 

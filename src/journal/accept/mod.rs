@@ -8,6 +8,7 @@ pub(in crate::journal) mod waits;
 
 use std::time::Duration;
 
+use crate::chat::counted::Quarter;
 use crate::chat::digest::Digest;
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::memory::{Judgement, Known, News, judge};
@@ -16,6 +17,7 @@ use crate::journal::accept::receipt::{Receipt, Refusal, Standing};
 use crate::journal::accept::waits::FoundWait;
 use crate::journal::awaited::{self, Unnamed};
 use crate::journal::clock::Moment;
+use crate::journal::counters::BookId;
 use crate::journal::store::Keys;
 use crate::journal::transaction::Transaction;
 use crate::journal::{Error, Journal, Limits};
@@ -56,7 +58,7 @@ impl Journal {
         let limits = self.limits();
         let body = self.digest(&[b"body", &std::mem::take(&mut event.identity.canonical)]);
         let by = EventKeys::new(body, &event, |name| self.digest_of(name));
-        let keys = by.keys(&event);
+        let keys = Keys { quarters: self.quarters_of(&event, moment), ..by.keys(&event) };
         let work = move |transaction: &mut Transaction<'_>| {
             let now = transaction.time(moment);
             let kept_as = accept(transaction, &event, &by, now, limits)?;
@@ -68,6 +70,19 @@ impl Journal {
         let kept = self.hold(keys, work).await?;
         let (number, standing) = kept.ok_or(Refusal::Full)?;
         Ok(Receipt { event_id: self.event_id(number), standing })
+    }
+}
+
+impl Journal {
+    /// In which quarter what the event tells is counted, where it is as it seems before the transaction.
+    fn quarters_of(&self, event: &ChatEvent, moment: Moment) -> Vec<(BookId, Quarter)> {
+        let at = event.at.unwrap_or(match moment {
+            Moment::Asked(now, _) => self.clock(now),
+            Moment::Dated(at) => at,
+        });
+        let book = self.routing().of(&event.waba_number).1;
+        let is_counted = event.happening != Happening::Opened;
+        is_counted.then_some((book, Quarter::of(at))).into_iter().collect()
     }
 }
 
@@ -110,6 +125,7 @@ impl EventKeys {
                 .collect(),
             chats,
             customers,
+            quarters: vec![],
         }
     }
 }

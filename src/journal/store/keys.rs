@@ -1,8 +1,10 @@
 //! What a group of events asks a store for, and what was found.
 
+use crate::chat::counted::Quarter;
 use crate::chat::digest::Digest;
 use crate::chat::memory::Told;
-use crate::journal::store::{Remembered, StoredWait};
+use crate::journal::counters::BookId;
+use crate::journal::store::{Remembered, StoredQuarter, StoredWait};
 
 /// What a group of events is about to ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,17 +17,22 @@ pub(in crate::journal) struct Keys {
     pub(in crate::journal) chats: Vec<Digest>,
     /// Customers whose chats may wait.
     pub(in crate::journal) customers: Vec<Digest>,
+    /// Quarters of an hour, of a spreadsheet, in which something may be counted.
+    pub(in crate::journal) quarters: Vec<(BookId, Quarter)>,
 }
 
 impl Keys {
     pub(in crate::journal) fn is_empty(&self) -> bool {
-        let Self { last, records, chats, customers } = self;
-        [last, records, chats, customers].iter().all(|keys| keys.is_empty())
+        let Self { last, records, chats, customers, quarters } = self;
+        let are_empty = [last, records, chats, customers].iter().all(|keys| keys.is_empty());
+        are_empty && quarters.is_empty()
     }
 
     /// Each once, in order.
     pub(in crate::journal) fn sort(&mut self) {
-        let Self { last, records, chats, customers } = self;
+        let Self { last, records, chats, customers, quarters } = self;
+        quarters.sort_unstable();
+        quarters.dedup();
         for keys in [last, records, chats, customers] {
             keys.sort_unstable();
             keys.dedup();
@@ -37,6 +44,7 @@ impl Keys {
         self.records.extend(&other.records);
         self.chats.extend(&other.chats);
         self.customers.extend(&other.customers);
+        self.quarters.extend(&other.quarters);
     }
 }
 
@@ -48,4 +56,5 @@ pub(in crate::journal) struct Loaded {
     pub(in crate::journal) records: Vec<(Digest, Remembered)>,
     /// Each once, whichever key found it.
     pub(in crate::journal) waits: Vec<StoredWait>,
+    pub(in crate::journal) quarters: Vec<StoredQuarter>,
 }

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 pub(super) use crate::journal::store::keys::{Keys, Loaded};
 
+use crate::chat::counted::Quarter;
 use crate::chat::digest::Digest;
 use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
@@ -215,6 +216,17 @@ pub(super) struct StoredWait {
     pub(super) record: Vec<u8>,
 }
 
+/// What happened in a quarter of an hour to chats of a spreadsheet.
+#[derive(Clone, Debug)]
+pub(super) struct StoredQuarter {
+    pub(super) book: BookId,
+    pub(super) quarter: Quarter,
+    /// JSON of [`crate::chat::counted::Counts`].
+    pub(super) counts: Vec<u8>,
+    /// JSON of [`crate::chat::counted::Agents`]; `None` where there are none, or they were forgotten.
+    pub(super) agents: Option<Vec<u8>>,
+}
+
 /// Who does what must be done once, among several processes, and until when by the store's clock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lease {
@@ -254,6 +266,11 @@ pub(super) struct Changes {
     pub(super) records: BTreeMap<Digest, Option<Remembered>>,
     /// By number; `None` is gone.
     pub(super) waits: BTreeMap<u64, Option<StoredWait>>,
+    /// Each once.
+    pub(super) quarters: Vec<StoredQuarter>,
+    /// What is counted in quarters before the first need not be known any more, and that of agents not in those
+    /// before the second.
+    pub(super) quarters_until: Option<(Quarter, Quarter)>,
     /// By number; `None` is gone.
     pub(super) aside: BTreeMap<u64, Option<StoredAside>>,
     pub(super) unrecognised: Vec<Unrecognised>,
@@ -305,6 +322,13 @@ pub(super) trait Read: Send {
     fn unrecognised(&self) -> Result<Vec<Unrecognised>, Fault>;
     /// Waits after that number, ended or not, in order, at most so many.
     fn waits(&self, after: u64, waits_max: usize) -> Result<Vec<StoredWait>, Fault>;
+    /// What was counted for a book from that quarter on, in order, at most so many.
+    fn quarters(
+        &self,
+        book: BookId,
+        from: Quarter,
+        quarters_max: usize,
+    ) -> Result<Vec<StoredQuarter>, Fault>;
     /// What is remembered under keys after that one, in their order, at most so many.
     fn records(
         &self,

@@ -4,6 +4,7 @@ mod accepting;
 mod backing_up;
 mod batches;
 mod clocks;
+mod counting;
 pub(in crate::journal) mod engine;
 mod failing;
 mod fencing;

@@ -7,6 +7,7 @@ use postgres_rig::{Cluster, Database};
 use rusqlite::Connection;
 use serde_json::json;
 
+use crate::chat::counted::Quarter;
 use crate::chat::event::Happening;
 use crate::journal::moving::MoveFault;
 use crate::journal::origin::MOVED_MARK;
@@ -101,6 +102,8 @@ fn all_of(store: &dyn Read) -> Vec<String> {
     }
     for (book, _) in &places.books {
         all.push(format!("{:?}", store.awaited(*book).unwrap()));
+        let quarters = store.quarters(*book, Quarter(0), 1_000).unwrap();
+        all.push(format!("{quarters:?}"));
     }
     all
 }

@@ -56,7 +56,8 @@ impl Journal {
     /// When the database does not answer; the next sweep starts over.
     pub async fn sweep(&self, now: UnixMs) -> Result<(), Error> {
         let now = self.clock(now);
-        let before = now.plus_ms(-self.limits().rules.retention_ms);
+        let retention_ms = self.limits().rules.retention_ms;
+        let before = now.plus_ms(-retention_ms);
         let yesterday = now.plus_ms(-DROPS_WINDOW_MS);
         let bodies = move |transaction: &mut Transaction<'_>| {
             let bodies = transaction.read()?.unrecognised()?;
@@ -64,6 +65,7 @@ impl Journal {
             let changes = transaction.change();
             changes.unrecognised_gone.extend(old);
             changes.fences_until = Some(before);
+            transaction.forget_counted(retention_ms, now);
             Ok(())
         };
         self.commit_as_owner(bodies).await?;

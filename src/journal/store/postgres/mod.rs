@@ -8,6 +8,7 @@
 
 mod address;
 mod column;
+mod counted;
 mod fence;
 mod link;
 mod load;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row as SqlRow};
 
+use crate::chat::counted::Quarter;
 use crate::chat::digest::Digest;
 use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
@@ -15,13 +16,13 @@ use crate::journal::origin::Origin;
 use crate::journal::store::postgres::column::{
     CLOCK, Sql, batch, owned, record, stored_row, tally, time, told, unsigned, wait,
 };
-use crate::journal::store::postgres::fence;
 use crate::journal::store::postgres::link::{Link, Said};
 use crate::journal::store::postgres::load::{Found, ahead};
 use crate::journal::store::postgres::write;
+use crate::journal::store::postgres::{counted, fence};
 use crate::journal::store::{
     Changes, Extent, Fault, Fence, Instance, Keys, Lease, Loaded, Places, Queue, QueueId, Read,
-    Remembered, Row, Span, StoredAside, StoredBatch, StoredWait, Unrecognised,
+    Remembered, Row, Span, StoredAside, StoredBatch, StoredQuarter, StoredWait, Unrecognised,
 };
 
 type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -298,6 +299,17 @@ impl Read for Reader {
                    FROM doubletick_sheets.waiting WHERE number > $1 ORDER BY number LIMIT $2";
         let after = after.cast_signed();
         self.all(sql, &[(&after, Type::INT8), (&limit(waits_max), Type::INT8)], wait)
+    }
+
+    fn quarters(
+        &self,
+        book: BookId,
+        from: Quarter,
+        quarters_max: usize,
+    ) -> Result<Vec<StoredQuarter>, Fault> {
+        let parameters: [Parameter<'_>; 3] =
+            [(&book.0, Type::INT8), (&from.0, Type::INT8), (&limit(quarters_max), Type::INT8)];
+        self.all(counted::FROM, &parameters, counted::stored)
     }
 
     fn records(

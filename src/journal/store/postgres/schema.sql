@@ -160,6 +160,15 @@ CREATE TABLE doubletick_sheets.awaited (
     until  bigint NOT NULL
 );
 
+-- What happened in each quarter of an hour of the last weeks: no patient is in it.
+CREATE TABLE doubletick_sheets.counted (
+    book    bigint NOT NULL,
+    quarter bigint NOT NULL,
+    counts  bytea NOT NULL,
+    agents  bytea,
+    PRIMARY KEY (book, quarter)
+) WITH (fillfactor = 20);
+
 -- When the writes of the last minute left: the quota is everybody's.
 CREATE TABLE doubletick_sheets.sent (
     at bigint NOT NULL

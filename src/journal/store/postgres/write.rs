@@ -6,7 +6,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use crate::journal::origin::Origin;
 use crate::journal::store::postgres::column::bytes;
-use crate::journal::store::postgres::owner;
+use crate::journal::store::postgres::{counted, owner};
 use crate::journal::store::{Changes, Span, Stored, StoredBatch};
 
 type Values<'a, const N: usize> = [(&'a (dyn ToSql + Sync), Type); N];
@@ -29,6 +29,7 @@ pub(super) async fn all(client: &Client, changes: &Changes) -> Sql<()> {
         last(client, changes),
         records(client, changes),
         waits(client, changes),
+        counted::write(client, changes),
         aside(client, changes),
         unrecognised(client, changes),
         awaited(client, changes),
@@ -45,6 +46,7 @@ pub(super) fn goes_at_once(changes: &Changes) -> bool {
     let is_plain = places.books.is_empty() && places.queues.is_empty() && meta.is_empty();
     let is_of_events = aside.is_empty() && unrecognised.is_empty() && unrecognised_gone.is_empty();
     let awaits = !awaited.is_empty() || changes.awaited_until.is_some();
+    let awaits = awaits || changes.quarters_until.is_some();
     is_plain && is_of_events && !awaits && owner::is_empty(changes)
 }
 

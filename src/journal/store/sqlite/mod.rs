@@ -5,6 +5,7 @@
 //! over random keys would cost the way in most of its speed: the last event of a chat ([`recent`]) and who
 //! waits ([`waits`]).
 
+mod counted;
 mod log;
 mod open;
 mod read;
@@ -199,6 +200,7 @@ impl Store for Sqlite {
         self.recent.load(&self.connection, &keys.last, &mut loaded.last)?;
         read::records_under(&self.connection, &keys.records, &mut loaded.records)?;
         self.waits.load_into(&self.connection, keys, &mut loaded.waits)?;
+        counted::load(&self.connection, &keys.quarters, &mut loaded.quarters)?;
         Ok(loaded)
     }
 

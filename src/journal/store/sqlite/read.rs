@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::chat::counted::Quarter;
 use crate::chat::digest::Digest;
 #[cfg(feature = "postgres")]
 use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
 use crate::journal::counters::{BookId, Counters, Tally, Work};
 use crate::journal::origin::Origin;
+use crate::journal::store::sqlite::counted;
 use crate::journal::store::{
     Extent, Fault, Fence, Places, Queue, QueueId, Read, Remembered, Row, Span, Stored, StoredAside,
-    StoredBatch, StoredWait, Unrecognised,
+    StoredBatch, StoredQuarter, StoredWait, Unrecognised,
 };
 
 type Sql<T> = rusqlite::Result<T>;
@@ -254,6 +256,15 @@ impl Read for Connection {
             })
         })?;
         Ok(bodies.collect::<Sql<_>>()?)
+    }
+
+    fn quarters(
+        &self,
+        book: BookId,
+        from: Quarter,
+        quarters_max: usize,
+    ) -> Result<Vec<StoredQuarter>, Fault> {
+        counted::from(self, book, from, limit(quarters_max))
     }
 
     fn records(

@@ -139,6 +139,15 @@ CREATE TABLE waiting (
 );
 CREATE INDEX waiting_now ON waiting (book, number) WHERE is_over = 0;
 
+-- What happened in each quarter of an hour of the last weeks: no patient is in it.
+CREATE TABLE counted (
+    book    INTEGER NOT NULL,
+    quarter INTEGER NOT NULL,               -- its number since 1970 UTC
+    counts  BLOB NOT NULL,                  -- JSON of chat::Counts
+    agents  BLOB,                           -- JSON of chat::Agents; NULL: none, or forgotten
+    PRIMARY KEY (book, quarter)
+) WITHOUT ROWID;
+
 -- When the writes of the last minute left, at the latest: nobody forgets the quota, or takes it twice.
 CREATE TABLE sent (
     at INTEGER NOT NULL

@@ -6,6 +6,7 @@ use crate::chat::digest::Digest;
 use crate::journal::counters::{BookId, Tally, Work};
 #[cfg(feature = "postgres")]
 use crate::journal::origin::Origin;
+use crate::journal::store::sqlite::counted;
 use crate::journal::store::{
     Changes, Fault, Fence, Places, QueueId, Remembered, Row, Span, Stored, StoredAside,
     StoredBatch, StoredWait, Unrecognised,
@@ -21,6 +22,7 @@ pub(super) fn all(db: &Connection, changes: Changes) -> Result<(), Fault> {
     for (number, wait) in &changes.waits {
         put_wait(db, *number, wait.as_ref())?;
     }
+    counted::write(db, &changes)?;
     for (number, row) in &changes.aside {
         put_aside(db, *number, row.as_ref())?;
     }

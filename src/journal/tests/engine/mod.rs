@@ -163,6 +163,7 @@ impl Place {
             "waiting",
             "recent",
             "awaited",
+            "counted",
         ];
         let counts = tables.map(|table| format!("SELECT count(*) FROM {table}"));
         tables.into_iter().zip(self.counts(&counts.join(" UNION ALL "))).collect()

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::chat::counted::Quarter;
 use crate::chat::digest::Digest;
 use crate::chat::memory::Told;
 use crate::chat::time::UnixMs;
@@ -13,7 +14,8 @@ use crate::journal::counters::Counters;
 use crate::journal::origin::Origin;
 use crate::journal::store::{
     Changes, Extent, Fault, Fence, Instance, Keys, Lease, Loaded, Places, QueueId, Read,
-    Remembered, Row, Span, Store, StoredAside, StoredBatch, StoredWait, Unrecognised,
+    Remembered, Row, Span, Store, StoredAside, StoredBatch, StoredQuarter, StoredWait,
+    Unrecognised,
 };
 
 /// What a test does to the stores of one place.
@@ -125,6 +127,15 @@ impl<S: Beneath> Read for Over<S> {
 
     fn waits(&self, after: u64, waits_max: usize) -> Result<Vec<StoredWait>, Fault> {
         self.beneath.read().waits(after, waits_max)
+    }
+
+    fn quarters(
+        &self,
+        book: BookId,
+        from: Quarter,
+        quarters_max: usize,
+    ) -> Result<Vec<StoredQuarter>, Fault> {
+        self.beneath.read().quarters(book, from, quarters_max)
     }
 
     fn records(
