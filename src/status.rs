@@ -82,6 +82,15 @@ pub struct Instance {
     pub is_self: bool,
 }
 
+/// What is known of a spreadsheet since it was last looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The name of the zone in which times are written.
+    pub time_zone: String,
+    /// Google's id of the board's tab, where there is one.
+    pub board_tab: Option<i32>,
+}
+
 /// What the service says of itself.
 #[derive(Debug, Default)]
 pub struct Status {
@@ -90,6 +99,7 @@ pub struct Status {
     instances: Mutex<Option<(Instant, Vec<Instance>)>>,
     sheets: Mutex<BTreeMap<String, SheetState>>,
     warnings: Mutex<BTreeMap<String, String>>,
+    places: Mutex<BTreeMap<String, Place>>,
     alarm: Mutex<Option<String>>,
     /// Requests that were refused, by reason.
     pub refused: Counters<&'static str>,
@@ -184,6 +194,16 @@ impl Status {
     /// What will have to be mended in a spreadsheet.
     pub fn warning(&self, name: &str) -> Option<String> {
         locked(&self.warnings).get(name).cloned()
+    }
+
+    /// What is known of the spreadsheet of this name; `None` where this process has not seen it yet.
+    pub fn place(&self, name: &str) -> Option<Place> {
+        locked(&self.places).get(name).cloned()
+    }
+
+    /// Notes what is known of a spreadsheet.
+    pub fn set_place(&self, name: &str, place: Place) {
+        locked(&self.places).insert(name.to_owned(), place);
     }
 
     /// Whether this process writes the rows. It may be another's turn where several share a journal.

@@ -5,6 +5,7 @@
 //! parked again is one alarm, and so is an outage with gaps. Its sentences hold numbers and our own
 //! advice, and nothing of a patient.
 
+pub(crate) mod waits;
 #[cfg(test)]
 mod tests;
 

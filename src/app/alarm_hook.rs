@@ -1,4 +1,4 @@
-//! The address that an alarm is posted to: once when it goes on, and once when it is over.
+//! The address that alarms are posted to, until each is taken.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -56,10 +56,14 @@ impl AlarmHook {
 
     /// Tries to post the first message that waits, if it is due.
     pub(super) async fn send(&mut self, now: UnixMs) {
-        let Some(text) = self.waiting.front() else { return };
-        if !self.is_due(now) {
-            return;
+        let Some(text) = self.waiting.front().cloned() else { return };
+        if self.is_due(now) && self.post(&text, now).await {
+            self.waiting.pop_front();
         }
+    }
+
+    /// Posts this now; whether it was taken.
+    pub(super) async fn post(&mut self, text: &str, now: UnixMs) -> bool {
         let body = json!({ "text": format!("doubletick-sheets: {text}") }).to_string();
         let request = self.http.post(self.url.clone()).header("content-type", "application/json");
         let refused = match request.body(body).send().await {
@@ -68,9 +72,9 @@ impl AlarmHook {
             Err(_) => Some("it does not answer".to_owned()),
         };
         self.tried_at = Some(now);
+        let is_taken = refused.is_none();
         match refused {
             None => {
-                self.waiting.pop_front();
                 self.tries = 0;
                 if self.said_at.take().is_some() {
                     log::info!("ALARM_WEBHOOK_URL takes alarms again");
@@ -81,9 +85,11 @@ impl AlarmHook {
                 self.say(&why, now);
             }
         }
+        is_taken
     }
 
-    fn is_due(&self, now: UnixMs) -> bool {
+    /// Whether something is to be tried again by now.
+    pub(super) fn is_due(&self, now: UnixMs) -> bool {
         let since = self.tried_at.map(|at| now.since_ms(at));
         // A clock that was set back must not keep it silent.
         self.tries < TRIES_SOON || since.is_none_or(|ms| !(0..TRY_LATER_MS).contains(&ms))

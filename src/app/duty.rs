@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::app::clock;
 use crate::app::parts::{DEFAULT_SHEET, Sheet, forwarders};
 use crate::app::report::Report;
+use crate::app::wait_alarm::WaitWatch;
 use crate::causes::Causes;
 use crate::chat::time::UnixMs;
 use crate::forwarder::Forwarder;
@@ -38,6 +39,8 @@ pub(super) struct Duty {
     pub(super) status: Arc<Status>,
     pub(super) operator: Arc<Operator>,
     pub(super) sheets: Vec<Sheet>,
+    /// Who is told of patients who wait too long, where anybody is.
+    pub(super) wait_watch: Option<WaitWatch>,
     /// Why there is no spreadsheet, where that is so.
     pub(super) parked: Option<String>,
     /// How long the lease is.
@@ -62,6 +65,7 @@ impl Duty {
             tokio::select! {
                 () = forward(forwarders, &stop) => {}
                 () = sweep(&self.journal) => {}
+                () = self.watch_waits(&self.journal) => {}
             }
             return;
         }
@@ -87,6 +91,13 @@ impl Duty {
         })
     }
 
+    async fn watch_waits(&self, journal: &Journal) {
+        match &self.wait_watch {
+            Some(watch) => watch.run(journal).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// One term, from its beginning to its end.
     async fn serve(&self, held: Held, stop: &Receiver<()>) -> Ended {
         let journal = self.journal.in_term(held.term);
@@ -105,6 +116,7 @@ impl Duty {
             tokio::select! {
                 () = forward(forwarders, stop) => {}
                 () = sweep(&journal) => {}
+                () = self.watch_waits(&journal) => {}
             }
         };
         tokio::pin!(work);

@@ -21,6 +21,7 @@ mod duty;
 mod opening;
 mod parts;
 mod report;
+mod wait_alarm;
 mod watch;
 #[cfg(test)]
 mod tests;
@@ -36,7 +37,9 @@ use crate::app::checker::{Arrivals, Checker};
 use crate::app::duty::Duty;
 use crate::app::listening::Listening;
 use crate::app::opening::journal;
-use crate::app::parts::{DEFAULT_SHEET, about, alarm_hook, connecting, directory, sheets};
+use crate::app::parts::{
+    DEFAULT_SHEET, about, alarm_hook, connecting, directory, sheets, wait_watch,
+};
 use crate::app::watch::Watch;
 use crate::config::Config;
 use crate::directory::Directory;
@@ -132,6 +135,7 @@ impl App {
             status: Arc::clone(&status),
             operator: Arc::clone(&operator),
             sheets: sheets.clone(),
+            wait_watch: wait_watch(&config, &journal, &status),
             parked,
             lease: Duration::from_secs(u64::from(config.lease_s)),
             started_at,

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use crate::app::alarm_hook::AlarmHook;
 use crate::app::clock;
 use crate::app::connecting::Connecting;
+use crate::app::wait_alarm::{WaitWatch, Watched};
 use crate::causes::Causes;
 use crate::chat::memory::Rules;
 use crate::chat::route::{Destination, Routes, UNKNOWN};
@@ -88,6 +89,7 @@ pub(in crate::app) fn options(
         board: BoardOptions {
             title: config.board_name.clone(),
             hours_max: config.board_hours,
+            wait_max_minutes: config.wait_alarm.as_ref().map(|alarm| alarm.minutes),
             shading: Shading {
                 warn_minutes: config.board_warn_minutes,
                 alert_minutes: config.board_alert_minutes,
@@ -168,6 +170,21 @@ pub(super) fn alarm_hook(url: &SecretString) -> Option<AlarmHook> {
         log::error!("no alarm can be posted to ALARM_WEBHOOK_URL: {NO_TLS}");
     }
     made
+}
+
+/// Tells of patients who wait too long, where somebody is to be told.
+pub(super) fn wait_watch(
+    config: &Config,
+    journal: &Journal,
+    status: &Arc<Status>,
+) -> Option<WaitWatch> {
+    let (alarm, hook_url) = (config.wait_alarm.clone()?, config.alarm_webhook_url.clone()?);
+    let boards = (1..).zip(journal.books()).map(|(number, (spreadsheet_id, book))| Watched {
+        name: sheet_name(number),
+        spreadsheet_id,
+        book,
+    });
+    Some(WaitWatch { alarm, hook_url, boards: boards.collect(), status: Arc::clone(status) })
 }
 
 /// A client of a spreadsheet; asks Google nothing yet.

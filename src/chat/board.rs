@@ -59,6 +59,14 @@ impl Board {
     }
 }
 
+/// What to say above the lines where somebody has waited for so long, of `waiting` in all; `None` where nobody has.
+pub fn too_long(lines: &[Line], waiting: u64, limit_ms: i64, now: UnixMs) -> Option<String> {
+    let is_long = |line: &&Line| now.since_ms(line.entry.unassigned_at) >= limit_ms;
+    let long = lines.iter().filter(is_long).count();
+    let or_more = if long == lines.len() && (long as u64) < waiting { " or more" } else { "" };
+    (long > 0).then(|| format!("TOO LONG: {long}{or_more} for {} or longer", lasting(limit_ms)))
+}
+
 /// A duration as people say it: `2 h 10 min`.
 pub fn lasting(milliseconds: i64) -> String {
     let minutes = milliseconds.max(0) / 60_000;

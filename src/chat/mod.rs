@@ -15,6 +15,7 @@ pub mod waiting;
 pub mod board;
 pub mod counted;
 pub mod summary;
+pub mod hours;
 pub mod route;
 pub mod memory;
 #[cfg(test)]

@@ -65,6 +65,10 @@ pub(super) struct RawEnv {
     pub(super) alarm_minutes: Option<String>,
     /// Optional: where an alarm is posted.
     pub(super) alarm_webhook_url: Option<String>,
+    /// Default: never.
+    pub(super) wait_alarm_minutes: Option<String>,
+    /// Default 08:00-20:00.
+    pub(super) wait_alarm_hours: Option<String>,
     /// Optional: looks up the names of customers that no event told.
     pub(super) doubletick_api_key: Option<String>,
     /// Default `text`.

@@ -8,6 +8,7 @@ mod google;
 mod key_text;
 mod routes;
 mod secrets;
+mod wait_alarm;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use crate::config::env::RawEnv;
 use crate::config::google::{google_key, spreadsheet_id, user};
 pub use crate::config::routes::{HANDOVERS, Route};
 use crate::config::secrets::{page_secret, webhook_secrets};
+pub(crate) use crate::config::wait_alarm::WaitAlarm;
 
 /// Google's address.
 const SHEETS_API: &str = "https://sheets.googleapis.com/";
@@ -83,6 +85,8 @@ pub struct Config {
     pub(crate) alarm_minutes: u32,
     /// A secret: anybody who knows the address can write there.
     pub(crate) alarm_webhook_url: Option<SecretString>,
+    /// `None` is never.
+    pub(crate) wait_alarm: Option<WaitAlarm>,
     pub(crate) sheets_api_url: String,
     pub(crate) doubletick_api_key: Option<SecretString>,
     pub(crate) doubletick_api_url: String,
@@ -191,7 +195,7 @@ impl Config {
             "MAX_WRITES_PER_MINUTE is above {WRITES_PER_MINUTE}, which is what Google allows a service account \
              unless the quota of its project was raised: where it was not, set it to 50"
         );
-        is_raised.then_some(sentence).into_iter().collect()
+        is_raised.then_some(sentence).into_iter().chain(wait_alarm::warning(self)).collect()
     }
 
     fn validated(raw: RawEnv) -> Result<Self, Problems> {
@@ -236,6 +240,7 @@ impl Config {
             alarm_webhook_url: raw
                 .alarm_webhook_url
                 .map(|url| SecretString::from(read.address("ALARM_WEBHOOK_URL", Some(url), ""))),
+            wait_alarm: None,
             sheets_api_url: read.address("SHEETS_API_URL", raw.sheets_api_url, SHEETS_API),
             doubletick_api_key: raw.doubletick_api_key.map(|key| read.header(&key)),
             doubletick_api_url: read.address(
@@ -248,8 +253,10 @@ impl Config {
             google_faults: Vec::new(),
         };
         let routes = routes::read(raw.routes.as_deref(), &config, &mut problems);
+        let wait_alarm =
+            wait_alarm::read(raw.wait_alarm_minutes, raw.wait_alarm_hours, &mut problems);
         if problems.0.is_empty() {
-            return Ok(Self { routes, google_faults: google.0, ..config });
+            return Ok(Self { routes, wait_alarm, google_faults: google.0, ..config });
         }
         problems.0.append(&mut google.0);
         Err(problems)

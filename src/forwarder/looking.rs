@@ -10,6 +10,7 @@ use crate::forwarder::seen::Seen;
 use crate::forwarder::{Forwarder, Next, tab_name, tabs_of};
 use crate::sheets::zone::{known_time_zone, time_zone};
 use crate::sheets::{Later, Layout, Purpose, Survey, Trouble, Wanted, WantedTab};
+use crate::status::Place;
 
 /// How old what only a survey tells may be when something is written: titles, sizes, the zone.
 const SURVEY_AGE_MAX: Duration = Duration::from_secs(300);
@@ -137,7 +138,10 @@ impl Forwarder {
         if before.as_ref() != Some(&seen.layout.without_sizes()) {
             self.tell_of(&seen.layout);
         }
-        self.zone_name = Some(seen.layout.time_zone.clone());
+        let time_zone = seen.layout.time_zone.clone();
+        self.zone_name = Some(time_zone.clone());
+        let board_tab = seen.layout.tab(Purpose::Board).map(|tab| tab.sheet_id);
+        self.status.set_place(&self.options.name, Place { time_zone, board_tab });
         self.seen = Some(seen);
         let lack = self.lack.take();
         self.warn_of(lack);

@@ -104,6 +104,8 @@ pub struct BoardOptions {
     pub title: String,
     /// Lines older than this leave it where no assignment is ever heard of, in hours.
     pub hours_max: u32,
+    /// From when on it says that somebody waits too long, in minutes, where it is to say so.
+    pub wait_max_minutes: Option<u32>,
     /// From when on its lines are coloured.
     pub shading: Shading,
 }

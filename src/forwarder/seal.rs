@@ -110,6 +110,7 @@ impl Forwarder {
         let look = with_board.then(|| Look {
             book: self.options.book,
             age_max_ms: i64::from(self.options.board.hours_max) * 3_600_000,
+            wait_max_ms: self.options.board.wait_max_minutes.map(|max| i64::from(max) * 60_000),
             remarks: self.remarks(layout, work.pending.saturating_sub(draft.rows() as u64)),
         });
         match self.journal.seal(draft, plan.to_text(), look, now).await? {

@@ -32,6 +32,7 @@
 //! - `history`: what is done where the database went back in time.
 //! - `sessions`: which sessions of the page were ended.
 //! - `lease`: which of several processes does what must be done once.
+//! - `telling`: what is told of who waits too long.
 //! - `store`: what is asked of a database, as a trait. Nothing above it holds SQL; `opening` alone names the
 //!   engines, `store::sqlite` and `store::postgres`.
 
@@ -57,6 +58,7 @@ mod rerouting;
 mod routing;
 mod sessions;
 mod store;
+mod telling;
 mod transaction;
 mod upkeep;
 mod writer;

@@ -102,6 +102,7 @@ async fn drain(dir: &Path, google: &FakeGoogle, rows: u64) {
         board: BoardOptions {
             title: "Unattended now".to_owned(),
             hours_max: 24,
+            wait_max_minutes: None,
             shading: Shading { warn_minutes: 15, alert_minutes: 60 },
         },
         time_zone: None,

@@ -16,13 +16,13 @@ use serde_json::Value;
 use crate::harness::{Clinic, LOG_TAB, PATIENCE, Service, unassigned};
 
 /// Where alarms are posted; keeps what it was told. Refuses the first of all.
-struct Hook {
-    url: String,
+pub(crate) struct Hook {
+    pub(crate) url: String,
     told: Arc<Mutex<Vec<String>>>,
 }
 
 impl Hook {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/services/CANARY-HOOK", listener.local_addr().unwrap());
         let told = Arc::new(Mutex::new(Vec::new()));
@@ -56,11 +56,11 @@ impl Hook {
         Self { url, told }
     }
 
-    fn told(&self) -> Vec<String> {
+    pub(crate) fn told(&self) -> Vec<String> {
         self.told.lock().unwrap().clone()
     }
 
-    async fn wait_for(&self, count: usize) -> Vec<String> {
+    pub(crate) async fn wait_for(&self, count: usize) -> Vec<String> {
         let give_up = Instant::now() + PATIENCE;
         while self.told().len() < count {
             assert!(Instant::now() < give_up, "{count} were to be told: {:?}", self.told());

@@ -16,6 +16,7 @@ mod remembering;
 mod sheet;
 mod staff;
 mod alarm;
+mod waiting_too_long;
 mod command_line;
 mod connecting;
 mod image;

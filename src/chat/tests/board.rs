@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::chat::board::{Board, LINES_MAX, Line, lasting};
+use crate::chat::board::{Board, LINES_MAX, Line, lasting, too_long};
 use crate::chat::tests::{Inbox, MINUTE_MS, NOW, RULES, unassigned};
 use crate::chat::time::UnixMs;
 
@@ -64,6 +64,18 @@ fn of_more_than_there_is_room_for_it_is_said_how_many_are_shown() {
     let expected = "1204 patients waiting · longest 5 min · updated 08:55, 22 Nov · \
                     only the 1000 who wait longest are shown";
     check(&many, expected);
+}
+
+#[test]
+fn from_the_limit_on_it_is_said_how_many_wait_too_long() {
+    let said = |minutes: &[i64], waiting| {
+        too_long(&board(minutes).lines, waiting, 30 * MINUTE_MS, MORNING)
+    };
+    assert_eq!(said(&[], 0), None);
+    assert_eq!(said(&[29, 0], 2), None);
+    assert_eq!(said(&[130, 30, 29], 3).as_deref(), Some("TOO LONG: 2 for 30 min or longer"));
+    // Not all are looked at, and those who are have all waited too long.
+    assert_eq!(said(&[40, 31], 9).as_deref(), Some("TOO LONG: 2 or more for 30 min or longer"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The domain's promises: what a body says, how text and time are read, what a row is completed with.
 
 mod board;
+mod hours;
 mod interleaving;
 mod memory;
 mod reading;

@@ -9,7 +9,8 @@ use std::path::Path;
 
 use secrecy::ExposeSecret;
 
-use crate::config::{Config, Problems};
+use crate::chat::hours::Hours;
+use crate::config::{Config, Problems, WaitAlarm};
 
 const SECRET: &str = "opens-the-door-0001";
 const ID: &str = "1AbC_dEf-GhIjKlMnOpQrStUvWxYz0123456789abcdE";
@@ -122,6 +123,26 @@ fn more_writes_than_google_usually_allows_are_taken_with_a_warning() {
     let [warning] = &config.warnings()[..] else { panic!("{:?}", config.warnings()) };
     assert!(warning.contains("above 60"), "{warning}");
     assert!(valid(&[("MAX_WRITES_PER_MINUTE", "60")]).warnings().is_empty());
+}
+
+#[test]
+fn who_waits_too_long_is_told_of_only_on_request_and_within_hours_that_there_are() {
+    assert_eq!(valid(&[("WAIT_ALARM_HOURS", "09:00-17:00")]).wait_alarm, None);
+    let config = valid(&[("WAIT_ALARM_MINUTES", "30")]);
+    let hours = Hours::read("08:00-20:00").unwrap();
+    assert_eq!(config.wait_alarm, Some(WaitAlarm { minutes: 30, hours }));
+    let [warning] = &config.warnings()[..] else { panic!("{:?}", config.warnings()) };
+    assert!(warning.contains("ALARM_WEBHOOK_URL is not"), "{warning}");
+    let hook = ("ALARM_WEBHOOK_URL", "https://hooks.example/T0");
+    assert!(valid(&[("WAIT_ALARM_MINUTES", "30"), hook]).warnings().is_empty());
+    let wrong = [("WAIT_ALARM_MINUTES", "0"), ("WAIT_ALARM_HOURS", "08:00-12:00,13:00-13:00")];
+    let said = read(&wrong).unwrap_err().to_string();
+    assert!(said.contains("WAIT_ALARM_MINUTES must be a whole number from 1 to 10080"), "{said}");
+    assert!(
+        said.contains("WAIT_ALARM_HOURS has an entry (the 2.) that ends when it begins"),
+        "{said}"
+    );
+    assert!(problem(&[("WAIT_ALARM_HOURS", "8-20")]).contains("not like 08:00-20:00"));
 }
 
 #[test]

@@ -87,6 +87,7 @@ impl Bench {
             board: BoardOptions {
                 title: BOARD.into(),
                 hours_max: 24,
+                wait_max_minutes: None,
                 shading: Shading { warn_minutes: 15, alert_minutes: 60 },
             },
             time_zone: None,

@@ -2,7 +2,7 @@
 //!
 //! Bounded by [`WAITS_MAX`]: a clinic of which more chats wait is told that its board is not complete.
 
-use crate::chat::board::{Board, LINES_MAX, Line};
+use crate::chat::board::{Board, LINES_MAX, Line, too_long};
 use crate::chat::digest::Digest;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
@@ -29,6 +29,8 @@ pub struct Look {
     /// Lines older than this leave the board, in milliseconds; only where no assignment is ever heard
     /// of, so that nothing else would take them off.
     pub age_max_ms: i64,
+    /// From when on a wait is too long, in milliseconds, where the reader is to be told of that.
+    pub wait_max_ms: Option<i64>,
     /// What the reader must know before relying on it.
     pub remarks: Vec<String>,
 }
@@ -206,10 +208,12 @@ impl Transaction<'_> {
             }
         }
         lines.sort_by_key(|line| line.entry.unassigned_at);
-        let mut remarks = look.remarks.clone();
+        let waiting = self.counters.work(look.book).waiting;
+        let long = look.wait_max_ms.and_then(|max_ms| too_long(&lines, waiting, max_ms, now));
+        let mut remarks: Vec<String> = long.into_iter().chain(look.remarks.clone()).collect();
         if self.counters.waiting() >= WAITS_MAX {
             remarks.push(format!("more than {WAITS_MAX} chats: NOT COMPLETE, see the log"));
         }
-        Ok(Board { at: now, waiting: self.counters.work(look.book).waiting, lines, remarks })
+        Ok(Board { at: now, waiting, lines, remarks })
     }
 }

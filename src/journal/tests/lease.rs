@@ -39,6 +39,8 @@ async fn a_process_that_was_stopped_can_do_no_more_when_another_has_taken_over()
     assert!(matches!(sealed, Err(Error::NotOwner)), "{sealed:?}");
     assert!(matches!(owner.redraw_marker_base().await, Err(Error::NotOwner)));
     assert!(matches!(owner.sweep(NOW).await, Err(Error::NotOwner)));
+    let told = owner.note_waits_told(book(&owner), Some(NOW)).await;
+    assert!(matches!(told, Err(Error::NotOwner)), "{told:?}");
     // Events are taken by any.
     accept_all(&owner, &["b"]).await;
 }

@@ -107,7 +107,7 @@ pub(in crate::journal) async fn open_batch(journal: &Journal) -> Option<Batch> {
 
 /// A look at the board of a spreadsheet, whose lines leave it after a day.
 pub(in crate::journal) fn look(book: BookId) -> Look {
-    Look { book, age_max_ms: 24 * HOUR_MS, remarks: Vec::new() }
+    Look { book, age_max_ms: 24 * HOUR_MS, wait_max_ms: None, remarks: Vec::new() }
 }
 
 #[track_caller]

@@ -65,6 +65,7 @@ async fn fill(dir: &Path) {
     journal.keep_unrecognised(b"{\"odd\":1}".to_vec(), Some("ODD".into()), NOW).await.unwrap();
     journal.note_fact("marker_fences", true).await.unwrap();
     journal.tab_id(book(&journal), "log").await.unwrap();
+    journal.note_waits_told(book(&journal), Some(NOW)).await.unwrap();
     _ = journal.take_ticket(book(&journal), true, NOW).await.unwrap();
     let awaited = |transaction: &mut crate::journal::transaction::Transaction<'_>| {
         let book = transaction.shared.routing.books()[0].1;

@@ -268,6 +268,23 @@ async fn a_board_is_sealed_with_its_batch_and_taken_up_again_as_it_was(place: Pl
     assert_eq!(serde_json::to_string(found.board().unwrap()).unwrap(), shown);
 }
 
+#[each_engine]
+async fn since_when_they_wait_is_known_and_when_it_was_told_also_after_a_crash(place: Place) {
+    let journal = place.open();
+    let book = book(&journal);
+    assert_eq!(journal.waits_told(book).await.unwrap(), None);
+    accept_all(&journal, &["a", "b", "c"]).await;
+    drop(journal.accept(assigned("b", "Dr. Meera"), NOW).await.unwrap());
+    assert_eq!(journal.waits_began(book).await.unwrap(), [NOW; 2]);
+    for told in [Some(NOW), Some(NOW.plus_ms(HOUR_MS)), None] {
+        journal.note_waits_told(book, told).await.unwrap();
+        assert_eq!(place.beside().waits_told(book).await.unwrap(), told);
+    }
+    journal.note_waits_told(book, Some(NOW)).await.unwrap();
+    drop(journal);
+    assert_eq!(place.open().waits_told(book).await.unwrap(), Some(NOW));
+}
+
 /// A name is found while the row waits for it: the board shows it too.
 #[each_engine]
 async fn a_name_that_was_looked_up_is_on_the_board(place: Place) {

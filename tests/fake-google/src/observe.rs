@@ -39,6 +39,11 @@ impl FakeGoogle {
         .unwrap_or_default()
     }
 
+    /// Google's id of a tab, which stays when its title changes.
+    pub fn tab_id(&self, title: &str) -> i64 {
+        self.with_tab(title, |_, tab| tab.id).expect("there is such a tab")
+    }
+
     /// How many rows a tab has down to the last with data, the header included.
     pub fn row_count(&self, title: &str) -> usize {
         self.with_tab(title, |_, tab| tab.grid.used_rows()).unwrap_or_default()

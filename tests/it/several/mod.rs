@@ -6,7 +6,7 @@
 
 mod failing_over;
 mod going_back;
-mod group;
+pub(crate) mod group;
 mod handing_over;
 mod killing;
 mod seeing;

@@ -1,5 +1,7 @@
 //! The alarm is said once, again every hour, and once when it is over.
 
+mod waits;
+
 use crate::alarm::{Alarm, Condition, Notice, Observation, Reason};
 use crate::chat::time::UnixMs;
 
