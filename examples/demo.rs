@@ -1,26 +1,34 @@
-//! The whole product on a machine without Google: the service, a stand-in for Google, and a page
-//! that shows the sheet filling live. Needs no settings; everything stays on this machine and is
-//! gone when it stops (Ctrl-C).
+//! The whole product on a machine without Google and DoubleTick: the service, a stand-in for each of them, and
+//! a page that shows the sheet filling live. Needs no settings; everything stays on this machine and is gone
+//! when it stops (Ctrl-C).
 
+use std::net::TcpListener;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 use doubletick_sheets::app::{App, logging, shutdown};
 use doubletick_sheets::config::Config;
-use fake_google::FakeGoogle;
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use fake_google::{FakeDoubleTick, FakeGoogle};
+use reqwest::redirect::Policy;
+
+/// The clinic's number.
+const CLINIC: &str = "919000000000";
+/// The chat that is left to whoever tries the demo.
+const OWN_PATIENT: &str = "919111222336";
+const PAUSE: Duration = Duration::from_millis(700);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     logging::init();
-    let google = FakeGoogle::start();
+    let (google, doubletick) = (FakeGoogle::start(), FakeDoubleTick::start(&[CLINIC]));
     let data_dir = tempfile::tempdir().context("cannot make a directory for the journal")?;
     // A new one each time: everybody can read a secret that stands in a repository.
     let secret = format!("demo-{:032x}", fastrand::u128(..));
-    let app = App::start(Config::from_vars(settings(&google, &secret, data_dir.path()))?).await?;
-    let webhook = format!("http://{}/webhooks/doubletick/{secret}", app.address());
-    introduce(&google, &webhook, &format!("http://{}/", app.address()), &secret);
+    let settings = settings(&google, &doubletick, &secret, data_dir.path())?;
+    let app = App::start(Config::from_vars(settings)?).await?;
+    let page = format!("http://{}", app.address());
+    introduce(&google, &doubletick, &page, &secret);
     let stop = shutdown::requested()?;
     tokio::pin!(stop);
     let (stopped, run_until) = tokio::sync::oneshot::channel::<()>();
@@ -28,7 +36,8 @@ async fn main() -> anyhow::Result<()> {
         _ = run_until.await;
     });
     let sampling = async {
-        post_samples(&webhook).await?;
+        connect(&page, &secret).await?;
+        morning(&doubletick).await?;
         std::future::pending::<anyhow::Result<()>>().await
     };
     tokio::pin!(serving);
@@ -43,85 +52,104 @@ async fn main() -> anyhow::Result<()> {
 
 fn settings(
     google: &FakeGoogle,
+    doubletick: &FakeDoubleTick,
     secret: &str,
-    data_dir: &std::path::Path,
-) -> Vec<(String, String)> {
-    [
+    data_dir: &Path,
+) -> anyhow::Result<Vec<(String, String)>> {
+    // Its address is to be known before it starts, as everywhere where DoubleTick is to reach it.
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    let port = address.context("no port is free")?.port();
+    let settings = [
         ("SPREADSHEET_ID", google.spreadsheet_id()),
         ("GOOGLE_CREDENTIALS_JSON", google.key_json()),
         ("SHEETS_API_URL", google.url()),
         ("WEBHOOK_SECRET", secret.to_owned()),
+        ("DOUBLETICK_API_KEY", doubletick.key().to_owned()),
+        ("DOUBLETICK_API_URL", doubletick.url().to_owned()),
+        ("PUBLIC_URL", format!("http://127.0.0.1:{port}")),
         ("DATA_DIR", data_dir.display().to_string()),
         ("HOST", "127.0.0.1".to_owned()),
-        ("PORT", "0".to_owned()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
+        ("PORT", port.to_string()),
+    ];
+    Ok(settings.map(|(name, value)| (name.to_owned(), value)).into())
 }
 
 #[expect(clippy::print_stdout, reason = "the demo speaks to the person who started it")]
-fn introduce(google: &FakeGoogle, webhook: &str, page: &str, secret: &str) {
+fn introduce(google: &FakeGoogle, doubletick: &FakeDoubleTick, page: &str, secret: &str) {
     println!(
         "
-  The sheet, live:   {url}/
-  Who waits now:     {url}/#Unattended%20now
-  The webhook:       {webhook}
-  The page:          {page}    sign in with {secret}
+  The sheet, live:   {sheet}/
+  Who waits now:     {sheet}/#Unattended%20now
+  The page:          {page}/    sign in with {secret}
 
-  Unassign a chat yourself:
-    curl -H 'content-type: application/json' \\
-      -d '{{\"chatId\":\"chat_mine\",\"customerPhone\":\"+919111222333\",\"wabaNumber\":\"+919000000000\",\"dtCustomerId\":\"customer_mine\"}}' \\
-      {webhook}
+  The service registers its address at a stand-in for DoubleTick, and a few chats follow by themselves.
+  Then unassign one yourself:
+    curl -H 'authorization: {key}' -d '{{\"customerPhoneNumber\":\"{OWN_PATIENT}\"}}' \\
+      {api}/team-member/unassign
 
-  A few sample events follow by themselves. Ctrl-C stops everything.
+  Ctrl-C stops everything.
 ",
-        url = google.url()
+        sheet = google.url(),
+        key = doubletick.key(),
+        api = doubletick.url(),
     );
 }
 
-/// A morning at the clinic: names become known, chats get agents and lose them, one gets an agent again.
-async fn post_samples(webhook: &str) -> anyhow::Result<()> {
+/// Signs in to the page and presses *Connect*, as the person in charge does once.
+async fn connect(page: &str, secret: &str) -> anyhow::Result<()> {
     let client = reqwest::Client::builder()
         .no_proxy()
-        .timeout(Duration::from_secs(10))
+        .timeout(Duration::from_secs(20))
+        .redirect(Policy::none())
         .build()
         .context("cannot make an HTTP client")?;
-    for event in samples() {
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        let request = client.post(webhook).header("content-type", "application/json");
-        request.body(event.to_string()).send().await?.error_for_status()?;
-    }
+    let send = |path: &str, cookie: &str, form: String| {
+        let request = client.post(format!("{page}{path}")).header("cookie", cookie);
+        request.header("content-type", "application/x-www-form-urlencoded").body(form).send()
+    };
+    let signed_in = send("/sign-in", "", format!("secret={secret}")).await?;
+    let cookie = signed_in.headers().get("set-cookie").context("the page takes the secret")?;
+    let cookie = cookie.to_str()?.split(';').next().unwrap_or_default();
+    let seen = client.get(page).header("cookie", cookie).send().await?.text().await?;
+    let token = seen.split("name=\"token\" value=\"").nth(1).and_then(|it| it.split('"').next());
+    let token = token.context("the page has a button to connect")?;
+    send("/connect", cookie, format!("token={token}")).await?;
     Ok(())
 }
 
-fn samples() -> Vec<Value> {
+/// A morning at the clinic: chats come, get agents and lose them, one gets an agent again.
+async fn morning(doubletick: &FakeDoubleTick) -> anyhow::Result<()> {
+    let (asha, john) = (("Asha Nair", "919800000001"), ("John Doe", "919800000002"));
+    // For so many minutes each waits by now, so that the board shows something.
     let patients = [
-        ("Rohan Mehta", "+919111222333", "Asha Nair", "+919800000001", 130),
-        ("आरती शर्मा", "+919111222334", "John Doe", "+919800000002", 55),
-        ("=HYPERLINK(\"http://x\",\"y\")", "+919111222335", "Asha Nair", "+919800000001", 25),
-        ("Zoë O’Brien 🌿", "+447700900123", "John Doe", "+919800000002", 4),
+        ("Rohan Mehta", "919111222333", asha, 130),
+        ("आरती शर्मा", "919111222334", john, 55),
+        ("=HYPERLINK(\"http://x\",\"y\")", "919111222335", asha, 25),
+        ("Zoë O’Brien 🌿", "447700900123", john, 4),
     ];
-    let clinic = "+919000000000";
-    let now_ms = Timestamp::now().as_millisecond();
-    let assigned_again = json!({ "chatId": "chat_2", "assignedUserName": "Asha Nair",
-        "assignedUserPhone": "+919800000001", "dtCustomerId": "customer_2" });
-    (1..)
-        .zip(patients)
-        .flat_map(|(n, (name, phone, agent, agent_phone, minutes))| {
-            let (chat, customer) = (format!("chat_{n}"), format!("customer_{n}"));
-            // In the past, so that the board shows how long they have been waiting.
-            let dropped_at = now_ms - minutes * 60_000;
-            [
-                json!({ "customerName": name, "customerPhone": phone, "from": phone, "to": clinic,
-                        "dtCustomerId": customer, "conversationOpened": true }),
-                json!({ "chatId": chat, "assignedUserId": "user_1", "assignedUserName": agent,
-                        "assignedUserPhone": agent_phone, "assignedUserEmail": "agent@example.com",
-                        "assignedUserWabaNumber": clinic, "customerPhone": phone,
-                        "dtCustomerId": customer, "message": { "text": "assigned" } }),
-                json!({ "chatId": chat, "customerPhone": phone, "wabaNumber": clinic,
-                        "dtCustomerId": customer, "timestamp": dropped_at }),
-            ]
+    for (n, (name, phone, agent, minutes)) in (1..).zip(patients) {
+        let chat = format!("chat_{n}");
+        act(doubletick, move |clinic| {
+            clinic.chat_arrives(&chat, name, phone, CLINIC);
+            clinic.assign(&chat, agent.0, agent.1);
+            clinic.unassign_dated(&chat, minutes);
         })
-        .chain([assigned_again])
-        .collect()
+        .await?;
+    }
+    act(doubletick, move |clinic| clinic.assign("chat_2", asha.0, asha.1)).await?;
+    act(doubletick, move |clinic| {
+        clinic.chat_arrives("chat_mine", "Your own patient", OWN_PATIENT, CLINIC);
+        clinic.assign("chat_mine", john.0, john.1);
+    })
+    .await
+}
+
+/// Lets people at the clinic do this in a moment. The stand-in waits until the service has answered.
+async fn act(
+    doubletick: &FakeDoubleTick,
+    what: impl FnOnce(&FakeDoubleTick) + Send + 'static,
+) -> anyhow::Result<()> {
+    tokio::time::sleep(PAUSE).await;
+    let doubletick = doubletick.clone();
+    tokio::task::spawn_blocking(move || what(&doubletick)).await.context("nobody did it")
 }

@@ -170,6 +170,12 @@ impl Inbox {
         self.chats.iter().filter(waits).map(|chat| chat.id.clone()).collect()
     }
 
+    /// The chat of the patient with this number that somebody looks after.
+    pub(super) fn looked_after(&self, phone: &str) -> Option<String> {
+        let is_it = |chat: &&Chat| chat.phone.as_deref() == Some(phone) && chat.agent.is_some();
+        self.chats.iter().find(is_it).map(|chat| chat.id.clone())
+    }
+
     fn tick(&mut self) -> i64 {
         self.changed_ms = Timestamp::now().as_millisecond().max(self.changed_ms + 1);
         self.changed_ms

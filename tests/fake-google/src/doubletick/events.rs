@@ -65,6 +65,11 @@ impl Event {
         Self::new("CHAT_UNASSIGNED", chat, body)
     }
 
+    pub(super) fn dated(mut self, time_ms: i64) -> Self {
+        self.body["timestamp"] = json!(time_ms);
+        self
+    }
+
     pub(super) fn opened(chat: &Chat) -> Option<Self> {
         Self::conversation("CONVERSATION_OPENED", "conversationOpened", chat)
     }

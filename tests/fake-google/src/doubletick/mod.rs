@@ -27,6 +27,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
 use actix_web::rt::{System, time};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use crate::doubletick::faults::DoubleTickFault;
@@ -218,9 +219,21 @@ impl FakeDoubleTick {
 
     /// The chat loses its agent.
     pub fn unassign(&self, id: &str) {
+        let event = self.lose_agent(id);
+        self.tell(Some(event));
+    }
+
+    /// The same, so many minutes ago as the event says: the help centre promises a time, and the reference has
+    /// none.
+    pub fn unassign_dated(&self, id: &str, minutes_ago: i64) {
+        let event = self.lose_agent(id);
+        self.tell(Some(event.dated(Timestamp::now().as_millisecond() - minutes_ago * 60_000)));
+    }
+
+    fn lose_agent(&self, id: &str) -> Event {
         let (before, chat) = self.shared.lock().inbox.change(id, |chat| chat.agent = None);
         assert!(before.agent.is_some(), "nobody has the chat");
-        self.tell(Some(Event::unassigned(&chat)));
+        Event::unassigned(&chat)
     }
 
     /// It is marked as done, and who had it still has it.
@@ -257,6 +270,20 @@ impl FakeDoubleTick {
         };
         let chat = self.shared.lock().inbox.arrive(chat);
         self.tell(Event::opened(&chat));
+    }
+
+    /// A program takes a chat from its agent, by the patient's number.
+    fn unassigned_by_program(&self, body: &[u8]) -> (u16, String) {
+        let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+        let phone = asked["customerPhoneNumber"].as_str().map(digits);
+        let chat = phone.and_then(|phone| self.shared.lock().inbox.looked_after(&phone));
+        match chat {
+            Some(chat) => {
+                self.unassign(&chat);
+                (201, json!({ "success": true }).to_string())
+            }
+            None => (400, bad_request().1.to_string()),
+        }
     }
 
     fn tell(&self, event: Option<Event>) {
@@ -313,6 +340,7 @@ fn serve(listener: TcpListener, shared: Arc<Shared>) -> ServerHandle {
 }
 
 async fn answer(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let shared = shared.into_inner();
     let key = request.headers().get("authorization").and_then(|key| key.to_str().ok());
     if key != Some(KEY) {
         let refused = json!({ "statusCode": 401, "message": "Invalid public api key" });
@@ -328,9 +356,13 @@ async fn answer(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared
     if let DoubleTickFault::Slow(how_long) = fault {
         time::sleep(how_long).await;
     }
-    let (status, text) = answered(&request, &body, &shared, fault);
+    let inside = FakeDoubleTick { shared: Arc::clone(&shared), _running: None };
+    let (status, text) = match (request.method().as_str(), request.path()) {
+        ("POST", "/team-member/unassign") => inside.unassigned_by_program(&body),
+        _ => answered(&request, &body, &shared, fault),
+    };
     if let Some(act) = act {
-        act(&FakeDoubleTick { shared: shared.into_inner(), _running: None });
+        act(&inside);
     }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     HttpResponse::build(status).content_type("application/json").body(text)

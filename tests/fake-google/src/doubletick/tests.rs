@@ -267,6 +267,30 @@ fn what_people_do_is_sent_as_documented_to_who_is_registered_for_it() {
 }
 
 #[test]
+fn a_program_unassigns_a_chat_and_the_event_is_sent() {
+    let doubletick = account(1);
+    let (hook, told) = receiver(200);
+    doubletick.add_webhook(&hook, "All", &EVENTS, &[CLINIC]);
+    let unassign = || {
+        let url = format!("{}/team-member/unassign", doubletick.url());
+        let body = json!({ "customerPhoneNumber": phone(0) }).to_string();
+        call("POST", &url, Some(KEY), &body).unwrap().0
+    };
+    assert_eq!(unassign(), 400, "nobody has it");
+    doubletick.assign("chat_0", "Asha Nair", "+919800000001");
+    told.recv().unwrap();
+    assert_eq!(unassign(), 201);
+    assert_eq!(told.recv().unwrap().1["chatId"], "chat_0");
+    assert_eq!(doubletick.waiting(), ["chat_0"]);
+    doubletick.assign("chat_0", "Asha Nair", "+919800000001");
+    told.recv().unwrap();
+    doubletick.unassign_dated("chat_0", 10);
+    let said = told.recv().unwrap().1["timestamp"].as_i64().unwrap();
+    let age_ms = jiff::Timestamp::now().as_millisecond() - said;
+    assert!((600_000..660_000).contains(&age_ms), "{age_ms}");
+}
+
+#[test]
 fn events_are_tried_once_and_may_be_swallowed_or_come_late() {
     let doubletick = account(2);
     let (refusing, refused) = receiver(503);
