@@ -33,7 +33,7 @@
 //! - `operator`: what the page shows to the person in charge, and what that person asks for. It
 //!   connects the page with the app.
 //! - [`status`]: what the service says of itself. [`causes`]: an error in one line. [`histogram`]: how long
-//!   something takes. `outbound`: what every call to others has in common.
+//!   something takes. [`progress`]: how far long work has come. `outbound`: what every call to others has in common.
 //!
 //! Names point one way: main → app → http, forwarder, directory, registration → journal, sheets, operator → chat.
 //! `journal` and `sheets` never name each other. `thiserror` where callers branch, `anyhow` only in [`app`] and
@@ -79,4 +79,5 @@ mod operator;
 pub mod status;
 pub mod causes;
 pub mod histogram;
+pub mod progress;
 mod outbound;

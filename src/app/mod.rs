@@ -20,6 +20,7 @@ mod alarm_hook;
 mod duty;
 mod opening;
 mod parts;
+mod progress;
 mod report;
 mod wait_alarm;
 mod watch;

@@ -34,10 +34,17 @@ mod built_in {
     use std::time::Duration;
 
     use crate::app::parts::{limits, routes};
+    use crate::app::progress::{Unit, Work, shown};
     use crate::causes::Causes;
     use crate::config::{Config, Database};
     use crate::journal::{Address, AddressFault, DatabaseFault, Journal, MoveFault};
+    use crate::progress::Progress;
 
+    const MOVING: Work = Work {
+        name: "moving the journal into the database",
+        unit: Unit::Things("records"),
+        total: None,
+    };
     /// How often a database that does not answer at the start is tried.
     const TRY_EVERY: Duration = Duration::from_secs(1);
 
@@ -80,7 +87,12 @@ mod built_in {
         address: &Arc<Address>,
     ) -> Result<Journal, MoveFault> {
         let (dir, to) = (config.data_dir.clone(), Arc::clone(address));
-        let moved = tokio::task::spawn_blocking(move || Journal::move_into(&dir, &to)).await;
+        let progress = Progress::default();
+        let moving = progress.clone();
+        let moved = tokio::task::spawn_blocking(move || Journal::move_into(&dir, &to, &moving));
+        // Nothing is moved where nothing is left to move.
+        let done = || Some(progress.done()).filter(|done| *done > 0);
+        let moved = shown(MOVING, done, moved).await;
         moved.unwrap_or_else(|failed| Err(DatabaseFault::away(address.label(), failed).into()))?;
         Ok(opened(config, address).await?)
     }

@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::chat::counted::Quarter;
 use crate::journal::Journal;
@@ -16,14 +16,13 @@ use crate::journal::origin::MOVED_MARK;
 use crate::journal::store::postgres::{self, Address, DatabaseFault};
 use crate::journal::store::sqlite::{self, OpenError, Opened};
 use crate::journal::store::{Changes, Fault, Keys, Read, Span, Store};
+use crate::progress::Progress;
 
 /// How far a move has come, as the directory is marked.
 const MOVING: i64 = 1;
 const MOVED: i64 = 2;
 /// Records that are read and written at a time.
 const STEP: usize = 2_000;
-/// How often it is said how far it is.
-const SAY_EVERY: Duration = Duration::from_secs(3);
 /// How often a database that did not say whether it committed is asked.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 /// A process that was heard of within this time may still be serving.
@@ -81,11 +80,15 @@ impl MoveFault {
 
 impl Journal {
     /// Moves the journal in a directory, where there is one that was not moved yet, into a database, with all
-    /// that is in it. Blocks while it does.
+    /// that is in it. Blocks while it does; `progress` counts the records.
     ///
     /// # Errors
     /// A [`MoveFault`] whose sentence says what to do.
-    pub fn move_into(dir: &Path, address: &Arc<Address>) -> Result<(), MoveFault> {
+    pub fn move_into(
+        dir: &Path,
+        address: &Arc<Address>,
+        progress: &Progress,
+    ) -> Result<(), MoveFault> {
         if !sqlite::is_in(dir) {
             return Ok(());
         }
@@ -98,7 +101,7 @@ impl Journal {
         }
         let instance = format!("{:016x}", fastrand::u64(..));
         let mut to = postgres::open(address, &instance)?.store;
-        let moved = moved(&mut from, &mut to);
+        let moved = moved(&mut from, &mut to, progress);
         let moved = moved.inspect_err(|fault| to.roll_back(Some(fault))).map_err(failed)?;
         let records = match moved {
             There::This(records) => records,
@@ -117,12 +120,12 @@ impl Journal {
 }
 
 /// One transaction: looks what is there, and copies where nothing is.
-fn moved(from: &mut Opened, to: &mut dyn Store) -> Result<There, Fault> {
+fn moved(from: &mut Opened, to: &mut dyn Store, progress: &Progress) -> Result<There, Fault> {
     to.begin(&Keys::default())?;
     let there = match state_of(to.read(), &from.reader)? {
         Some(there) => there,
         None => {
-            let records = copy(&from.reader, to)?;
+            let records = copy(&from.reader, to, progress)?;
             note(&mut from.store, MOVING)?;
             committed(to)?;
             return Ok(There::This(records));
@@ -155,8 +158,8 @@ fn state_of(to: &dyn Read, from: &dyn Read) -> Result<Option<There>, Fault> {
 }
 
 /// Writes all that can be read of one into the other, inside its transaction. How many records.
-fn copy(from: &dyn Read, to: &mut dyn Store) -> Result<u64, Fault> {
-    let mut progress = Progress::new();
+fn copy(from: &dyn Read, to: &mut dyn Store, progress: &Progress) -> Result<u64, Fault> {
+    progress.begin();
     to.adopt(&from.origin()?)?;
     let places = from.places()?;
     to.write(Changes { places: places.clone(), ..Changes::default() })?;
@@ -173,7 +176,8 @@ fn copy(from: &dyn Read, to: &mut dyn Store) -> Result<u64, Fault> {
     for queue in &places.queues {
         let all = Span::all(queue.id);
         let rows = |first: &u64| from.rows(Span { first: *first, ..all }, STEP);
-        progress.pages(
+        pages(
+            progress,
             all.first,
             rows,
             |row| row.number + 1,
@@ -192,27 +196,30 @@ fn copy(from: &dyn Read, to: &mut dyn Store) -> Result<u64, Fault> {
         to.write(Changes { awaited, ..Changes::default() })?;
     }
     for (book, _) in &places.books {
-        progress.pages(
+        pages(
+            progress,
             Quarter(i64::MIN),
             |first| from.quarters(*book, *first, STEP),
             |stored| Quarter(stored.quarter.0 + 1),
             |quarters| to.write(Changes { quarters, ..Changes::default() }),
         )?;
     }
-    copy_memory(from, to, &mut progress)?;
-    Ok(progress.records)
+    copy_memory(from, to, progress)?;
+    Ok(progress.done())
 }
 
 /// What is known of chats and customers, and the rows set aside.
-fn copy_memory(from: &dyn Read, to: &mut dyn Store, progress: &mut Progress) -> Result<(), Fault> {
+fn copy_memory(from: &dyn Read, to: &mut dyn Store, progress: &Progress) -> Result<(), Fault> {
     let events = |after: &u64| from.last_events(*after, STEP);
-    progress.pages(
+    pages(
+        progress,
         0,
         events,
         |(_, told)| told.number,
         |last| to.write(Changes { last, ..Changes::default() }),
     )?;
-    progress.pages(
+    pages(
+        progress,
         0,
         |after| from.waits(*after, STEP),
         |wait| wait.number,
@@ -221,7 +228,8 @@ fn copy_memory(from: &dyn Read, to: &mut dyn Store, progress: &mut Progress) -> 
             to.write(Changes { waits, ..Changes::default() })
         },
     )?;
-    progress.pages(
+    pages(
+        progress,
         0,
         |after| from.aside(*after, STEP),
         |aside| aside.row.number,
@@ -230,7 +238,8 @@ fn copy_memory(from: &dyn Read, to: &mut dyn Store, progress: &mut Progress) -> 
             to.write(Changes { aside, ..Changes::default() })
         },
     )?;
-    progress.pages(
+    pages(
+        progress,
         None,
         |after| from.records(*after, STEP),
         |(key, _)| Some(*key),
@@ -269,40 +278,21 @@ fn note(store: &mut dyn Store, mark: i64) -> Result<(), Fault> {
     noted.inspect_err(|fault| store.roll_back(Some(fault)))
 }
 
-/// Says now and then how far it is.
-struct Progress {
-    records: u64,
-    said_at: Instant,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self { records: 0, said_at: Instant::now() }
-    }
-
-    /// Reads page after page and writes each, until there are no more. `from` is where to begin, and `next` where to
-    /// go on after a record.
-    fn pages<T, K>(
-        &mut self,
-        mut from: K,
-        read: impl Fn(&K) -> Result<Vec<T>, Fault>,
-        next: impl Fn(&T) -> K,
-        mut write: impl FnMut(Vec<T>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        loop {
-            let page = read(&from)?;
-            let Some(last) = page.last() else { return Ok(()) };
-            from = next(last);
-            self.count(page.len());
-            write(page)?;
-        }
-    }
-
-    fn count(&mut self, records: usize) {
-        self.records += records as u64;
-        if self.said_at.elapsed() > SAY_EVERY {
-            self.said_at = Instant::now();
-            log::info!(records = self.records; "moving the journal into the database");
-        }
+/// Reads page after page and writes each, until there are no more. `from` is where to begin, and `next` where to go
+/// on after a record.
+fn pages<T, K>(
+    progress: &Progress,
+    mut from: K,
+    read: impl Fn(&K) -> Result<Vec<T>, Fault>,
+    next: impl Fn(&T) -> K,
+    mut write: impl FnMut(Vec<T>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    loop {
+        let page = read(&from)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        from = next(last);
+        let records = page.len() as u64;
+        write(page)?;
+        progress.add(records);
     }
 }

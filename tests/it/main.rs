@@ -27,4 +27,5 @@ mod starting;
 mod stopping;
 mod upkeep;
 mod privacy;
+mod progress;
 mod tidy;

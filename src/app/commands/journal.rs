@@ -8,16 +8,36 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::app::opening::journal_beside;
+use crate::app::progress::{Unit, Work, shown};
 use crate::chat::recognise::{Recognised, recognise};
 use crate::chat::text::phone_digits;
 use crate::config::Config;
-use crate::journal::{Journal, Refusal, Standing};
+use crate::journal::{Journal, Refusal, Standing, Unrecognised};
+use crate::progress::Progress;
 
 /// Feeds the bodies that nothing recognised to this version's recogniser.
 pub(super) async fn replay(config: &Config) -> anyhow::Result<()> {
     let journal = known_journal(config).await?;
+    let bodies = journal.unrecognised().await?;
+    let work = Work {
+        name: "reading again what was not recognised",
+        unit: Unit::Things("bodies"),
+        total: Some(bodies.len() as u64),
+    };
+    let progress = Progress::default();
+    let replaying = replay_all(&journal, bodies, &progress);
+    say(&shown(work, || Some(progress.done()), replaying).await?)
+}
+
+/// Gives what became of them.
+async fn replay_all(
+    journal: &Journal,
+    bodies: Vec<Unrecognised>,
+    progress: &Progress,
+) -> anyhow::Result<String> {
     let (mut taken, mut resent, mut ignored, mut unrecognised) = (0, 0, 0, 0);
-    for kept in journal.unrecognised().await? {
+    for kept in bodies {
+        progress.add(1);
         let Ok(body) = serde_json::from_slice::<serde_json::Value>(&kept.body) else {
             unrecognised += 1;
             continue;
@@ -40,7 +60,7 @@ pub(super) async fn replay(config: &Config) -> anyhow::Result<()> {
             Recognised::Unrecognised => unrecognised += 1,
         }
     }
-    say(&format!(
+    Ok(format!(
         "{taken} accepted, {resent} known already, {ignored} not acted on, {unrecognised} still \
          unrecognised and kept"
     ))
@@ -80,27 +100,68 @@ pub(super) async fn backup(config: &Config, file: &Path) -> anyhow::Result<()> {
     );
     let journal = known_journal(config).await?;
     if file == Path::new("-") {
-        return print_copy(&journal).await;
+        return print_copy(config, &journal).await;
     }
-    journal.back_up(file).await?;
+    copy(config, &journal, file).await?;
     let pending = journal.tally().pending();
     say(&format!("copied to {}, with about {pending} rows pending", file.display()))
 }
 
 /// Writes a copy to standard output. Nothing of it stays on the disk: the file that SQLite fills is removed
 /// before its first byte is handed out.
-async fn print_copy(journal: &Journal) -> anyhow::Result<()> {
+async fn print_copy(config: &Config, journal: &Journal) -> anyhow::Result<()> {
     anyhow::ensure!(
         !std::io::stdout().is_terminal(),
         "a copy is no text for a screen: send it to a file, as in `backup - > copy.sqlite3`"
     );
     let name = format!("doubletick-sheets-{:016x}.sqlite3", fastrand::u64(..));
     let file = std::env::temp_dir().join(name);
-    journal.back_up(&file).await?;
-    let copy = File::open(&file);
+    copy(config, journal, &file).await?;
+    let copied = File::open(&file);
     std::fs::remove_file(&file).context("cannot remove the copy on its way")?;
-    std::io::copy(&mut copy?, &mut std::io::stdout().lock()).context("cannot hand the copy out")?;
-    std::io::stdout().flush().context("cannot hand the copy out")
+    let mut copied = copied.context("cannot hand the copy out")?;
+    let work = Work {
+        name: "handing the copy out",
+        unit: Unit::Bytes,
+        total: copied.metadata().map(|file| file.len()).ok(),
+    };
+    let progress = Progress::default();
+    let mut out = Counted { out: std::io::stdout(), progress: progress.clone() };
+    let printing = tokio::task::spawn_blocking(move || {
+        std::io::copy(&mut copied, &mut out)?;
+        out.flush()
+    });
+    let printed = shown(work, || Some(progress.done()), printing).await;
+    printed.map_err(std::io::Error::other).flatten().context("cannot hand the copy out")
+}
+
+/// Copies the journal into a new file, which grows meanwhile.
+async fn copy(config: &Config, journal: &Journal, file: &Path) -> anyhow::Result<()> {
+    let work = Work {
+        name: "copying the journal",
+        unit: Unit::Bytes,
+        total: Journal::bytes_in(&config.data_dir),
+    };
+    let done = || std::fs::metadata(file).map(|file| file.len()).ok();
+    Ok(shown(work, done, journal.back_up(file)).await?)
+}
+
+/// Counts what is written through it.
+struct Counted<W> {
+    out: W,
+    progress: Progress,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.progress.add(written as u64);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// Puts a copy in the place of the journal, while no service runs.

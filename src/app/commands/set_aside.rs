@@ -6,9 +6,11 @@ use jiff::Timestamp;
 
 use crate::app::commands::command_line::Action;
 use crate::app::commands::journal::known_journal;
+use crate::app::progress::{Unit, Work, shown};
 use crate::config::Config;
 use crate::journal::export::Export;
 use crate::journal::{Journal, SetAsidePages};
+use crate::progress::Progress;
 
 pub(super) async fn run(config: &Config, action: Action) -> anyhow::Result<()> {
     let journal = known_journal(config).await?;
@@ -54,7 +56,15 @@ async fn retry(journal: &Journal, event: Option<&str>) -> anyhow::Result<()> {
             number
         }
     };
-    let retried = journal.retry_set_aside(number).await?;
+    let tally = journal.tally();
+    let work = Work {
+        name: "taking rows back among the pending",
+        unit: Unit::Things("rows"),
+        total: Some(number.map_or(tally.set_aside + tally.handovers_set_aside, |_| 1)),
+    };
+    let progress = Progress::default();
+    let retrying = journal.retry_set_aside(number, &progress);
+    let retried = shown(work, || Some(progress.done()), retrying).await?;
     let mut out = std::io::stdout();
     writeln!(out, "pending again: {}", retried.rows)?;
     if retried.later > 0 {

@@ -10,6 +10,7 @@ use crate::http::door::Ready;
 use crate::http::page::streamed::{CutOff, Source, Streamed};
 use crate::http::page::{field, guarded, see, sent, session};
 use crate::journal::export::{Export, Format};
+use crate::progress::Progress;
 
 /// POST /set-aside/retry: one row by its number, or all.
 pub(super) async fn retry(request: HttpRequest, payload: Payload, shared: Ready) -> HttpResponse {
@@ -19,7 +20,7 @@ pub(super) async fn retry(request: HttpRequest, payload: Payload, shared: Ready)
     };
     let number = field(&body, "number").map(|number| number.parse());
     let Ok(number) = number.transpose() else { return see("/?said=nothing#how") };
-    see(match shared.journal.retry_set_aside(number).await {
+    see(match shared.journal.retry_set_aside(number, &Progress::default()).await {
         Ok(retried) if retried.rows > 0 => "/?said=retried#how",
         Ok(retried) if retried.later == 0 => "/?said=nothing#how",
         Ok(_) | Err(_) => "/?said=later#how",

@@ -6,6 +6,7 @@ use crate::journal::routing::members;
 use crate::journal::store::{QueueId, Span, StoredAside};
 use crate::journal::transaction::Transaction;
 use crate::journal::{Error, Journal};
+use crate::progress::Progress;
 
 /// What is left of a row set aside when its patient is forgotten.
 pub(in crate::journal) const BLANK: &[u8] = br#"{"t":0}"#;
@@ -108,18 +109,24 @@ impl Journal {
     /// Takes rows set aside back among the pending: one, or all.
     ///
     /// They keep their event ids. A batch under way has its members already, so that a row that would
-    /// come to stand among them waits until it is finished.
+    /// come to stand among them waits until it is finished. `progress` counts the rows looked at.
     ///
     /// # Errors
     /// When the database does not answer; nothing was taken back then.
-    pub async fn retry_set_aside(&self, number: Option<u64>) -> Result<Retried, Error> {
+    pub async fn retry_set_aside(
+        &self,
+        number: Option<u64>,
+        progress: &Progress,
+    ) -> Result<Retried, Error> {
+        let progress = progress.clone();
         let pending_rows_max = self.limits().pending_rows_max;
         let work = move |transaction: &mut Transaction<'_>| {
             let room = match transaction.has_room() {
                 true => pending_rows_max.saturating_sub(transaction.tally().pending()),
                 false => 0,
             };
-            take_back(transaction, number, room)
+            progress.begin();
+            take_back(transaction, number, room, &progress)
         };
         self.writer().commit(work).await
     }
@@ -151,6 +158,7 @@ fn take_back(
     transaction: &mut Transaction<'_>,
     number: Option<u64>,
     mut room: u64,
+    progress: &Progress,
 ) -> Result<Retried, Error> {
     let members: Vec<Span> = members(&transaction.read()?.batches()?).collect();
     let mut retried = Retried::default();
@@ -162,6 +170,7 @@ fn take_back(
         let page = transaction.read()?.aside(after, rows_max)?;
         let Some(last) = page.last() else { return Ok(retried) };
         after = last.row.number;
+        progress.add(page.len() as u64);
         for StoredAside { row, .. } in page {
             if number.is_some_and(|number| number != row.number) {
                 return Ok(retried);

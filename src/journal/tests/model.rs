@@ -14,6 +14,7 @@ use crate::journal::tests::{
     NOW, book, check_identity, drafted, event, look, open_batch, property,
 };
 use crate::journal::{Batch, Journal, Refusal, Standing};
+use crate::progress::Progress;
 
 #[derive(Clone, Debug)]
 enum Operation {
@@ -253,7 +254,8 @@ async fn apply(operation: &Operation, bench: &mut Bench, model: &mut Model) {
             if bench.batch.is_some() {
                 return;
             }
-            let retried = bench.journal().retry_set_aside(None).await.unwrap();
+            let retried =
+                bench.journal().retry_set_aside(None, &Progress::default()).await.unwrap();
             let rows = model.set_aside.len() + model.handovers_set_aside.len();
             assert_eq!(retried.rows, rows as u64);
             model.pending.append(&mut model.set_aside);

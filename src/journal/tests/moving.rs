@@ -17,6 +17,7 @@ use crate::journal::tests::{
     open_batch, sealed,
 };
 use crate::journal::{Address, Journal, OpenError, Standing};
+use crate::progress::Progress;
 
 const FILE: &str = "journal.sqlite3";
 
@@ -36,7 +37,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 async fn moved(dir: &Path, to: &Arc<Address>) -> Result<(), MoveFault> {
     let (dir, to) = (dir.to_owned(), Arc::clone(to));
-    blocking(move || Journal::move_into(&dir, &to)).await
+    blocking(move || Journal::move_into(&dir, &to, &Progress::default())).await
 }
 
 async fn open_on(to: &Arc<Address>) -> Journal {

@@ -18,6 +18,7 @@ use crate::journal::tests::{
 };
 use crate::journal::transaction::Transaction;
 use crate::journal::{Error, Fault, Journal, Refusal, Standing};
+use crate::progress::Progress;
 
 /// A record that no version can read.
 const UNREADABLE: &[u8] = br#"{"t":"+919876543210"}"#;
@@ -122,7 +123,7 @@ async fn a_row_that_cannot_be_read_is_set_aside_and_the_others_go_on(place: Plac
     let aside = journal.set_aside_after(0, 9).await.unwrap();
     assert!(aside[0].reason.contains("cannot read"), "{}", aside[0].reason);
     assert_eq!(
-        journal.retry_set_aside(None).await.unwrap().later,
+        journal.retry_set_aside(None, &Progress::default()).await.unwrap().later,
         1,
         "it stays for a later version"
     );

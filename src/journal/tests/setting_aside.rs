@@ -7,6 +7,7 @@ use crate::journal::tests::{
     LIMITS, NOW, PLAN, accept_all, chats, check_identity, next_batch, one_tab, open_batch, sealed,
 };
 use crate::journal::{Journal, Retried, Whereabouts};
+use crate::progress::Progress;
 
 /// Sets the oldest pending row aside; gives its number.
 async fn set_one_aside(journal: &Journal) -> u64 {
@@ -40,11 +41,11 @@ async fn a_row_that_is_retried_is_pending_under_its_old_id(place: Place) {
     accept_all(&journal, &["a", "b", "c"]).await;
     let (first, second) = (set_one_aside(&journal).await, set_one_aside(&journal).await);
     assert_eq!(journal.whereabouts(first).await.unwrap(), Whereabouts::SetAside);
-    assert_eq!(journal.retry_set_aside(Some(second)).await.unwrap(), back(1));
+    assert_eq!(journal.retry_set_aside(Some(second), &Progress::default()).await.unwrap(), back(1));
     check_identity(&place, &journal);
     assert_eq!(journal.whereabouts(second).await.unwrap(), Whereabouts::Pending);
-    assert_eq!(journal.retry_set_aside(None).await.unwrap(), back(1));
-    assert_eq!(journal.retry_set_aside(None).await.unwrap(), back(0));
+    assert_eq!(journal.retry_set_aside(None, &Progress::default()).await.unwrap(), back(1));
+    assert_eq!(journal.retry_set_aside(None, &Progress::default()).await.unwrap(), back(0));
     check_identity(&place, &journal);
     let batch = sealed(&journal, 10).await;
     assert_eq!(chats(batch.entries()), ["a", "b", "c"]);
@@ -61,15 +62,15 @@ async fn a_row_never_comes_back_among_the_members_of_a_sealed_batch(place: Place
     let journal = place.open();
     accept_all(&journal, &["a", "b", "c"]).await;
     let (first, second) = (set_one_aside(&journal).await, set_one_aside(&journal).await);
-    journal.retry_set_aside(Some(first)).await.unwrap();
+    journal.retry_set_aside(Some(first), &Progress::default()).await.unwrap();
     let batch = sealed(&journal, 10).await;
     assert_eq!(chats(batch.entries()), ["a", "c"]);
     let later = Retried { later: 1, ..Retried::default() };
-    assert_eq!(journal.retry_set_aside(Some(second)).await.unwrap(), later);
-    assert_eq!(journal.retry_set_aside(None).await.unwrap(), later);
+    assert_eq!(journal.retry_set_aside(Some(second), &Progress::default()).await.unwrap(), later);
+    assert_eq!(journal.retry_set_aside(None, &Progress::default()).await.unwrap(), later);
     check_identity(&place, &journal);
     journal.written(batch).await.unwrap();
-    assert_eq!(journal.retry_set_aside(None).await.unwrap(), back(1));
+    assert_eq!(journal.retry_set_aside(None, &Progress::default()).await.unwrap(), back(1));
     let batch = sealed(&journal, 10).await;
     assert_eq!(chats(batch.entries()), ["b"]);
     journal.written(batch).await.unwrap();
@@ -84,16 +85,17 @@ async fn a_batch_is_sealed_with_exactly_the_rows_that_it_was_made_of(place: Plac
     for _ in 0..20 {
         let first = set_one_aside(&journal).await;
         let second = set_one_aside(&journal).await;
-        journal.retry_set_aside(Some(first)).await.unwrap();
-        let (batch, retried) =
-            tokio::join!(next_batch(&journal, 10, PLAN), journal.retry_set_aside(Some(second)));
+        journal.retry_set_aside(Some(first), &Progress::default()).await.unwrap();
+        let progress = Progress::default();
+        let retrying = journal.retry_set_aside(Some(second), &progress);
+        let (batch, retried) = tokio::join!(next_batch(&journal, 10, PLAN), retrying);
         assert!(retried.unwrap().rows <= 1);
         if let Some(batch) = batch {
             let again = open_batch(&journal).await.expect("it was sealed");
             assert_eq!(again.entries(), batch.entries());
             journal.release(batch).await.unwrap();
         }
-        journal.retry_set_aside(None).await.unwrap();
+        journal.retry_set_aside(None, &Progress::default()).await.unwrap();
         check_identity(&place, &journal);
         assert_eq!(journal.tally().pending(), 3);
     }
@@ -106,7 +108,7 @@ async fn a_row_whose_patient_was_forgotten_does_not_come_back_blank(place: Place
     set_one_aside(&journal).await;
     journal.forget("919876543210").await.unwrap();
     let nothing = Retried { forgotten: 1, ..Retried::default() };
-    assert_eq!(journal.retry_set_aside(None).await.unwrap(), nothing);
+    assert_eq!(journal.retry_set_aside(None, &Progress::default()).await.unwrap(), nothing);
     check_identity(&place, &journal);
 }
 
@@ -119,6 +121,6 @@ async fn a_full_journal_takes_no_rows_back_either(place: Place) {
     set_one_aside(&journal).await;
     accept_all(&journal, &["b"]).await;
     let later = Retried { later: 1, ..Retried::default() };
-    assert_eq!(journal.retry_set_aside(None).await.unwrap(), later);
+    assert_eq!(journal.retry_set_aside(None, &Progress::default()).await.unwrap(), later);
     check_identity(&place, &journal);
 }

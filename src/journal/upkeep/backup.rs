@@ -32,6 +32,11 @@ impl Journal {
         sqlite::is_in(dir)
     }
 
+    /// About how many bytes a copy of it takes; `None` where there is none.
+    pub fn bytes_in(dir: &Path) -> Option<u64> {
+        sqlite::bytes_in(dir)
+    }
+
     /// Copies the journal as it is at this moment into a new file that only its owner may read.
     ///
     /// The copy is one read transaction: events are taken and rows are written meanwhile.

@@ -62,6 +62,11 @@ pub(in crate::journal) fn is_in(dir: &Path) -> bool {
     dir.join(open::FILE).is_file()
 }
 
+/// How long its file is.
+pub(in crate::journal) fn bytes_in(dir: &Path) -> Option<u64> {
+    dir.join(open::FILE).metadata().ok().map(|file| file.len())
+}
+
 /// What opening a directory gives.
 pub(in crate::journal) struct Opened {
     pub(in crate::journal) store: Sqlite,
