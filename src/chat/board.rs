@@ -1,6 +1,5 @@
 //! The board: who waits at one moment, as one picture that is written as a whole.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +47,7 @@ impl Board {
         if let Some(first) = self.lines.first() {
             parts.push(format!("longest {}", lasting(self.at.since_ms(first.entry.unassigned_at))));
         }
-        let moment = Timestamp::from_millisecond(self.at.0).unwrap_or_default();
-        let moment = moment.to_zoned(zone.clone());
+        let moment = self.at.in_zone(zone);
         parts.push(format!("updated {}", moment.strftime("%H:%M, %-d %b")));
         if (self.lines.len() as u64) < self.waiting {
             parts.push(format!("only the {} who wait longest are shown", self.lines.len()));

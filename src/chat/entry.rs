@@ -55,6 +55,20 @@ pub struct Entry {
     /// How the wait ended: then this is a row of the handovers and not of the log.
     #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
     pub handover: Option<Handover>,
+    /// Where no event told of it: between which times it was.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
+}
+
+/// That something was found by asking DoubleTick, and between which times it happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// It had not happened yet.
+    #[serde(rename = "a")]
+    pub after: UnixMs,
+    /// It had happened.
+    #[serde(rename = "b")]
+    pub before: UnixMs,
 }
 
 /// How a wait ended.
@@ -69,6 +83,9 @@ pub struct Handover {
     /// The conversation was closed without anyone taking it.
     #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_closed: bool,
+    /// Where no event told of it: between which times it was.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
 }
 
 impl Entry {
@@ -85,6 +102,7 @@ impl Entry {
             waba_number: self.waba_number.or(&other.waba_number),
             chat_id: self.chat_id.or(&other.chat_id),
             handover: self.handover.clone(),
+            found: self.found,
         }
     }
 

@@ -3,6 +3,7 @@
 //! [`ChatEvent`] is what a body becomes once it is recognised: cleaned fields under one name each,
 //! whatever the sender called them.
 
+use crate::chat::entry::Found;
 use crate::chat::fields::Fields;
 use crate::chat::text::Personal;
 use crate::chat::time::{UnixMs, parse};
@@ -41,6 +42,8 @@ pub struct ChatEvent {
     pub agent_phone: Personal,
     /// When it happened, where the event says so.
     pub at: Option<UnixMs>,
+    /// Where DoubleTick sent no event, and it was found by asking: between which times it happened.
+    pub found: Option<Found>,
     /// What makes this body the same as another.
     pub identity: Identity,
 }
@@ -118,6 +121,7 @@ impl ChatEvent {
             agent_name: fields.text(agent),
             agent_phone: fields.text(agent_phone),
             at,
+            found: None,
             // A time that cannot be read tells two events no better apart than none.
             identity: Identity { canonical, is_its_own: at.is_some() || fields.has(OWN_ID) },
         };

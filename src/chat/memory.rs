@@ -22,24 +22,22 @@
 //!   better than the wrong person.
 //! - *An event that is read only after later ones* (replayed after an upgrade) gets its row, and changes
 //!   nothing of what we know.
+//! - *A drop that no event told of* and that was found by asking ([`crate::chat::listing`]) is a row like any
+//!   other. An unassignment that comes then, with nothing of the chat in between, is that row's event, once.
 //! - What the event says itself always wins over what we remember.
 
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 
+use crate::chat::customer::CustomerMemory;
 use crate::chat::digest::Digest;
 use crate::chat::entry::{Entry, EventId};
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::text::Personal;
-use crate::chat::time::UnixMs;
+use crate::chat::time::{CLOCK_SLACK_MS, UnixMs};
 use crate::chat::waiting::Wait;
 
 /// How long a body that carries its own time or id can only be the same event.
 pub const OWN_IDENTITY_MS: i64 = 24 * 3_600_000;
-/// How far the clock may be set back without an event seeming to come from the past.
-const CLOCK_SLACK_MS: i64 = 60_000;
-/// Clinics have a handful of WhatsApp numbers; a customer who used more loses the oldest.
-const CHANNELS_MAX: usize = 8;
 
 /// The durations that decide.
 #[derive(Clone, Copy, Debug)]
@@ -84,49 +82,16 @@ struct Agent {
     number: u64,
     #[serde(rename = "t")]
     at: UnixMs,
-}
-
-/// What we know of one customer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct CustomerMemory {
-    #[serde(rename = "n")]
-    name: Personal,
-    #[serde(rename = "p")]
-    phone: Personal,
-    #[serde(rename = "l")]
-    channels: Vec<Channel>,
-}
-
-/// The customer's conversation on one of the clinic's numbers: when it was last heard of.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Channel {
-    #[serde(rename = "w")]
-    waba_line: SmolStr,
-    #[serde(rename = "h")]
-    heard: u64,
-    #[serde(rename = "t")]
-    heard_at: UnixMs,
-    #[serde(rename = "c")]
-    closed: u64,
-}
-
-impl Channel {
-    /// Whether it may be that number's: where either is unknown it may.
-    fn may_be(&self, line: &str) -> bool {
-        line.is_empty() || self.waba_line.is_empty() || self.waba_line == line
-    }
-}
-
-impl std::fmt::Debug for Channel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Channel(heard: {}, closed: {})", self.heard, self.closed)
-    }
+    /// That the chat was dropped since is known, though no wait says so.
+    #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
+    has_left: bool,
 }
 
 /// All that is known before the event.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
+    /// By what its chat is recognised.
+    pub chat_key: Option<Digest>,
     /// Of its chat.
     pub chat: ChatMemory,
     /// Of its customer.
@@ -147,6 +112,8 @@ pub enum Judgement {
     Resend(u64),
     /// A new event.
     News(Box<News>),
+    /// The event, come at last, of the row of this number, which was found by asking; what it tells besides.
+    Late(u64, Box<News>),
 }
 
 /// What is to be stored of a new event; `None` leaves a thing as it is.
@@ -185,6 +152,14 @@ pub fn judge(
     news.same_body = event.identity.is_its_own.then_some(told);
     let is_late = known.last.is_some_and(|last| last.at.since_ms(now) > CLOCK_SLACK_MS);
     news.last = (!is_late).then_some(told);
+    if event.happening == Happening::Unassigned
+        && let Some((row, wait)) = known.waits.first()
+        && wait.is_told_late_by(event, now)
+    {
+        let entry = completed(event, known, id, now, rules);
+        news.wait = Some(wait.confirmed_by(&entry));
+        return Judgement::Late(*row, Box::new(news));
+    }
     match event.happening {
         Happening::Unassigned => {
             let entry = completed(event, known, id, now, rules);
@@ -194,20 +169,31 @@ pub fn judge(
             {
                 let before = known.waits.first().map(|(_, wait)| wait);
                 news.wait = Some(Wait::dropped(before, &entry, now));
+                // Of a chat that nobody ever had its wait says all that is known.
+                if known.chat.agent.is_some() {
+                    news.customer = on_its_line(event, known, &entry.waba_number);
+                }
+            } else {
+                news.chat = known.chat.left();
             }
             news.entry = Some(entry);
         }
         Happening::Assigned if known.chat.is_newer_than(now) => {}
         Happening::Opened | Happening::Closed if known.customer.is_newer_than(now) => {}
         Happening::Assigned => {
-            news.chat = Some(assigned(event, &known.chat, id.number, now));
+            let chat = assigned(event, &known.chat, id.number, now);
+            let waits = known.waits.iter().filter(|(_, wait)| !wait.is_over);
+            let waited_on = waits.map(|(_, wait)| &wait.entry.waba_number).next();
+            let waba_number = chat.waba_number.or(waited_on.unwrap_or(&Personal::default()));
+            news.customer = on_its_line(event, known, &waba_number);
+            news.chat = Some(chat);
             news.ended = ended(event, known, id, now);
         }
         Happening::Opened => {
-            news.customer = Some(heard_of(event, &known.customer, id.number, now));
+            news.customer = Some(known.customer.heard_of(event, id.number, now));
         }
         Happening::Closed => {
-            news.customer = Some(heard_of(event, &known.customer, id.number, now));
+            news.customer = Some(known.customer.heard_of(event, id.number, now));
             news.ended = ended(event, known, id, now);
         }
     }
@@ -251,7 +237,7 @@ fn resend_of(
     let heard = match event.happening {
         Happening::Unassigned | Happening::Assigned => {
             let waba = event.waba_number.or(&known.chat.waba_number);
-            known.customer.latest(&waba, |channel| channel.heard)
+            known.customer.heard(&waba.line())
         }
         Happening::Opened | Happening::Closed => 0,
     };
@@ -260,8 +246,13 @@ fn resend_of(
 }
 
 fn assigned(event: &ChatEvent, chat: &ChatMemory, number: u64, now: UnixMs) -> ChatMemory {
-    let agent =
-        Agent { name: event.agent_name.clone(), phone: event.agent_phone.clone(), number, at: now };
+    let agent = Agent {
+        name: event.agent_name.clone(),
+        phone: event.agent_phone.clone(),
+        number,
+        at: now,
+        has_left: false,
+    };
     ChatMemory {
         agent: Some(agent),
         customer_phone: event.customer_phone.or(&chat.customer_phone),
@@ -269,37 +260,15 @@ fn assigned(event: &ChatEvent, chat: &ChatMemory, number: u64, now: UnixMs) -> C
     }
 }
 
-fn heard_of(
-    event: &ChatEvent,
-    customer: &CustomerMemory,
-    number: u64,
-    now: UnixMs,
-) -> CustomerMemory {
-    let waba_line = event.waba_number.line();
-    let before = customer.channels.iter().find(|channel| channel.waba_line == waba_line);
-    let closed = match event.happening {
-        Happening::Closed => number,
-        _ => before.map_or(0, |channel| channel.closed),
-    };
-    let mut channels: Vec<Channel> = customer
-        .channels
-        .iter()
-        .filter(|channel| channel.waba_line != waba_line)
-        .cloned()
-        .collect();
-    channels.push(Channel { waba_line, heard: number, heard_at: now, closed });
-    channels.drain(..channels.len().saturating_sub(CHANNELS_MAX));
-    CustomerMemory {
-        name: event.customer_name.or(&customer.name),
-        phone: event.customer_phone.or(&customer.phone),
-        channels,
-    }
+/// The customer, where it is news that their chat on this number is the event's.
+fn on_its_line(event: &ChatEvent, known: &Known, waba_number: &Personal) -> Option<CustomerMemory> {
+    known.customer.with_chat(known.chat_key?, &waba_number.line(), &event.customer_phone)
 }
 
 /// The row of an unassignment: what it says, then what we remember.
 fn completed(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs, rules: Rules) -> Entry {
     let waba_number = event.waba_number.or(&known.chat.waba_number);
-    let closed = known.customer.latest(&waba_number, |channel| channel.closed);
+    let closed = known.customer.closed(&waba_number.line());
     let agent = known.chat.agent.as_ref().filter(|agent| {
         agent.at.since_ms(now) <= CLOCK_SLACK_MS
             && agent.number > closed
@@ -329,45 +298,40 @@ fn completed(event: &ChatEvent, known: &Known, id: &EventId, now: UnixMs, rules:
         waba_number,
         chat_id: event.chat_id.clone(),
         handover: None,
+        found: event.found,
     }
 }
 
 impl ChatMemory {
+    /// The same, knowing that the chat was dropped since; `None` where nobody has it anyway.
+    pub fn left(&self) -> Option<Self> {
+        let agent = self.agent.clone().filter(|agent| !agent.has_left)?;
+        Some(Self { agent: Some(Agent { has_left: true, ..agent }), ..self.clone() })
+    }
+
+    /// The assignment by which somebody still has the chat, where none closed it after the one of that number:
+    /// its own number, and when it was received.
+    pub(super) fn assignment(&self, closed: u64) -> Option<(u64, UnixMs)> {
+        let agent = self.agent.as_ref()?;
+        (agent.number > closed && !agent.has_left).then_some((agent.number, agent.at))
+    }
+
+    pub(super) fn phone(&self) -> &Personal {
+        &self.customer_phone
+    }
+
+    pub(super) fn waba(&self) -> &Personal {
+        &self.waba_number
+    }
+
+    /// The number of the last assignment; 0 for none.
+    pub(super) fn heard(&self) -> u64 {
+        self.agent.as_ref().map_or(0, |agent| agent.number)
+    }
+
     /// Whether something received after `now` is known already: then an event of `now` teaches nothing
     /// any more. So it is with a body that was kept until a later version recognised it.
     fn is_newer_than(&self, now: UnixMs) -> bool {
         self.agent.as_ref().is_some_and(|agent| agent.at.since_ms(now) > CLOCK_SLACK_MS)
-    }
-}
-
-impl CustomerMemory {
-    /// As of a chat.
-    fn is_newer_than(&self, now: UnixMs) -> bool {
-        self.channels.iter().any(|channel| channel.heard_at.since_ms(now) > CLOCK_SLACK_MS)
-    }
-
-    /// Whether the last that was heard on that number is that the conversation closed, after `now`.
-    fn is_closed_after(&self, now: UnixMs, waba_number: &Personal) -> bool {
-        let line = waba_number.line();
-        let is_late = |channel: &&Channel| {
-            channel.closed == channel.heard && channel.heard_at.since_ms(now) > CLOCK_SLACK_MS
-        };
-        self.channels
-            .iter()
-            .filter(|channel| channel.may_be(&line))
-            .any(|channel| is_late(&channel))
-    }
-
-    /// The same customer, by this name unless an event told another.
-    #[must_use]
-    pub fn named(self, name: &Personal) -> Self {
-        Self { name: self.name.or(name), ..self }
-    }
-
-    /// The latest of something on that number; 0 for never. Where either number is unknown it may be
-    /// the same one, and counts.
-    fn latest(&self, waba_number: &Personal, of: fn(&Channel) -> u64) -> u64 {
-        let line = waba_number.line();
-        self.channels.iter().filter(|channel| channel.may_be(&line)).map(of).max().unwrap_or(0)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Pure functions over values: no I/O, no clock, and no name of any other module. Everything about
 //! DoubleTick's payloads is here ([`recognise`], [`event`]) and so is every rule about people's
-//! chats ([`memory`]). What is stored and when is the journal's business.
+//! chats ([`memory`], [`customer`]). What is stored and when is the journal's business.
 
 pub mod text;
 pub mod time;
@@ -17,6 +17,8 @@ pub mod counted;
 pub mod summary;
 pub mod hours;
 pub mod route;
+pub mod customer;
 pub mod memory;
+pub mod listing;
 #[cfg(test)]
 mod tests;

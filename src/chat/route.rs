@@ -3,7 +3,6 @@
 //! A clinic of several branches has a number for each. Pure; what a destination means to Google is
 //! not known here.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::chat::text::Personal;
@@ -78,6 +77,6 @@ pub fn title_at(title: &str, at: UnixMs, zone: &TimeZone) -> String {
     if !title.contains(MONTH) {
         return title.to_owned();
     }
-    let moment = Timestamp::from_millisecond(at.0).unwrap_or_default().to_zoned(zone.clone());
+    let moment = at.in_zone(zone);
     title.replace(MONTH, &format!("{:04}-{:02}", moment.year(), moment.month()))
 }

@@ -2,14 +2,17 @@
 //!
 //! No clock is read here; `now` is always a parameter.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
 /// A moment, in milliseconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnixMs(pub i64);
+
+/// How far the clock may be set back without something seeming to come from the past.
+pub(super) const CLOCK_SLACK_MS: i64 = 60_000;
 
 /// 2015-01-01 UTC: no chat on WhatsApp Business is older.
 const EARLIEST: UnixMs = UnixMs(1_420_070_400_000);
@@ -29,6 +32,11 @@ impl UnixMs {
     /// Milliseconds from `earlier` to here; negative when the clock was set back in between.
     pub fn since_ms(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// The moment as the clocks and calendars in `zone` show it.
+    pub fn in_zone(self, zone: &TimeZone) -> Zoned {
+        self.timestamp().to_zoned(zone.clone())
     }
 
     fn timestamp(self) -> Timestamp {

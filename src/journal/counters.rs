@@ -2,6 +2,10 @@
 
 use crate::chat::time::UnixMs;
 
+/// How long it counts what DoubleTick said of who waits. It is asked once an hour at least, but for an hour of
+/// silence where its answers make no sense.
+const ASKED_FOR_MS: i64 = 3 * 3_600_000;
+
 /// Counts since the journal was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -29,11 +33,17 @@ pub struct Tally {
     pub(super) assigned_at: i64,
     /// Records of who waits, those of the last day that ended included.
     pub(super) waits: u64,
+    /// Rows, among those accepted, of which no event told: they were found by asking DoubleTick.
+    pub found: u64,
+    /// Waits whose end was found so.
+    pub found_ends: u64,
+    /// When a list of DoubleTick's was last read to its end; 0 for never.
+    pub(super) asked_at: i64,
 }
 
 impl Tally {
     /// How many numbers it has.
-    pub(super) const NUMBERS: usize = 13;
+    pub(super) const NUMBERS: usize = 16;
 
     /// All its numbers, in the order in which stores keep them.
     pub(super) fn numbers(&self) -> [i64; Self::NUMBERS] {
@@ -51,6 +61,9 @@ impl Tally {
             self.handovers_set_aside,
             self.assigned_at.cast_unsigned(),
             self.waits,
+            self.found,
+            self.found_ends,
+            self.asked_at.cast_unsigned(),
         ]
         .map(u64::cast_signed)
     }
@@ -72,6 +85,9 @@ impl Tally {
             handovers_set_aside: count(10)?,
             assigned_at: number(11)?,
             waits: count(12)?,
+            found: count(13)?,
+            found_ends: count(14)?,
+            asked_at: number(15)?,
         })
     }
 
@@ -90,6 +106,16 @@ impl Tally {
     pub fn assigned_at(&self) -> Option<UnixMs> {
         (self.assigned_at > 0).then_some(UnixMs(self.assigned_at))
     }
+
+    /// When a list of who waits was last read at DoubleTick; `None` if none ever was.
+    pub fn asked_at(&self) -> Option<UnixMs> {
+        (self.asked_at > 0).then_some(UnixMs(self.asked_at))
+    }
+
+    /// Whether DoubleTick was asked lately, so that it counts what it said.
+    pub(super) fn is_asked(&self, now: UnixMs) -> bool {
+        self.asked_at().is_some_and(|at| now.since_ms(at).abs() < ASKED_FOR_MS)
+    }
 }
 
 /// A spreadsheet, by the journal's own number for it.
@@ -105,6 +131,8 @@ pub struct Work {
     pub waiting: u64,
     /// Counts up whenever its board is to look different, whichever process did that.
     pub board_changes: u64,
+    /// Chats without an agent of which nothing was ever heard, as DoubleTick said last.
+    pub unheard: u64,
 }
 
 /// Everything that is counted, as of one commit.
@@ -124,6 +152,11 @@ impl Counters {
     /// Chats on all boards.
     pub(super) fn waiting(&self) -> u64 {
         self.books.iter().map(|(_, work)| work.waiting).sum()
+    }
+
+    /// Chats of which nothing was ever heard, of all boards.
+    pub(super) fn unheard(&self) -> u64 {
+        self.books.iter().map(|(_, work)| work.unheard).sum()
     }
 
     /// How many spreadsheets have rows pending; `own` counts in any case.

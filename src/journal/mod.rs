@@ -70,6 +70,7 @@ use std::sync::Arc;
 use ring::hmac;
 use tokio::sync::{Mutex, watch};
 
+pub use crate::journal::accept::asked::{Compared, Waiting};
 pub use crate::journal::accept::receipt::{Receipt, Refusal, Standing};
 pub use crate::journal::accept::waits::Look;
 pub use crate::journal::awaited::Unnamed;
@@ -209,6 +210,11 @@ impl Journal {
     /// How many chats wait for an agent, on all boards.
     pub fn waiting(&self) -> u64 {
         self.0.counters.borrow().waiting()
+    }
+
+    /// How many chats are without an agent of which nothing was ever heard, as DoubleTick said last.
+    pub fn unheard(&self) -> u64 {
+        self.0.counters.borrow().unheard()
     }
 
     /// How many spreadsheets have something to write, this one included.

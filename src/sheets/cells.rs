@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use crate::chat::entry::Entry;
+use crate::chat::entry::{Entry, Found};
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::sheets::column::{Column, NumberFormat, STATUSES};
@@ -14,6 +14,10 @@ use crate::sheets::column::{Column, NumberFormat, STATUSES};
 /// What a cell of ours says of itself: its value and its link. Nothing else of it is touched, so that formats,
 /// dropdowns and their colours stay as people have them.
 pub(super) const FIELDS: &str = "userEnteredValue,userEnteredFormat.textFormat.link";
+/// The same where a note goes along.
+pub(super) const NOTED_FIELDS: &str = "userEnteredValue,userEnteredFormat.textFormat.link,note";
+/// What a note takes on the wire, in bytes.
+const NOTE_BYTES: usize = 300;
 /// What a row without any text takes on the wire, in bytes.
 const ROW_FRAME_BYTES: usize = 600;
 
@@ -30,12 +34,19 @@ pub(super) struct Cell<'a> {
     pub(super) user_entered_value: Option<Entered<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_entered_format: Option<Format>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 impl<'a> Cell<'a> {
     /// A text, in whatever format the cell has.
     pub(super) fn text(text: &'a str) -> Self {
         Self { user_entered_value: Some(Entered::Text(text.into())), ..Self::default() }
+    }
+
+    /// The same without a note.
+    pub(super) fn without_note(self) -> Self {
+        Self { note: None, ..self }
     }
 
     /// The same, in the number format of this column.
@@ -112,7 +123,28 @@ pub(super) fn cell<'a>(column: Column, entry: &'a Entry, zone: &TimeZone) -> Cel
         // Of the board alone.
         Column::Waiting | Column::Drops => None,
     };
-    Cell { user_entered_value, user_entered_format }
+    let found = match column {
+        Column::UnassignedAt => entry.found,
+        Column::TakenAt => handover.and_then(|handover| handover.found),
+        _ => None,
+    };
+    Cell { user_entered_value, user_entered_format, note: found.map(|found| note(found, zone)) }
+}
+
+/// Whether a cell of that row has a note.
+pub(super) fn is_noted(entry: &Entry) -> bool {
+    let handover = entry.handover.as_ref().and_then(|handover| handover.found);
+    entry.found.or(handover).is_some()
+}
+
+/// What stands beside a time that is known only between two.
+fn note(found: Found, zone: &TimeZone) -> String {
+    let shown = |at: UnixMs| at.in_zone(zone).strftime("%H:%M, %-d %b").to_string();
+    format!(
+        "Found by asking DoubleTick, which sent no event of it. It happened between {} and {}.",
+        shown(found.after),
+        shown(found.before)
+    )
 }
 
 /// Minutes to a tenth; none where a clock went backwards.
@@ -141,5 +173,6 @@ pub fn bytes_of(entry: &Entry) -> usize {
     ];
     let taken_by = entry.handover.as_ref().map_or(0, |handover| escaped(&handover.agent));
     let link = entry.waba_number.reveal().len() + entry.customer_phone.reveal().len();
-    ROW_FRAME_BYTES + link + taken_by + texts.into_iter().map(escaped).sum::<usize>()
+    let notes = if is_noted(entry) { NOTE_BYTES } else { 0 };
+    ROW_FRAME_BYTES + notes + link + taken_by + texts.into_iter().map(escaped).sum::<usize>()
 }

@@ -122,7 +122,8 @@ impl<'a> Picture<'a> {
     }
 
     fn cell(&self, column: Column, line: &'a Line, row: u32) -> Cell<'a> {
-        let mut cell = cells::cell(column, &line.entry, &self.zone);
+        // Lines move, and a note would stay where it is.
+        let mut cell = cells::cell(column, &line.entry, &self.zone).without_note();
         match (column, &mut cell.user_entered_value) {
             (Column::Waiting, value) => {
                 *value = Some(Entered::Formula(self.waiting(line.entry.unassigned_at, row)));

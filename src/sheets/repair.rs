@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use crate::chat::entry::Entry;
-use crate::sheets::cells::{Entered, FIELDS, cell};
+use crate::sheets::cells::{Entered, FIELDS, NOTED_FIELDS, cell, is_noted};
 use crate::sheets::client::Client;
 use crate::sheets::column::Column;
 use crate::sheets::column_letters;
@@ -32,6 +32,9 @@ const CELLS_A_CALL: u32 = 300_000;
 /// What a cell that is put right says of itself.
 const FORMATTED: &str =
     "userEnteredValue,userEnteredFormat.numberFormat,userEnteredFormat.textFormat.link";
+/// The same of a row that came with a note.
+const FORMATTED_AND_NOTED: &str =
+    "userEnteredValue,userEnteredFormat.numberFormat,userEnteredFormat.textFormat.link,note";
 /// How near two times are the same cell; a second is 1.2e-5 days.
 const SAME: f64 = 1e-6;
 
@@ -147,13 +150,18 @@ fn rewritten(
     let zone = time_zone(zone_name);
     let mut requests = Vec::new();
     for (number, row) in changes {
+        let entry = entries.get(number);
+        let (formatted, emptied) = match entry.is_some_and(|entry| is_noted(entry)) {
+            true => (FORMATTED_AND_NOTED, NOTED_FIELDS),
+            false => (FORMATTED, FIELDS),
+        };
         for (index, column) in row {
-            let (cell, fields) = match (column, entries.get(number)) {
+            let (cell, fields) = match (column, entry) {
                 // Rows may have been sorted since, away from where formats are put right.
                 (Some(column), Some(entry)) => {
-                    (json!(cell(*column, entry, &zone).formatted_for(*column)), FORMATTED)
+                    (json!(cell(*column, entry, &zone).formatted_for(*column)), formatted)
                 }
-                _ => (json!({}), FIELDS),
+                _ => (json!({}), emptied),
             };
             requests.push(json!({ "updateCells": {
                 "start": { "sheetId": tab.sheet_id, "rowIndex": number, "columnIndex": index },

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::chat::entry::Entry;
-use crate::sheets::cells::{Cell, FIELDS, Row, cell};
+use crate::sheets::cells::{Cell, FIELDS, NOTED_FIELDS, Row, cell, is_noted};
 use crate::sheets::column::Purpose;
 use crate::sheets::layout::COLUMN_KEY;
 use crate::sheets::picture::{self, Picture};
@@ -75,7 +75,9 @@ pub(super) fn body(plan: &Plan, marker: &Marker, content: Content<'_>) -> Vec<u8
     }
     for (_, place, entries) in appended(plan, content) {
         let rows = Rows { place, entries, zone: &zone };
-        let append = Request::AppendCells { sheet_id: place.sheet_id, rows, fields: FIELDS };
+        // People's notes below the last row stay as they are, but where one of ours goes along.
+        let fields = if entries.iter().any(is_noted) { NOTED_FIELDS } else { FIELDS };
+        let append = Request::AppendCells { sheet_id: place.sheet_id, rows, fields };
         requests.push(append.into());
         requests.extend(formats_below(plan, place).map(Written::Format));
     }

@@ -144,6 +144,7 @@ impl Model {
         let text = |text: String| Personal::new(&text);
         Entry {
             handover: None,
+            found: None,
             event_id: EventId { tag: "test".into(), number },
             unassigned_at: now,
             customer_name: told.map_or_else(Personal::default, |told| text(name(&told.step))),
@@ -213,7 +214,12 @@ impl Model {
         let meant = self.waiting(now).into_iter().filter(|(_, entry, _)| is_meant(entry));
         let ended = (number..).zip(meant).map(|(number, (_, entry, _))| Entry {
             event_id: EventId { tag: "test".into(), number },
-            handover: Some(Handover { taken_at: now, agent: Personal::new(agent), is_closed }),
+            handover: Some(Handover {
+                taken_at: now,
+                agent: Personal::new(agent),
+                is_closed,
+                found: None,
+            }),
             ..entry
         });
         let ended: Vec<Entry> = ended.collect();

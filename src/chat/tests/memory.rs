@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::chat::memory::{ChatMemory, CustomerMemory, Rules};
+use crate::chat::customer::CustomerMemory;
+use crate::chat::memory::{ChatMemory, Rules};
 use crate::chat::tests::{
     DAY_MS, Inbox, MINUTE_MS, NOW, OTHER_WABA, Outcome, PHONE, RULES, WABA, agent, assigned,
     closed, minutes, opened, unassigned,

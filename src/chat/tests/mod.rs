@@ -3,6 +3,7 @@
 mod board;
 mod hours;
 mod interleaving;
+mod listing;
 mod memory;
 mod reading;
 mod recognising;
@@ -122,11 +123,13 @@ impl Inbox {
         let event = event(body);
         let digest = digest(&event.identity.canonical);
         let keys = event.keys();
+        let chat_key = keys.chat.as_ref().map(|name| self::digest(name.as_bytes()));
         let (chat, body) = (Vec::from_iter(keys.chat), vec![format!("body/{digest}")]);
         let heard_as = chat.first().or(keys.customer.first()).map(|name| format!("last/{name}"));
         let last = Vec::from_iter(heard_as);
         let known = Known {
             last: self.recall(&last),
+            chat_key,
             chat: self.recall(&chat),
             customer: self.recall(&keys.customer),
             same_body: self.recall(&body),
@@ -135,6 +138,7 @@ impl Inbox {
         let id = EventId { tag: "test".into(), number: self.next };
         let news = match judge(&event, digest, &known, &id, now, self.rules) {
             Judgement::Resend(number) => return Outcome::Resend(number),
+            Judgement::Late(..) => unreachable!("nothing is found by asking here"),
             Judgement::News(news) => news,
         };
         self.next += (news.ended.len() as u64).max(1);

@@ -25,7 +25,7 @@ fn dropped(at: UnixMs, agent: &str) -> Entry {
 /// A wait that ended now, after so many minutes; closed where nobody took it.
 fn ended(at: UnixMs, minutes: i64, dropped_by: &str, taken_by: Option<&str>) -> Entry {
     let agent = taken_by.map(Personal::new).unwrap_or_default();
-    let handover = Handover { taken_at: at, agent, is_closed: taken_by.is_none() };
+    let handover = Handover { taken_at: at, agent, is_closed: taken_by.is_none(), found: None };
     let began = dropped(at.plus_ms(-minutes * MINUTE_MS), dropped_by);
     Entry { handover: Some(handover), ..began }
 }

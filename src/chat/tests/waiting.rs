@@ -69,8 +69,8 @@ fn an_assignment_ends_the_wait_and_names_who_took_the_chat() {
     inbox.hear(taken("chat_1"), minutes(7));
     assert_eq!(who(&inbox), []);
     let [handover] = &inbox.handovers[..] else { panic!("one wait has ended") };
-    let expected =
-        Handover { taken_at: minutes(7), agent: Personal::new("Asha"), is_closed: false };
+    let agent = Personal::new("Asha");
+    let expected = Handover { taken_at: minutes(7), agent, is_closed: false, found: None };
     assert_eq!(handover.handover, Some(expected));
     assert_eq!(handover.event_id.number, 2, "the number of the assignment");
     assert_eq!((handover.unassigned_at, &handover.chat_id), (NOW, &row.chat_id));

@@ -16,9 +16,16 @@ use crate::journal::transaction::{Transaction, json};
 /// shortest retention.
 const POINTER_FRESH_MS: i64 = 8 * 3_600_000;
 
-/// Under which key it stands, what was recalled; none where nothing was known.
+/// Under which key it stands, what was recalled, and when it was last told; none where nothing was known.
 #[derive(Clone, Copy, Default)]
-pub(in crate::journal) struct Home(Option<Digest>);
+pub(in crate::journal) struct Home(Option<(Digest, UnixMs)>);
+
+impl Home {
+    /// Whether it was last told before then.
+    pub(in crate::journal) fn is_from_before(self, before: UnixMs) -> bool {
+        self.0.is_some_and(|(_, seen_at)| seen_at < before)
+    }
+}
 
 impl Transaction<'_> {
     /// What is remembered under the first of these keys that knows anything, else nothing known.
@@ -29,15 +36,17 @@ impl Transaction<'_> {
     ) -> Result<(T, Home), Error> {
         for key in keys {
             let home = self.home_of(key)?;
-            let Some(Remembered { what: Stored::Record(record), .. }) = self.remembered(&home)?
+            let Some(Remembered { what: Stored::Record(record), seen_at }) =
+                self.remembered(&home)?
             else {
                 continue;
             };
+            let seen_at = *seen_at;
             let known = serde_json::from_slice(record);
             if known.is_err() {
                 self.shared.conditions.unreadable("what is remembered of a chat or a customer");
             }
-            return Ok((known.unwrap_or_default(), Home(Some(home))));
+            return Ok((known.unwrap_or_default(), Home(Some((home, seen_at)))));
         }
         Ok((T::default(), Home(None)))
     }
@@ -61,7 +70,7 @@ impl Transaction<'_> {
     ) -> Result<(), Error> {
         let Some((first, others)) = keys.split_first() else { return Ok(()) };
         // Whoever is told of by one key only may be known by a better one already.
-        let home = home.filter(|_| others.is_empty()).unwrap_or(*first);
+        let home = home.filter(|_| others.is_empty()).map_or(*first, |(home, _)| home);
         let what = Stored::Record(json(record)?);
         self.set_remembered(home, Some(Remembered { what, seen_at: now }));
         for key in others {

@@ -1,5 +1,6 @@
 //! The way in: keeping one event. What is known is loaded, judged and stored in its own transaction.
 
+pub(in crate::journal) mod asked;
 pub(in crate::journal) mod memory;
 mod names;
 pub(in crate::journal) mod receipt;
@@ -13,6 +14,7 @@ use crate::chat::digest::Digest;
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::memory::{Judgement, Known, News, judge};
 use crate::chat::time::UnixMs;
+use crate::journal::accept::memory::Home;
 use crate::journal::accept::receipt::{Receipt, Refusal, Standing};
 use crate::journal::accept::waits::FoundWait;
 use crate::journal::awaited::{self, Unnamed};
@@ -156,42 +158,94 @@ fn accept(
         None => None,
     };
     let waits = found.iter().map(|(stored, wait)| (stored.number, wait.clone())).collect();
-    let known = Known { chat, customer, last, same_body, waits };
+    let known = Known { chat_key: by.chat, chat, customer, last, same_body, waits };
+    let past = Past { known, found, chat_home, customer_home, body_home };
     let number = transaction.tally().next_number;
     let id = transaction.event_id(number);
-    let news = match judge(event, by.body, &known, &id, now, limits.rules) {
+    match judge(event, by.body, &past.known, &id, now, limits.rules) {
         Judgement::Resend(number) => {
             transaction.tally().duplicate += 1;
-            return Ok(Some((number, Standing::Duplicate)));
+            Ok(Some((number, Standing::Duplicate)))
         }
-        Judgement::News(news) => news,
-    };
+        Judgement::Late(number, news) => {
+            if !transaction.has_room() {
+                return Ok(None);
+            }
+            keep_memory(transaction, &news, by, &past, (now, limits))?;
+            keep_waits(transaction, &news, &past.found, by, now)?;
+            let tally = transaction.tally();
+            tally.duplicate += 1;
+            // It is remembered under a number of its own.
+            tally.next_number += 1;
+            Ok(Some((number, Standing::Duplicate)))
+        }
+        Judgement::News(news) => {
+            let is_kept = keep(transaction, event, &news, by, &past, (now, limits))?;
+            Ok(is_kept.then_some((number, Standing::Accepted)))
+        }
+    }
+}
+
+/// What there is before an event, and where it stands.
+struct Past {
+    known: Known,
+    found: Vec<FoundWait>,
+    chat_home: Home,
+    customer_home: Home,
+    body_home: Home,
+}
+
+/// Keeps a new event, and all that becomes of it; false when the journal or the disk is full.
+fn keep(
+    transaction: &mut Transaction<'_>,
+    event: &ChatEvent,
+    news: &News,
+    by: &EventKeys,
+    past: &Past,
+    (now, limits): (UnixMs, Limits),
+) -> Result<bool, Error> {
     if !transaction.has_room() {
-        return Ok(None);
+        return Ok(false);
     }
-    if !keep_row(transaction, event, &news, by, &found, (now, limits))? {
-        return Ok(None);
+    if !keep_row(transaction, event, news, by, &past.found, (now, limits))? {
+        return Ok(false);
     }
-    if let Some(chat) = &news.chat {
-        transaction.remember(by.chat.as_slice(), chat_home, chat, now)?;
-    }
-    if let Some(customer) = &news.customer {
-        transaction.remember(&by.customer, customer_home, customer, now)?;
-    }
-    if let Some(told) = &news.same_body {
-        transaction.remember(&[by.body], body_home, told, now)?;
-    }
-    if let (Some(chat), Some(told)) = (by.heard_as(), news.last) {
-        transaction.note_last(chat, told, limits.rules.resend_window_ms);
-    }
-    keep_waits(transaction, &news, &found, by, now)?;
+    keep_memory(transaction, news, by, past, (now, limits))?;
+    keep_waits(transaction, news, &past.found, by, now)?;
     let tally = transaction.tally();
-    if event.happening == Happening::Assigned {
+    if event.happening == Happening::Assigned && event.found.is_none() {
         tally.assigned_at = now.0.max(1);
     }
     // Every handover but the first has a number of its own.
     tally.next_number += (news.ended.len() as u64).max(1);
-    Ok(Some((number, Standing::Accepted)))
+    Ok(true)
+}
+
+/// Remembers what the event tells.
+fn keep_memory(
+    transaction: &mut Transaction<'_>,
+    news: &News,
+    by: &EventKeys,
+    past: &Past,
+    (now, limits): (UnixMs, Limits),
+) -> Result<(), Error> {
+    if let Some(chat) = &news.chat {
+        transaction.remember(by.chat.as_slice(), past.chat_home, chat, now)?;
+    }
+    // Whose chat is given from one agent to the next is not quiet, though nothing new is known of them.
+    let fades_from = now.plus_ms(-limits.rules.retention_ms / 2);
+    let is_fading = news.chat.is_some() && past.customer_home.is_from_before(fades_from);
+    let customer = news.customer.as_ref().or(is_fading.then_some(&past.known.customer));
+    if let Some(customer) = customer {
+        transaction.remember(&by.customer, past.customer_home, customer, now)?;
+    }
+    if let Some(told) = &news.same_body {
+        transaction.remember(&[by.body], past.body_home, told, now)?;
+    }
+    if let (Some(chat), Some(told)) = (by.heard_as(), news.last) {
+        transaction.note_last(chat, told, limits.rules.resend_window_ms);
+    }
+    Ok(())
 }
 
 /// Keeps the row that the event becomes, if it does; false where as many are pending as may be.
@@ -204,14 +258,20 @@ fn keep_row(
     (now, limits): (UnixMs, Limits),
 ) -> Result<bool, Error> {
     let Some(entry) = &news.entry else {
-        transaction.tally().remembered += 1;
+        let tally = transaction.tally();
+        match event.found {
+            Some(_) => tally.found_ends += news.ended.len() as u64,
+            None => tally.remembered += 1,
+        }
         return Ok(true);
     };
     if transaction.tally().pending() >= limits.pending_rows_max {
         return Ok(false);
     }
     let (queue, book) = transaction.shared.routing.of(&entry.waba_number);
-    transaction.tally().accepted += 1;
+    let tally = transaction.tally();
+    tally.accepted += 1;
+    tally.found += u64::from(event.found.is_some());
     transaction.add_row((queue, book), entry, now)?;
     let is_unnamed = entry.customer_name.is_blank() && !event.customer_id.is_blank();
     if is_unnamed && let Some(seat) = transaction.shared.names.seat() {

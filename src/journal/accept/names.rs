@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::chat::customer::CustomerMemory;
 use crate::chat::entry::Entry;
-use crate::chat::memory::CustomerMemory;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::journal::awaited::{self, Unnamed};

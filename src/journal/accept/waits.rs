@@ -4,12 +4,13 @@
 
 use crate::chat::board::{Board, LINES_MAX, Line, too_long};
 use crate::chat::digest::Digest;
+use crate::chat::memory::ChatMemory;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::chat::waiting::Wait;
 use crate::journal::Error;
-use crate::journal::counters::BookId;
-use crate::journal::store::StoredWait;
+use crate::journal::counters::{BookId, Work};
+use crate::journal::store::{Keys, Remembered, StoredWait};
 use crate::journal::transaction::{Transaction, json};
 
 /// Most waits that are known, those of the last day that ended included.
@@ -27,7 +28,7 @@ pub struct Look {
     /// Of which spreadsheet.
     pub book: BookId,
     /// Lines older than this leave the board, in milliseconds; only where no assignment is ever heard
-    /// of, so that nothing else would take them off.
+    /// of, and DoubleTick is not asked, so that nothing else would take them off.
     pub age_max_ms: i64,
     /// From when on a wait is too long, in milliseconds, where the reader is to be told of that.
     pub wait_max_ms: Option<i64>,
@@ -45,7 +46,7 @@ impl Transaction<'_> {
             Some(chat) => self.wait_of(chat)?,
             None => None,
         };
-        Ok(stored.and_then(|stored| self.read_wait(stored)).into_iter().collect())
+        Ok(stored.map(|stored| self.read_wait(stored)).transpose()?.flatten().into_iter().collect())
     }
 
     /// All waits of this customer, ended or not.
@@ -54,18 +55,44 @@ impl Transaction<'_> {
         customer: &[Digest],
     ) -> Result<Vec<FoundWait>, Error> {
         let stored = self.waits_of(customer)?;
-        Ok(stored.into_iter().filter_map(|stored| self.read_wait(stored)).collect())
+        let read = stored.into_iter().map(|stored| self.read_wait(stored));
+        Ok(read.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     /// What is stored of a wait. One that cannot be read is let go, so that it stops nobody.
-    fn read_wait(&mut self, stored: StoredWait) -> Option<FoundWait> {
+    pub(in crate::journal) fn read_wait(
+        &mut self,
+        stored: StoredWait,
+    ) -> Result<Option<FoundWait>, Error> {
         match serde_json::from_slice(&stored.record) {
-            Ok(wait) => Some((stored, wait)),
+            Ok(wait) => Ok(Some((stored, wait))),
             Err(_) => {
                 self.shared.conditions.unreadable("a record of who waits");
-                self.drop_wait(&stored);
-                None
+                self.let_go(&[stored])?;
+                Ok(None)
             }
+        }
+    }
+
+    /// Nobody is known to wait there any more, though the chats were dropped: what is remembered of them says so,
+    /// or each would be taken for one of whose drop no event told.
+    fn let_go(&mut self, waits: &[StoredWait]) -> Result<(), Error> {
+        let records = waits.iter().map(|wait| wait.chat).collect();
+        self.load(&Keys { records, ..Keys::default() })?;
+        for wait in waits {
+            self.note_left(&wait.chat)?;
+            self.drop_wait(wait);
+        }
+        Ok(())
+    }
+
+    fn note_left(&mut self, chat: &Digest) -> Result<(), Error> {
+        let Some(Remembered { seen_at, .. }) = self.remembered(chat)? else { return Ok(()) };
+        let seen_at = *seen_at;
+        let (known, home) = self.recall::<ChatMemory>(&[*chat])?;
+        match known.left() {
+            Some(left) => self.remember(&[*chat], home, &left, seen_at),
+            None => Ok(()),
         }
     }
 
@@ -86,7 +113,7 @@ impl Transaction<'_> {
             None => {}
         }
         if self.tally().waits >= WAITS_MAX && !self.make_room_for_waits()? {
-            return Ok(());
+            return self.note_left(chat);
         }
         let (_, book) = self.shared.routing.of(&wait.entry.waba_number);
         self.put_wait(StoredWait {
@@ -147,7 +174,7 @@ impl Transaction<'_> {
         if stored.is_over {
             return Ok(());
         }
-        let Some((stored, mut wait)) = self.read_wait(stored) else { return Ok(()) };
+        let Some((stored, mut wait)) = self.read_wait(stored)? else { return Ok(()) };
         if !wait.entry.customer_name.is_blank() {
             return Ok(());
         }
@@ -195,25 +222,37 @@ impl Transaction<'_> {
 
     /// The board as it is now. Of those who wait beyond its lines the ones that began last are left out.
     pub(in crate::journal) fn board(&mut self, look: &Look, now: UnixMs) -> Result<Board, Error> {
-        if self.tally().assigned_at().is_none() {
+        let is_asked = self.tally().is_asked(now);
+        if self.tally().assigned_at().is_none() && !is_asked {
             let before = now.plus_ms(-look.age_max_ms);
-            let lines = self.read()?.board(look.book, LINES_MAX)?;
-            lines.iter().filter(|wait| wait.seen_at < before).for_each(|wait| self.drop_wait(wait));
+            let mut lines = self.read()?.board(look.book, LINES_MAX)?;
+            lines.retain(|wait| wait.seen_at < before);
+            self.let_go(&lines)?;
         }
         let stored = self.read()?.board(look.book, LINES_MAX)?;
         let mut lines = Vec::with_capacity(stored.len());
         for stored in stored {
-            if let Some((_, wait)) = self.read_wait(stored) {
+            if let Some((_, wait)) = self.read_wait(stored)? {
                 lines.push(Line { drops: wait.drops_in_a_day(now), entry: wait.entry });
             }
         }
         lines.sort_by_key(|line| line.entry.unassigned_at);
-        let waiting = self.counters.work(look.book).waiting;
+        let Work { waiting, unheard, .. } = self.counters.work(look.book);
         let long = look.wait_max_ms.and_then(|max_ms| too_long(&lines, waiting, max_ms, now));
         let mut remarks: Vec<String> = long.into_iter().chain(look.remarks.clone()).collect();
+        remarks.extend(unheard_in_words(unheard).filter(|_| is_asked));
         if self.counters.waiting() >= WAITS_MAX {
             remarks.push(format!("more than {WAITS_MAX} chats: NOT COMPLETE, see the log"));
         }
         Ok(Board { at: now, waiting, lines, remarks })
+    }
+}
+
+/// What DoubleTick says that we never heard of.
+fn unheard_in_words(chats: u64) -> Option<String> {
+    match chats {
+        0 => None,
+        1 => Some("1 more chat without an agent in DoubleTick, never assigned".to_owned()),
+        _ => Some(format!("{chats} more chats without an agent in DoubleTick, never assigned")),
     }
 }

@@ -195,7 +195,7 @@ async fn what_has_been_quiet_for_longer_than_the_retention_is_forgotten(place: P
         receipt.map(drop).unwrap();
     }
     journal.sweep(later).await.unwrap();
-    assert_eq!(place.rows()["memory"], 1_201, "not older than the retention");
+    assert_eq!(place.rows()["memory"], 1_202, "not older than the retention");
     journal.sweep(later.plus_ms(1)).await.unwrap();
     assert_eq!(place.rows()["memory"], 1_200);
     assert_eq!(place.rows()["unrecognised"], 0);

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use postgres_rig::{Cluster, Database};
 
+use crate::chat::listing::{Conversation, Listing, Listings, Mark, Shown, Sighting};
+use crate::chat::text::Personal;
 use crate::journal::tests::{LIMITS, NOW, PLAN, accept_all, book, one_tab};
 use crate::journal::{Address, Error, Journal};
 
@@ -19,6 +21,19 @@ async fn instance(database: &Database<'_>) -> Journal {
     let address = Arc::new(Address::read(&database.url().into(), None).unwrap());
     let open = move || Journal::open_on(&address, LIMITS, one_tab()).unwrap();
     tokio::task::spawn_blocking(open).await.unwrap()
+}
+
+/// Somebody who waits in two lists.
+fn sighted() -> Vec<Sighting> {
+    let list = || {
+        let mut list = Listing::new(Mark { number: 1, at: NOW });
+        let conversation = Conversation::of("+919876543210", "+919000000000").unwrap();
+        list.add(conversation, Shown::Waiting(Personal::default()));
+        list
+    };
+    let mut seen = Listings::default();
+    drop(seen.note(list()));
+    seen.note(list()).unwrap().waiting().collect()
 }
 
 #[tokio::test]
@@ -41,6 +56,9 @@ async fn a_process_that_was_stopped_can_do_no_more_when_another_has_taken_over()
     assert!(matches!(owner.sweep(NOW).await, Err(Error::NotOwner)));
     let told = owner.note_waits_told(book(&owner), Some(NOW)).await;
     assert!(matches!(told, Err(Error::NotOwner)), "{told:?}");
+    assert!(matches!(owner.mark(NOW).await, Err(Error::NotOwner)));
+    assert!(matches!(owner.note_asked(None, NOW).await, Err(Error::NotOwner)));
+    assert!(matches!(owner.find_missed(sighted(), NOW).await, Err(Error::NotOwner)));
     // Events are taken by any.
     accept_all(&owner, &["b"]).await;
 }

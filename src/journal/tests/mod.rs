@@ -1,6 +1,7 @@
 //! What is kept is kept, what is delivered is gone, and the counters add up.
 
 mod accepting;
+mod asking;
 mod backing_up;
 mod batches;
 mod clocks;

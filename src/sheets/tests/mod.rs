@@ -75,6 +75,7 @@ fn handover(number: u64, minutes: i64, agent: &str) -> Entry {
         taken_at: NOON.plus_ms(minutes * 60_000),
         agent: Personal::new(agent),
         is_closed: agent.is_empty(),
+        found: None,
     };
     Entry { handover: Some(handover), ..entry(number) }
 }
@@ -92,6 +93,7 @@ fn board(minutes: &[i64]) -> Board {
 fn entry(number: u64) -> Entry {
     Entry {
         handover: None,
+        found: None,
         event_id: EventId { tag: "abc234".into(), number },
         unassigned_at: NOON,
         customer_name: Personal::new("Asha Rao"),

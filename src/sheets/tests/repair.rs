@@ -3,7 +3,7 @@
 
 use fake_google::FakeGoogle;
 
-use crate::chat::entry::Entry;
+use crate::chat::entry::{Entry, Found};
 use crate::chat::text::Personal;
 use crate::sheets::tests::{
     ALL, HANDOVERS, LOG_ONLY, TAB, TRACES, all_wanted, client, entry, handover, in_shape, marker,
@@ -236,4 +236,25 @@ async fn rows_scattered_by_a_sort_cost_few_reads() {
     repair(&client, &layout, &every_other).await;
     let calls = google.requests().len() - before;
     assert!(calls <= 15, "{calls} calls");
+}
+
+/// The note of a time goes along with it, and none stays behind.
+#[tokio::test]
+async fn a_note_is_put_right_with_its_cell() {
+    let google = FakeGoogle::start();
+    let client = client(&google).await;
+    let layout = in_shape(&client, &wanted()).await;
+    let plan = Plan::new(&layout, LOG_ONLY, TRACES).unwrap();
+    google.staff().move_column(TAB, 0, 3);
+    let at = crate::sheets::tests::NOON;
+    let entries = [Entry { found: Some(Found { after: at, before: at }), ..entry(2) }];
+    let delivery = client.deliver(&plan, &marker(), rows_of(&entries)).await;
+    assert!(matches!(delivery, Delivery::Written(_)), "{delivery:?}");
+    let layout = in_shape(&client, &wanted()).await;
+    assert_eq!(repair(&client, &layout, &entries).await, 0);
+    let noted = (0..10).filter(|column| google.cell(TAB, 1, *column)["note"].is_string());
+    let header = google.rows(TAB).remove(0);
+    let noted: Vec<String> = noted.map(|column| header[column].clone()).collect();
+    assert_eq!(noted, ["Unassigned at"]);
+    assert_eq!(google.invalid_requests(), Vec::<String>::new());
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::chat::entry::{Entry, EventId, Handover};
+use crate::chat::entry::{Entry, EventId, Found, Handover};
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::sheets::cells::bytes_of;
@@ -203,6 +203,44 @@ fn a_handover_says_who_took_the_chat_when_and_after_how_long() {
     assert_eq!(sent, expected);
 }
 
+/// What is known only between two times says so beside its time, in a note; other rows touch no notes.
+#[test]
+fn a_time_that_was_found_by_asking_says_so_in_a_note() {
+    let found = |before_ms: i64| {
+        let before = NOON.plus_ms(before_ms);
+        Some(Found { after: before.plus_ms(-5 * 60_000), before })
+    };
+    let told = "Found by asking DoubleTick, which sent no event of it. It happened between";
+    let all = layout(vec![as_made(Purpose::Log, 777), as_made(Purpose::Handovers, 1_777)]);
+    let plan = Plan::new(&all, Needs { board: false, ..ALL }, TRACES).unwrap();
+    let row = Entry { found: found(0), ..entry(7) };
+    let mut ended = handover(8, 20, "Dr. Asha");
+    ended.handover.as_mut().unwrap().found = found(20 * 60_000);
+    let (log, handovers) = ([entry(6), row], [ended]);
+    let content = Content { log: &log, handovers: &handovers, board: None };
+    let sent: Value = serde_json::from_slice(&body(&plan, &marker(), content)).unwrap();
+    let appended = |place: usize| {
+        let requests = sent["requests"].as_array().unwrap().iter();
+        requests.filter_map(|request| request.get("appendCells")).nth(place).unwrap()
+    };
+    let rows = &appended(0)["rows"];
+    assert_eq!(rows[0]["values"][0].get("note"), None);
+    let note = format!("{told} 11:55, 22 Nov and 12:00, 22 Nov.");
+    assert_eq!(rows[1]["values"][0]["note"], json!(note));
+    let notes =
+        rows[1]["values"].as_array().unwrap().iter().filter(|cell| cell["note"].is_string());
+    assert_eq!(notes.count(), 1);
+    let values = &appended(1)["rows"][0]["values"];
+    let at = Purpose::Handovers.columns().iter().position(|it| *it == Column::TakenAt).unwrap();
+    assert_eq!(values[at]["note"], json!(format!("{told} 12:15, 22 Nov and 12:20, 22 Nov.")));
+    for place in [0, 1] {
+        let fields = appended(place)["fields"].as_str().unwrap();
+        assert!(fields.split(',').any(|field| field == "note"), "{fields}");
+    }
+    let plain = self::sent(&plan, &[entry(6)]);
+    assert!(!plain["requests"][2]["appendCells"]["fields"].as_str().unwrap().contains("note"));
+}
+
 #[test]
 fn a_clock_that_went_backwards_makes_nobody_wait_less_than_nothing() {
     let plan = Plan::new(&all_tabs(), ALL, NO_TRACES).expect("all tabs are there");
@@ -351,10 +389,12 @@ prop_compose! {
     ) -> Entry {
         let [customer_name, customer_phone, previous_agent, agent_phone, waba_number, chat_id] =
             std::array::from_fn(|i| texts[i].clone());
+        let at = UnixMs(at);
         Entry {
             handover: None,
+            found: (number == 1).then_some(Found { after: at, before: at }),
             event_id: EventId { tag: "abc234".into(), number },
-            unassigned_at: UnixMs(at),
+            unassigned_at: at,
             customer_name,
             customer_phone,
             previous_agent,

@@ -223,8 +223,9 @@ impl Begun {
                 self.lease = Some(Lease { owner, epoch: count(2), until });
             }
             Some("book") => {
-                let (pending, waiting, board_changes) = (count(2), count(3), count(4));
-                let work = Work { pending, waiting, board_changes };
+                let (pending, waiting) = (count(2), count(3));
+                let (board_changes, unheard) = (count(4), count(5));
+                let work = Work { pending, waiting, board_changes, unheard };
                 self.books.push((BookId(number(1).unwrap_or_default()), work));
             }
             Some("clock") => self.clock = number(1).map(UnixMs),

@@ -30,7 +30,7 @@ type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 /// The columns of the counters, in the order of [`tally`].
 pub(super) const TALLY: &str = "next_number, next_batch, accepted, remembered, duplicate,
     unrecognised, written, set_aside, handovers, handovers_written, handovers_set_aside, assigned_at,
-    waits";
+    waits, found, found_ends, asked_at";
 
 /// Reads over a link. Inside a transaction some of it is known from its beginning.
 pub(in crate::journal) struct Reader {
@@ -187,7 +187,8 @@ impl Read for Reader {
         }
         let books = self.all(BOOKS, &[], |row| {
             let (pending, waiting) = (unsigned(row, 1)?, unsigned(row, 2)?);
-            let work = Work { pending, waiting, board_changes: unsigned(row, 3)? };
+            let (board_changes, unheard) = (unsigned(row, 3)?, unsigned(row, 4)?);
+            let work = Work { pending, waiting, board_changes, unheard };
             Ok((BookId(row.try_get(0)?), work))
         })?;
         let sql = format!("SELECT {TALLY} FROM doubletick_sheets.tally");
@@ -347,7 +348,7 @@ impl Read for Reader {
 
 /// What there is to do for each spreadsheet.
 pub(super) const BOOKS: &str =
-    "SELECT id, pending, waiting, board_changes FROM doubletick_sheets.book ORDER BY id";
+    "SELECT id, pending, waiting, board_changes, unheard FROM doubletick_sheets.book ORDER BY id";
 
 #[cfg(test)]
 mod tests {

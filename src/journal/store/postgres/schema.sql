@@ -35,7 +35,10 @@ CREATE TABLE doubletick_sheets.tally (
     handovers_written   bigint NOT NULL DEFAULT 0,
     handovers_set_aside bigint NOT NULL DEFAULT 0,
     assigned_at         bigint NOT NULL DEFAULT 0,
-    waits               bigint NOT NULL DEFAULT 0
+    waits               bigint NOT NULL DEFAULT 0,
+    found               bigint NOT NULL DEFAULT 0, -- of those accepted, rows found by asking DoubleTick
+    found_ends          bigint NOT NULL DEFAULT 0, -- waits whose end was found so
+    asked_at            bigint NOT NULL DEFAULT 0  -- when its list was last read to its end; 0 is never
 ) WITH (fillfactor = 20);
 INSERT INTO doubletick_sheets.tally (one) VALUES (1);
 
@@ -61,7 +64,8 @@ CREATE TABLE doubletick_sheets.book (
     spreadsheet   text NOT NULL UNIQUE,
     pending       bigint NOT NULL DEFAULT 0,
     waiting       bigint NOT NULL DEFAULT 0,
-    board_changes bigint NOT NULL DEFAULT 0
+    board_changes bigint NOT NULL DEFAULT 0,
+    unheard       bigint NOT NULL DEFAULT 0 -- chats without an agent of which nothing was ever heard
 ) WITH (fillfactor = 20);
 
 CREATE TABLE doubletick_sheets.queue (

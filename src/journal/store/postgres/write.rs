@@ -301,12 +301,19 @@ async fn tally(client: &Client, changes: &Changes) -> Sql<()> {
         let pending = numbers(all().map(|(_, work)| work.pending));
         let waiting = numbers(all().map(|(_, work)| work.waiting));
         let boards = numbers(all().map(|(_, work)| work.board_changes));
+        let unheard = numbers(all().map(|(_, work)| work.unheard));
         let sql = "UPDATE doubletick_sheets.book SET pending = new.pending, waiting = new.waiting,
-                       board_changes = new.board_changes
-                   FROM unnest($1, $2, $3, $4) AS new (id, pending, waiting, board_changes)
+                       board_changes = new.board_changes, unheard = new.unheard
+                   FROM unnest($1, $2, $3, $4, $5)
+                       AS new (id, pending, waiting, board_changes, unheard)
                    WHERE book.id = new.id";
-        let values: Values<'_, 4> =
-            [(&books, BIGINTS), (&pending, BIGINTS), (&waiting, BIGINTS), (&boards, BIGINTS)];
+        let values: Values<'_, 5> = [
+            (&books, BIGINTS),
+            (&pending, BIGINTS),
+            (&waiting, BIGINTS),
+            (&boards, BIGINTS),
+            (&unheard, BIGINTS),
+        ];
         client.execute_typed(sql, &values).await
     };
     let counts = async {
@@ -314,8 +321,9 @@ async fn tally(client: &Client, changes: &Changes) -> Sql<()> {
         let counts = tally.numbers();
         let sql = "UPDATE doubletick_sheets.tally SET (next_number, next_batch, accepted, remembered,
                        duplicate, unrecognised, written, set_aside, handovers, handovers_written,
-                       handovers_set_aside, assigned_at, waits) = (SELECT $1[1], $1[2], $1[3], $1[4],
-                       $1[5], $1[6], $1[7], $1[8], $1[9], $1[10], $1[11], $1[12], $1[13])";
+                       handovers_set_aside, assigned_at, waits, found, found_ends, asked_at) =
+                       (SELECT $1[1], $1[2], $1[3], $1[4], $1[5], $1[6], $1[7], $1[8], $1[9], $1[10],
+                       $1[11], $1[12], $1[13], $1[14], $1[15], $1[16])";
         client.execute_typed(sql, &[(&counts.as_slice(), BIGINTS)]).await
     };
     tokio::try_join!(work, counts)?;

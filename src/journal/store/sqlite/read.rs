@@ -42,7 +42,8 @@ fn limit(most: usize) -> i64 {
 }
 
 const TALLY: &str = "SELECT next_number, next_batch, accepted, remembered, duplicate, unrecognised,
-        written, set_aside, handovers, handovers_written, handovers_set_aside, assigned_at, waits
+        written, set_aside, handovers, handovers_written, handovers_set_aside, assigned_at, waits,
+        found, found_ends, asked_at
     FROM tally";
 
 fn tally(row: &SqlRow<'_>) -> Sql<Tally> {
@@ -112,11 +113,12 @@ impl Read for Connection {
     }
 
     fn counters(&self) -> Result<Counters, Fault> {
-        let sql = "SELECT id, pending, waiting, board_changes FROM book";
+        let sql = "SELECT id, pending, waiting, board_changes, unheard FROM book";
         let mut statement = self.prepare_cached(sql)?;
         let books = statement.query_map((), |row| {
             let (pending, waiting) = (unsigned(row, 1)?, unsigned(row, 2)?);
-            let work = Work { pending, waiting, board_changes: unsigned(row, 3)? };
+            let (board_changes, unheard) = (unsigned(row, 3)?, unsigned(row, 4)?);
+            let work = Work { pending, waiting, board_changes, unheard };
             Ok((BookId(row.get(0)?), work))
         })?;
         let books = books.collect::<Sql<_>>()?;

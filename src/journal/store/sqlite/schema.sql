@@ -28,7 +28,10 @@ CREATE TABLE tally (
     handovers_written   INTEGER NOT NULL DEFAULT 0,
     handovers_set_aside INTEGER NOT NULL DEFAULT 0,
     assigned_at         INTEGER NOT NULL DEFAULT 0, -- last news of an assignment; 0 is never
-    waits               INTEGER NOT NULL DEFAULT 0  -- rows in the table `waiting`
+    waits               INTEGER NOT NULL DEFAULT 0, -- rows in the table `waiting`
+    found               INTEGER NOT NULL DEFAULT 0, -- of those accepted, rows found by asking DoubleTick
+    found_ends          INTEGER NOT NULL DEFAULT 0, -- waits whose end was found so
+    asked_at            INTEGER NOT NULL DEFAULT 0  -- when its list was last read to its end; 0 is never
 );
 INSERT INTO tally (one) VALUES (1);
 
@@ -38,7 +41,8 @@ CREATE TABLE book (
     spreadsheet   TEXT NOT NULL UNIQUE,       -- Google's id
     pending       INTEGER NOT NULL DEFAULT 0, -- rows in its queues: nothing is ever counted at start
     waiting       INTEGER NOT NULL DEFAULT 0, -- chats on its board
-    board_changes INTEGER NOT NULL DEFAULT 0  -- counts up whenever its board is to look different
+    board_changes INTEGER NOT NULL DEFAULT 0, -- counts up whenever its board is to look different
+    unheard       INTEGER NOT NULL DEFAULT 0  -- chats without an agent of which nothing was ever heard
 );
 
 -- Rows for one tab of it, in the order of acceptance.

@@ -191,17 +191,18 @@ fn tally(db: &Connection, tally: &Tally) -> Result<(), Fault> {
     let sql = "UPDATE tally SET next_number = ?1, next_batch = ?2, accepted = ?3, remembered = ?4,
                    duplicate = ?5, unrecognised = ?6, written = ?7, set_aside = ?8, handovers = ?9,
                    handovers_written = ?10, handovers_set_aside = ?11, assigned_at = ?12,
-                   waits = ?13";
+                   waits = ?13, found = ?14, found_ends = ?15, asked_at = ?16";
     db.prepare_cached(sql)?.execute(tally.numbers())?;
     Ok(())
 }
 
 fn work(db: &Connection, books: &[(BookId, Work)]) -> Result<(), Fault> {
-    for (book, Work { pending, waiting, board_changes }) in books {
-        let sql = "UPDATE book SET pending = ?2, waiting = ?3, board_changes = ?4 WHERE id = ?1";
-        let [pending, waiting, changes] =
-            [pending, waiting, board_changes].map(|n| n.cast_signed());
-        db.prepare_cached(sql)?.execute([book.0, pending, waiting, changes])?;
+    for (book, Work { pending, waiting, board_changes, unheard }) in books {
+        let sql = "UPDATE book SET pending = ?2, waiting = ?3, board_changes = ?4, unheard = ?5
+                   WHERE id = ?1";
+        let [pending, waiting, changes, unheard] =
+            [pending, waiting, board_changes, unheard].map(|n| n.cast_signed());
+        db.prepare_cached(sql)?.execute([book.0, pending, waiting, changes, unheard])?;
     }
     Ok(())
 }
