@@ -112,9 +112,9 @@ impl WaitWatch {
         if hook.post(&sentence, clock::now()).await {
             let at = (word == Word::TooLong).then_some(now);
             *told = Some(Told { at, is_noted: false });
-            log::info!(sheet = board.name; "told ALARM_WEBHOOK_URL {}", in_log(word));
             journal.note_waits_told(book, at).await?;
             *told = Some(Told { at, is_noted: true });
+            log::info!(sheet = board.name; "told ALARM_WEBHOOK_URL {}", in_log(word));
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use postgres_rig::{Cluster, installed};
 use serde_json::{Value, json};
 
 use crate::alarm::Hook;
-use crate::harness::{BOARD_TAB, Clinic, PATIENCE, unassigned};
+use crate::harness::{BOARD_TAB, Clinic, PATIENCE, Service, unassigned};
 use crate::several::group::Group;
 
 const NORTH: &str = "1NorthBranchOfTheClinic";
@@ -54,6 +54,15 @@ fn of<'t>(told: &'t str, google: &FakeGoogle, spreadsheet: &str) -> &'t str {
     said.trim_start_matches("doubletick-sheets: ")
 }
 
+/// What was told is noted: it is never told again from here on.
+async fn noted(service: &Service) {
+    let give_up = Instant::now() + PATIENCE;
+    while !service.log().contains("told ALARM_WEBHOOK_URL that patients wait too long") {
+        assert!(Instant::now() < give_up, "it was not noted: {}", service.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// An hour goes by for what was told.
 fn let_an_hour_pass(clinic: &Clinic) {
     let database = rusqlite::Connection::open(clinic.dir.path().join("journal.sqlite3")).unwrap();
@@ -77,6 +86,7 @@ async fn a_wait_that_is_too_long_is_told_once_also_after_a_crash_again_after_an_
     assert_eq!(of(&told[0], &google, &south), expected);
     clinic.wait_for_headline("TOO LONG: 1 for 30 min or longer").await;
     service.drained().await;
+    noted(&service).await;
     service.kill();
 
     // What is told of the other branch shows that this one was looked at again.
@@ -89,6 +99,7 @@ async fn a_wait_that_is_too_long_is_told_once_also_after_a_crash_again_after_an_
             .ends_with("the longest for 40 min; 1 in all wait for an agent")
     );
     service.drained().await;
+    noted(&service).await;
     service.kill();
 
     let_an_hour_pass(&clinic);
@@ -171,12 +182,13 @@ async fn an_instance_that_takes_over_tells_nothing_again_and_tells_the_end() {
     (0..3).for_each(|_| group.open());
     let first = group.owner().await;
     group.running[first].take(&dropped("chat_1", 45)).await;
-    hook.wait_for(1).await;
+    noted(&group.running[first]).await;
     group.take(first).kill();
     let second = group.owner().await;
     group.running[second].take(&dropped_in_the_north("north_1", 31)).await;
     let told = hook.wait_for(2).await;
     assert!(told[1].contains(NORTH), "{told:?}");
+    noted(&group.running[second]).await;
     let second = group.take(second);
     assert!(tokio::task::spawn_blocking(|| second.stop("TERM")).await.unwrap().success());
     group.owner().await;
