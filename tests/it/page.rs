@@ -319,7 +319,7 @@ async fn the_page_leads_from_a_broken_set_up_to_the_first_row() {
     assert_eq!(location(&visitor.press("/test", &[]).await), "/#test");
     clinic.expect_rows(1);
     let page = visitor.sees("arrived after").await;
-    assert!(page.contains("All is well"), "{page}");
+    assert!(page.contains("that is next: step 3 below"), "{page}");
     assert!(clinic.rows()[0].contains(&"TEST ROW, please delete".to_owned()));
     service.drained().await;
 }

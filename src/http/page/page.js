@@ -22,9 +22,15 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+const away = document.getElementById("away");
+
 const source = new EventSource("/live");
+source.addEventListener("open", () => { away.hidden = true; });
 source.addEventListener("message", (event) => {
-  for (const [name, html] of Object.entries(JSON.parse(event.data))) {
+  const { frame, ...places } = JSON.parse(event.data);
+  // Started anew with other settings, or another version: what is around the places has changed, too.
+  if (frame && frame !== document.body.dataset.frame) return location.reload();
+  for (const [name, html] of Object.entries(places)) {
     const place = document.getElementById(name);
     // Whoever is about to press a button in it keeps it.
     if (place && !(place.contains(document.activeElement) && place.querySelector("button"))) {
@@ -33,6 +39,14 @@ source.addEventListener("message", (event) => {
   }
 });
 source.addEventListener("error", () => {
-  // Closed for good: the session is over. The page knows what to show then.
-  if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
+  away.hidden = false;
+  // Closed for good: the session is over, or somebody else answers in our place.
+  if (source.readyState === EventSource.CLOSED) setTimeout(comeBack, 5000);
 });
+
+// Loads the page anew once the service answers: it knows what to show then.
+async function comeBack() {
+  const answer = await fetch("/", { method: "HEAD" }).catch(() => null);
+  if (answer?.ok) location.reload();
+  else setTimeout(comeBack, 5000);
+}

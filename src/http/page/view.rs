@@ -109,7 +109,12 @@ impl View {
 
     /// Whether everything is set up: nothing is left to do before rows arrive by themselves.
     pub(super) fn is_set_up(&self) -> bool {
-        self.tally.written > 0 && self.sheet == SheetState::Delivering
+        self.tally.written > 0 && self.sheet == SheetState::Delivering && !self.is_tried_only()
+    }
+
+    /// Whether nothing came but the test event.
+    pub(super) fn is_tried_only(&self) -> bool {
+        self.tally.accepted == 1 && self.tally.remembered == 0 && self.test_event.is_some()
     }
 }
 

@@ -49,8 +49,9 @@ pub(in crate::http::page) fn moment(at: UnixMs) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// A whole page around its content. `head` is what only this page needs there.
-pub(in crate::http::page) fn page(head: &Markup, content: &Markup) -> Markup {
+/// A whole page around its content. `head` is what only this page needs there, `frame` what tells whether it is still
+/// the page that an open one would be now.
+pub(in crate::http::page) fn page(head: &Markup, frame: Option<&str>, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -63,7 +64,7 @@ pub(in crate::http::page) fn page(head: &Markup, content: &Markup) -> Markup {
                 link rel="stylesheet" href="/page.css";
                 (head)
             }
-            body { (content) }
+            body data-frame=[frame] { (content) }
         }
     }
 }

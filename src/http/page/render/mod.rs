@@ -6,9 +6,11 @@ mod instances;
 mod setup;
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use actix_web::HttpRequest;
 use maud::{Markup, PreEscaped, html};
+use secrecy::ExposeSecret;
 
 use crate::http::Shared;
 use crate::http::kept::Kept;
@@ -54,6 +56,9 @@ pub(in crate::http::page) fn whole(
             }
         }
         main {
+            p.note.bad #away role="status" hidden {
+                "The service does not answer. What is shown is how it was before."
+            }
             (headline)
             @if let Some(sentence) = said { p.note role="status" { (sentence) } }
             // What is still to be set up comes first; afterwards it is folded away.
@@ -77,7 +82,17 @@ pub(in crate::http::page) fn whole(
         noscript { meta http-equiv="refresh" content="10"; }
         script src="/page.js" defer {}
     };
-    page(&head, &content)
+    page(&head, Some(&frame(about)), &content)
+}
+
+/// Another one where what does not change while the service runs has changed.
+fn frame(about: &About) -> String {
+    let mut hasher = DefaultHasher::new();
+    let spreadsheets = about.spreadsheets.iter().map(|sheet| (&sheet.name, &sheet.id));
+    (env!("CARGO_PKG_VERSION"), &about.account, spreadsheets.collect::<Vec<_>>()).hash(&mut hasher);
+    (about.webhook_secret.expose_secret(), &about.public_url, about.has_doubletick_key)
+        .hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 fn section(id: &str, title: &str, content: &Markup) -> Markup {
@@ -97,6 +112,7 @@ pub(in crate::http::page) fn changing(
 ) -> BTreeMap<&'static str, String> {
     let token = shared.page.sessions.form_token(session);
     [
+        ("frame", html! { (frame(shared.page.operator.about())) }),
         ("headline", headline(view)),
         ("numbers", numbers(view)),
         ("aside", aside(view, &token)),
@@ -142,9 +158,16 @@ fn headline(view: &View) -> Markup {
         SheetState::Delivering if view.aside_rows > 0 => {
             ("wait", "Rows are written, but some were set aside: see below.".to_owned())
         }
-        SheetState::Delivering if view.tally.accepted == 0 => {
-            ("good", "Ready: the first unassigned chat becomes the first row.".to_owned())
-        }
+        SheetState::Delivering if view.tally.accepted == 0 => (
+            "good",
+            "Ready: the first unassigned chat becomes the first row. Next are steps 3 and 4 below."
+                .to_owned(),
+        ),
+        SheetState::Delivering if view.is_tried_only() => (
+            "good",
+            "The test row is in the sheet. If DoubleTick was not told yet, that is next: step 3 below."
+                .to_owned(),
+        ),
         SheetState::Delivering => {
             ("good", "All is well: every unassigned chat is in the sheet.".to_owned())
         }

@@ -89,7 +89,14 @@ fn sharing(about: &About) -> Markup {
         } @else {
             (without_account())
         }
-        p { (links(about)) }
+        @if about.spreadsheets.is_empty() {
+            p {
+                "Set " code { "SPREADSHEET_ID" } " to the address of your spreadsheet, as the browser shows \
+                 it. Any will do; the tabs are made in it."
+            }
+        } @else {
+            p { (links(about)) }
+        }
     }
 }
 
@@ -183,7 +190,8 @@ pub(in crate::http::page) fn checks(findings: &Findings) -> Markup {
                 "Everything holds."
             } @else {
                 "It is tried again by itself while this page is open; rows follow within a minute of the \
-                 mend. Settings are read at the start: restart the service after changing them."
+                 mend. Settings are read at the start: restart the service after changing them; "
+                code { "fly secrets set" } " does that by itself."
             }
         }
     }

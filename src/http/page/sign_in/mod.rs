@@ -141,7 +141,7 @@ pub(in crate::http::page) fn form(
             }
         }
     };
-    show(status, page(&Markup::default(), &content))
+    show(status, page(&Markup::default(), None, &content))
 }
 
 /// A page with one sentence.
@@ -153,5 +153,5 @@ pub(in crate::http::page) fn note(sentence: &str) -> Markup {
             p { a href="/" { "Back to the page" } }
         }
     };
-    page(&Markup::default(), &content)
+    page(&Markup::default(), None, &content)
 }
