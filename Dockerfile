@@ -11,6 +11,7 @@ WORKDIR /build
 # The dependencies first, so that a change of ours does not build them again.
 COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
+COPY tests/browser tests/browser
 COPY tests/each-engine tests/each-engine
 COPY tests/fake-google tests/fake-google
 COPY tests/postgres-rig tests/postgres-rig

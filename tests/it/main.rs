@@ -23,6 +23,8 @@ mod image;
 mod keyless;
 mod operating;
 mod page;
+#[path = "../browser/src/installed.rs"]
+mod browser;
 mod starting;
 mod stopping;
 mod upkeep;

@@ -110,6 +110,12 @@ fn cookie(answer: &Response) -> &str {
     answer.headers()["set-cookie"].to_str().unwrap()
 }
 
+/// The page is tried in a browser, too, by a crate of its own: `cargo test -p browser`.
+#[test]
+fn whoever_cannot_try_the_page_in_a_browser_is_told() {
+    crate::browser::installed();
+}
+
 #[tokio::test]
 async fn a_stranger_sees_the_sign_in_form_and_nothing_else() {
     let clinic = Clinic::new();

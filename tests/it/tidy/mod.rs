@@ -188,7 +188,7 @@ fn the_image_is_built_with_our_rust_from_all_that_is_needed() {
     assert_eq!(bases.len(), 2);
     let is_of_one = |base: &&str| base.contains("trixie-slim") || base.contains("slim-trixie");
     assert!(bases.iter().all(is_of_one), "{bases:?}");
-    let crates = ["tests/each-engine", "tests/fake-google", "tests/postgres-rig"];
+    let crates = ["tests/browser", "tests/each-engine", "tests/fake-google", "tests/postgres-rig"];
     for part in ["Cargo.toml", "Cargo.lock", ".cargo", "src"].into_iter().chain(crates) {
         assert!(ignored.lines().any(|line| line == format!("!{part}")), "{part} is left out");
         let is_copied = docker
