@@ -12,12 +12,12 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::app::clock;
-use crate::app::parts::{DEFAULT_SHEET, Sheet, forwarders};
+use crate::app::parts::{DEFAULT_SHEET, Sheet, formers, forwarders};
 use crate::app::report::Report;
 use crate::app::wait_alarm::WaitWatch;
 use crate::causes::Causes;
 use crate::chat::time::UnixMs;
-use crate::forwarder::Forwarder;
+use crate::forwarder::{Former, Forwarder};
 use crate::journal::{Held, Journal, Term};
 use crate::operator::Operator;
 use crate::status::{SheetState, Status};
@@ -61,9 +61,9 @@ impl Duty {
     pub(super) async fn run(self, stop: Receiver<()>) {
         if !self.journal.is_shared() {
             self.status.set_forwards(true);
-            let Ok(forwarders) = self.forwarders(&self.journal).await else { return };
+            let Ok(parts) = self.forwarders(&self.journal).await else { return };
             tokio::select! {
-                () = forward(forwarders, &stop) => {}
+                () = forward(parts, &stop) => {}
                 () = sweep(&self.journal) => {}
                 () = self.watch_waits(&self.journal) => {}
             }
@@ -85,8 +85,12 @@ impl Duty {
         }
     }
 
-    async fn forwarders(&self, journal: &Journal) -> Result<Vec<Forwarder>, ()> {
-        forwarders(&self.sheets, journal, &self.status).await.map_err(|error| {
+    async fn forwarders(&self, journal: &Journal) -> Result<(Vec<Forwarder>, Vec<Former>), ()> {
+        let taken_up = async {
+            let forwarders = forwarders(&self.sheets, journal, &self.status).await?;
+            Ok::<_, anyhow::Error>((forwarders, formers(&self.sheets, journal).await?))
+        };
+        taken_up.await.map_err(|error| {
             log::error!("cannot take up what is to be written: {error:#}");
         })
     }
@@ -107,14 +111,14 @@ impl Duty {
             self.status.follow(vec![(DEFAULT_SHEET.to_owned(), parked, None)]);
         }
         let work = async {
-            let forwarders = loop {
+            let parts = loop {
                 match self.forwarders(&journal).await {
-                    Ok(forwarders) => break forwarders,
+                    Ok(parts) => break parts,
                     Err(()) => sleep(LOOK_EVERY).await,
                 }
             };
             tokio::select! {
-                () = forward(forwarders, stop) => {}
+                () = forward(parts, stop) => {}
                 () = sweep(&journal) => {}
                 () = self.watch_waits(&journal) => {}
             }
@@ -226,11 +230,21 @@ async fn stopped(stop: &Receiver<()>) {
 }
 
 /// Runs all forwarders until the sender of `stop` is dropped; each then finishes what it is doing. Without
-/// a spreadsheet there is nothing to do until then.
-async fn forward(forwarders: Vec<Forwarder>, stop: &Receiver<()>) {
+/// a spreadsheet there is nothing to do until then. What became of a batch to a former spreadsheet can be found out
+/// in another life as well.
+async fn forward((forwarders, formers): (Vec<Forwarder>, Vec<Former>), stop: &Receiver<()>) {
     let until_stopped = |stop: Receiver<()>| async move { stopped(&stop).await };
     let mut running = JoinSet::new();
     running.spawn(until_stopped(stop.clone()));
+    for former in formers {
+        let stop = stop.clone();
+        running.spawn(async move {
+            tokio::select! {
+                () = former.run() => stopped(&stop).await,
+                () = stopped(&stop) => {}
+            }
+        });
+    }
     for forwarder in forwarders {
         running.spawn(forwarder.run(until_stopped(stop.clone())));
     }

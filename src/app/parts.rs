@@ -16,7 +16,7 @@ use crate::chat::route::{Destination, Routes, UNKNOWN};
 use crate::config::{Config, HANDOVERS};
 use crate::directory::Directory;
 use crate::forwarder::pace::Pace;
-use crate::forwarder::{BoardOptions, Forwarder, Options};
+use crate::forwarder::{BoardOptions, Former, Forwarder, Options};
 use crate::journal::{BookId, Journal, Limits};
 use crate::operator::{About, Spreadsheet};
 use crate::outbound;
@@ -71,6 +71,19 @@ pub(super) async fn forwarders(
         forwarders.push(Forwarder::new(journal, client, status, writes, options.clone()).await?);
     }
     Ok(forwarders)
+}
+
+/// The spreadsheets that are not configured any more, and to which a batch was under way.
+pub(super) async fn formers(sheets: &[Sheet], journal: &Journal) -> anyhow::Result<Vec<Former>> {
+    let Some(first) = sheets.first() else { return Ok(Vec::new()) };
+    let former = |(spreadsheet_id, book): (String, BookId)| Former {
+        journal: journal.clone(),
+        sheets: Arc::new(first.client.beside(&spreadsheet_id)),
+        book,
+        writes_per_minute_max: first.options.writes_per_minute_max,
+        now: first.options.now,
+    };
+    Ok(journal.former_books().await?.into_iter().map(former).collect())
 }
 
 pub(in crate::app) fn options(

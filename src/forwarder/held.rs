@@ -128,7 +128,7 @@ impl Held {
     }
 
     /// Whether its marker can be burnt: it travels with one, and there is room.
-    fn can_burn(&self) -> bool {
+    pub(super) fn can_burn(&self) -> bool {
         !self.cannot_burn && self.plan.as_ref().is_none_or(|plan| plan.traces().marker)
     }
 

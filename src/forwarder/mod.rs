@@ -19,6 +19,8 @@
 //!   ├─ idle     board    nothing to write: a look now and then, the board's time kept fresh
 //!   └─ pruning  barred   old markers; tabs, and formats, that are left alone for a while
 //!      formats
+//!
+//! Former (former)        a batch to a spreadsheet that is not configured any more
 //! ```
 //!
 //! The names on the right are small types without a clock or a call, and so are [`backoff`] and [`pace`],
@@ -30,6 +32,7 @@ pub mod pick;
 mod barred;
 mod board;
 mod formats;
+mod former;
 mod held;
 mod idle;
 mod landing;
@@ -50,6 +53,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+pub use crate::forwarder::former::Former;
 pub use crate::forwarder::tabs::{tab_name, tabs_of};
 
 use crate::causes::Causes;

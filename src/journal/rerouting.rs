@@ -1,20 +1,41 @@
 //! Rerouting: rows and waits whose place is not configured any more (a wrong id was mended, a tab's title
 //! changed) go where they belong now, so that no acknowledged row is stranded.
 //!
-//! Members of a batch that is under way stay where they are until it is settled.
+//! Members of a batch that is under way stay where they are until it is settled, also where its spreadsheet is
+//! not configured any more.
 
 use crate::chat::waiting::Wait;
-use crate::journal::Error;
 use crate::journal::counters::BookId;
 use crate::journal::routing::members;
 use crate::journal::store::{Fence, Queue, Span, StoredBatch};
 use crate::journal::transaction::Transaction;
+use crate::journal::{Error, Journal};
 
 /// Rows and waits that are looked at in one go.
 const STEP: usize = 1_000;
 
-/// At the start: spreadsheets that are not configured any more have no batch under way and no board,
-/// and what waits for them is routed anew.
+impl Journal {
+    /// The spreadsheets that are not configured any more and have a batch under way, each with its number here.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn former_books(&self) -> Result<Vec<(String, BookId)>, Error> {
+        let journal = self.clone();
+        self.read(move |store| {
+            let routing = journal.routing();
+            let open = store.batches()?;
+            let books = store.places()?.books.into_iter().map(|(book, id)| (id, book));
+            let is_former = |book: BookId| {
+                !routing.has_book(book) && open.iter().any(|batch| batch.book == book)
+            };
+            Ok(books.filter(|(_, book)| is_former(*book)).collect())
+        })
+        .await
+    }
+}
+
+/// At the start: spreadsheets that are not configured any more have no board, and what waits for them is routed
+/// anew; members of a batch when it is settled.
 pub(super) fn leave_unserved(transaction: &mut Transaction<'_>) -> Result<(), Error> {
     if !may_route_anew(transaction)? {
         return Ok(());
@@ -25,12 +46,6 @@ pub(super) fn leave_unserved(transaction: &mut Transaction<'_>) -> Result<(), Er
     let left: Vec<BookId> =
         places.books.iter().map(|(book, _)| *book).filter(|book| is_unserved(*book)).collect();
     if !left.is_empty() {
-        for batch in transaction.read()?.batches()? {
-            if left.contains(&batch.book) {
-                // Nobody will settle it: its rows are on their way again, to where they belong now.
-                transaction.store()?.end_batch(batch.number)?;
-            }
-        }
         for fence in transaction.read()?.fences()? {
             if left.contains(&fence.book) && fence.is_open {
                 let settled = (fence.marker_id, Some(Fence { is_open: false, ..fence }));

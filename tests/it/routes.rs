@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use fake_google::FakeGoogle;
+use fake_google::{FakeGoogle, Fault};
 use serde_json::{Value, json};
 
 use crate::harness::{BOARD_TAB, Clinic, HANDOVERS_TAB, LOG_TAB, PATIENCE, Service, unassigned};
@@ -137,6 +137,45 @@ async fn rows_of_a_number_that_is_routed_elsewhere_meanwhile_follow_it() {
     let mut chats = north.column(LOG_TAB, "Chat ID");
     chats.sort();
     assert_eq!(chats, ["north 0", "north 1", "south 0", "south 1"]);
+}
+
+/// A row whose write is under way for a second when the service is killed; it is started again with another
+/// spreadsheet, before that write is applied or after it.
+async fn moved_in_the_middle_of_a_write(is_applied_before: bool) -> (Vec<String>, Vec<String>) {
+    let clinic = Clinic::new();
+    let mut service = clinic.open();
+    service.settled().await;
+    clinic.google.fail_next_write(Fault::Slow(Duration::from_secs(1)));
+    let writes = clinic.google.writes();
+    service.take(&at(OTHER, "chat 0")).await;
+    wait_until("the write", || clinic.google.writes() > writes).await;
+    service.leaves_rows_behind();
+    service.kill();
+    if is_applied_before {
+        clinic.expect_rows(1);
+    }
+    clinic.google.add_spreadsheet(NORTH, "Asia/Kolkata");
+    let (north, moved) = (clinic.google.open(NORTH), clinic.with("SPREADSHEET_ID", NORTH));
+    let service = moved.open();
+    service.drained().await;
+    service.take(&at(OTHER, "chat 1")).await;
+    service.drained().await;
+    // Nor does it come when nobody waits for it any more.
+    wait_until("the end of the write", || moved.google.writes_in_flight() == 0).await;
+    wait_until("the new board", || north.row(BOARD_TAB, 0)[0].starts_with("2 patients")).await;
+    (moved.google.column(LOG_TAB, "Chat ID"), north.column(LOG_TAB, "Chat ID"))
+}
+
+#[tokio::test]
+async fn a_row_that_came_to_a_former_spreadsheet_does_not_come_to_the_new_one() {
+    let (former, new) = moved_in_the_middle_of_a_write(true).await;
+    assert_eq!((former, new), (vec!["chat 0".to_owned()], vec!["chat 1".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_row_that_goes_to_the_new_spreadsheet_does_not_come_to_the_former_one_later() {
+    let (former, new) = moved_in_the_middle_of_a_write(false).await;
+    assert_eq!((former, new), (Vec::new(), vec!["chat 0".to_owned(), "chat 1".to_owned()]));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod board;
 mod edges;
 mod fencing;
 mod formats;
+mod former;
 mod picking;
 mod refused;
 mod stepping;

@@ -125,6 +125,11 @@ impl FakeGoogle {
         self.shared.lock().seen.iter().filter(|seen| seen.is_write()).count()
     }
 
+    /// How many `batchUpdate` calls are under way, also of callers that have gone.
+    pub fn writes_in_flight(&self) -> usize {
+        self.shared.lock().in_flight
+    }
+
     /// The most `batchUpdate` calls that were ever under way at once.
     pub fn writes_in_flight_max(&self) -> usize {
         self.shared.lock().in_flight_max
