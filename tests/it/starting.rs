@@ -330,7 +330,7 @@ async fn it_is_small_and_quick_to_start() {
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.process_id())).unwrap();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     let kilobytes: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
-    // A debug build on a loaded machine; the release build's figures stand in the README.
+    // A debug build on a loaded machine; the release build's figures stand in docs/speed.md.
     assert!(kilobytes < 40_000, "{kilobytes} kB resident");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?} to start", started.elapsed());
 }

@@ -1,6 +1,7 @@
 //! The house in order: what no compiler checks of the tree is checked here.
 
 mod imports;
+mod pages;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -42,27 +43,6 @@ fn every_file_says_what_it_is_and_none_is_too_long() {
             assert!(lines <= most, "{path} has {lines} lines; split it by meaning");
         }
     }
-}
-
-#[test]
-fn the_readme_names_every_setting_and_no_other() {
-    let env = read("src/config/env.rs");
-    let settings: BTreeSet<String> = env
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("pub(super) ")?.split_once(": Option"))
-        .map(|(name, _)| name.to_uppercase())
-        .collect();
-    let readme = read("README.md");
-    let table: BTreeSet<String> = readme
-        .lines()
-        .skip_while(|line| !line.starts_with("## Settings"))
-        .skip(1)
-        .take_while(|line| !line.starts_with("## "))
-        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
-        .map(|(name, _)| name.to_owned())
-        .filter(|name| name != "RUST_LOG")
-        .collect();
-    assert_eq!(settings, table);
 }
 
 const ONE_MACHINE: &str = "fly.toml";
@@ -173,7 +153,7 @@ fn the_deployment_on_several_machines_is_that_on_one_but_for_what_they_need() {
         "[http_service] min_machines_running = 1",
     ];
     assert_eq!(less, expected);
-    assert!(read("README.md").contains(&format!("cp {SEVERAL_MACHINES} fly.toml")));
+    assert!(read("docs/several-machines.md").contains(&format!("cp {SEVERAL_MACHINES} fly.toml")));
 }
 
 #[test]
@@ -199,20 +179,6 @@ fn the_image_is_built_with_our_rust_from_all_that_is_needed() {
     }
 }
 
-/// A stranger counts the steps.
-#[test]
-fn the_first_row_is_eight_steps_away_at_most() {
-    let readme = read("README.md");
-    let steps = readme
-        .lines()
-        .skip_while(|line| !line.starts_with("## From nothing"))
-        .skip(1)
-        .take_while(|line| !line.starts_with("## "))
-        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()));
-    let count = steps.count();
-    assert!((1..=8).contains(&count), "{count} steps");
-}
-
 #[test]
 fn no_key_can_be_committed() {
     let ignored = read(".gitignore");
@@ -226,33 +192,4 @@ fn no_key_can_be_committed() {
 #[test]
 fn no_tables_of_letters_are_built_in() {
     assert!(!read("Cargo.lock").contains("name = \"icu_"), "see Cargo.toml on idna_adapter");
-}
-
-/// Whoever reads on from the README finds what it names.
-#[test]
-fn every_path_of_the_readme_is_there() {
-    let readme = read("README.md");
-    let named = readme.split('`').skip(1).step_by(2);
-    let paths = named.filter(|named| ["src/", "tests/"].iter().any(|top| named.starts_with(top)));
-    let missing: Vec<&str> = paths.filter(|path| !root().join(path).exists()).collect();
-    assert_eq!(missing, Vec::<&str>::new());
-}
-
-/// Whoever follows the README types what stands there.
-#[test]
-fn every_command_of_the_readme_is_one() {
-    let readme = read("README.md");
-    let mut tried = 0;
-    for typed in readme.split("doubletick-sheets ").skip(1) {
-        let typed = typed.split(['`', '"', '\n', ',', ';']).next().unwrap();
-        // Prose goes on in words that no command has.
-        if typed.contains(':') || typed.starts_with("/data") {
-            continue;
-        }
-        let words = typed.split_whitespace().take_while(|word| *word != ">").map(Into::into);
-        let parsed = doubletick_sheets::app::commands::Command::parse(words);
-        assert!(parsed.is_ok(), "doubletick-sheets {typed}");
-        tried += 1;
-    }
-    assert!(tried >= 8, "{tried} commands found");
 }

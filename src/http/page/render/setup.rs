@@ -123,8 +123,8 @@ fn without_account() -> Markup {
                 " with an OpenID Connect provider of the issuer " code { "https://oidc.fly.io/" }
                 " and your Fly organisation's name, give it the role " em { "Workload Identity User" }
                 " on the service account, and set " code { "GOOGLE_WORKLOAD_PROVIDER" } " and "
-                code { "GOOGLE_SERVICE_ACCOUNT" } ". The README has the commands under "
-                em { "Without a key" } "."
+                code { "GOOGLE_SERVICE_ACCOUNT" } ". The repository has the commands in "
+                code { "docs/google-access.md" } "."
             }
         }
     }
