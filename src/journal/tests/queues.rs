@@ -169,12 +169,18 @@ async fn rows_of_a_place_that_is_not_configured_any_more_are_routed_anew(place: 
     }
     assign(&journal, "s1").await;
     let draft = drafted(&journal, second(&journal), 10).await;
-    // Under way in a spreadsheet that nobody serves any more: it will never be settled.
+    // Under way to a spreadsheet that is not configured any more: it stays until it is settled.
+    let former = second(&journal);
     let _left = journal.seal(draft, PLAN.into(), None, NOW).await.unwrap().unwrap();
     drop(journal);
     let journal = open_with(&place, Routes::new(to(SHEET, "Everything"), Vec::new()));
+    assert_eq!(journal.former_books().await.unwrap(), [(OTHER.to_owned(), former)]);
+    let work = journal.work(book(&journal));
+    assert_eq!((work.waiting, work.pending), (3, 3), "the board shows all who wait");
+    let under_way = journal.open_batch(former).await.unwrap().unwrap();
+    journal.release(under_way).await.unwrap();
+    assert_eq!(journal.former_books().await.unwrap(), []);
     check_identity(&place, &journal);
-    assert_eq!(journal.work(book(&journal)).waiting, 3);
     let all = drained(&place, &journal, book(&journal), 10).await;
     assert_eq!(all, [batch("Everything", &["a", "n1", "s1", "b"], &["s1"])]);
     let tally = journal.tally();
