@@ -24,6 +24,11 @@ pub(crate) struct Browser {
 impl Browser {
     /// A new window with a profile of its own, on the page's first address.
     pub(crate) async fn open(service: &Service) -> Self {
+        Self::at(&format!("http://{}", service.address)).await
+    }
+
+    /// The same, elsewhere on this machine.
+    pub(crate) async fn at(origin: &str) -> Self {
         let mut wanted = DesiredCapabilities::chrome();
         for arg in [
             "--headless=new",
@@ -33,6 +38,7 @@ impl Browser {
             "--disable-gpu",
             "--disable-background-networking",
             "--no-first-run",
+            "--hide-scrollbars",
             "--disable-crash-reporter",
             "--lang=en",
             // There is nobody else in the world.
@@ -47,7 +53,7 @@ impl Browser {
         wanted.set_logging_prefs("browser", all).unwrap();
         wanted.set_logging_prefs("performance", all).unwrap();
         let driver = WebDriver::new(&Driver::shared().url, wanted).await.unwrap();
-        let browser = Self { driver, origin: format!("http://{}", service.address), downloads };
+        let browser = Self { driver, origin: origin.to_owned(), downloads };
         browser.shape(WIDE, false).await;
         browser.goto("/").await;
         browser
@@ -222,6 +228,16 @@ impl Browser {
                 assert!(found.is_empty(), "{state}, {name}, {scheme}:\n{}", found.join("\n"));
             }
         }
+    }
+
+    /// A picture of this size of what is seen, for the README.
+    pub(crate) async fn picture(&self, name: &str, size: (u32, u32)) {
+        self.shape(size, false).await;
+        let Some(folder) = std::env::var_os("README_PICTURES") else { return };
+        // Tests run in the folder of their crate.
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let file = root.join(folder).join(format!("{name}.png"));
+        self.driver.screenshot(&file).await.unwrap();
     }
 
     /// Where `BROWSER_PICTURES` names a folder, a picture for people to look at.

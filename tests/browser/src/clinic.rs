@@ -1,14 +1,14 @@
 //! A clinic: its spreadsheet at Google, its settings, and the service, in this process, always at one address.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use doubletick_sheets::app::App;
 use doubletick_sheets::config::Config;
-use fake_google::FakeGoogle;
+use fake_google::{FakeDoubleTick, FakeGoogle};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -47,6 +47,19 @@ impl Clinic {
             ("PORT", "0".to_owned()),
         ];
         Self { google, _dir: dir, settings: settings.into() }
+    }
+
+    /// It may ask DoubleTick, which knows where it is.
+    pub(crate) fn with_doubletick(mut self, doubletick: &FakeDoubleTick) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let port = free.expect("a port is free").port();
+        self.settings.extend([
+            ("DOUBLETICK_API_KEY", doubletick.key().to_owned()),
+            ("DOUBLETICK_API_URL", doubletick.url().to_owned()),
+            ("PUBLIC_URL", format!("http://127.0.0.1:{port}")),
+            ("PORT", port.to_string()),
+        ]);
+        self
     }
 
     /// Starts the service. From the second time on at the address of the first.

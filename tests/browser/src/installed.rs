@@ -11,7 +11,7 @@ pub(crate) fn installed() -> bool {
         return true;
     }
     let missing = "NOT RUN: the tests of the page in a browser, because chromium and chromedriver are not both on \
-                   PATH. To run them: apt-get install chromium chromium-driver fonts-dejavu-core, and then \
+                   PATH. To run them: apt-get install chromium chromium-driver fonts-noto-core, and then \
                    cargo test -p browser";
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{missing}");
     static SAID: Once = Once::new();

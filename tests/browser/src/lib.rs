@@ -18,4 +18,7 @@ mod browser;
 mod clinic;
 mod driver;
 mod installed;
+#[path = "../../../examples/demo/morning.rs"]
+mod morning;
 mod page;
+mod pictures;

@@ -10,7 +10,7 @@ use crate::http::webhook_path;
 use crate::journal::Whereabouts;
 use crate::operator::{About, Finding, Findings, Spreadsheet};
 
-/// The checks in their order, and what each is called here.
+/// The checks in their order, and what each is called here. Others are called as they are.
 const CHECKS: [(&str, &str); 8] = [
     ("settings", "Settings"),
     ("key file", "Key of the service account"),
