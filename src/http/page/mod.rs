@@ -184,6 +184,9 @@ fn said(request: &HttpRequest) -> Option<&'static str> {
     match request.query_string() {
         "said=retried" => Some("Those rows are on their way again."),
         "said=later" => Some("Some rows could not be tried again yet. Try again in a minute."),
+        "said=waiting" => Some(
+            "The journal has not answered yet. Those rows may still go on their way: look again in a minute.",
+        ),
         "said=nothing" => Some("There was nothing to try again."),
         "said=test" => Some("A test event is on its way already."),
         "said=full" => Some("No event can be taken now. The status says why."),

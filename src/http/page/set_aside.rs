@@ -1,5 +1,7 @@
 //! Rows set aside, for the operator: tried again, or handed out whole.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::web::{Bytes, Payload};
@@ -12,6 +14,9 @@ use crate::http::page::{field, guarded, see, sent, session};
 use crate::journal::export::{Export, Format};
 use crate::progress::Progress;
 
+/// Longest that whoever presses the button is kept waiting.
+const RETRY_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// POST /set-aside/retry: one row by its number, or all.
 pub(super) async fn retry(request: HttpRequest, payload: Payload, shared: Ready) -> HttpResponse {
     let body = match sent(&request, payload, &shared).await {
@@ -20,10 +25,14 @@ pub(super) async fn retry(request: HttpRequest, payload: Payload, shared: Ready)
     };
     let number = field(&body, "number").map(|number| number.parse());
     let Ok(number) = number.transpose() else { return see("/?said=nothing#how") };
-    see(match shared.journal.retry_set_aside(number, &Progress::default()).await {
-        Ok(retried) if retried.rows > 0 => "/?said=retried#how",
-        Ok(retried) if retried.later == 0 => "/?said=nothing#how",
-        Ok(_) | Err(_) => "/?said=later#how",
+    let progress = Progress::default();
+    let retried = shared.journal.retry_set_aside(number, &progress);
+    see(match tokio::time::timeout(RETRY_TIME_MAX, retried).await {
+        Ok(Ok(retried)) if retried.rows > 0 => "/?said=retried#how",
+        Ok(Ok(retried)) if retried.later == 0 => "/?said=nothing#how",
+        Ok(_) => "/?said=later#how",
+        // The database is away, or there are very many: it is done when it can be.
+        Err(_) => "/?said=waiting#how",
     })
 }
 

@@ -213,3 +213,22 @@ async fn a_sign_out_is_kept_also_where_the_database_was_away() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_tries_rows_again_while_the_database_is_cut_off_is_told_that_it_does_not_answer() {
+    if !installed() {
+        return;
+    }
+    let database = Cluster::shared().database();
+    let proxy = Proxy::before(Cluster::shared().primary().address());
+    let group = Group::on(&database.url_at(&[proxy.address()]), 1);
+    let visitor = Visitor::signed_in(&group.running[0]).await;
+    let page = visitor.page().await;
+    let token = between(&page, "name=\"token\" value=\"", "\"");
+    proxy.blackhole();
+    let pressed = Instant::now();
+    let answer = visitor.send("/set-aside/retry", &[("token", token)], &[]).await;
+    assert_eq!(answer.headers()["location"], "/?said=waiting#how");
+    assert!(pressed.elapsed() < Duration::from_secs(10), "{:?}", pressed.elapsed());
+    proxy.pass();
+}
