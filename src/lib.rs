@@ -24,7 +24,8 @@
 //!   stands in its `store::sqlite`, below a trait; that trait's file says how an engine is added.
 //! - [`sheets`]: speaks Google. One send of one batch, and what became of it.
 //! - [`forwarder`]: the loop between the two: claim, send, settle, wait.
-//! - `directory`: asks DoubleTick for the names that no event told.
+//! - `directory`: asks DoubleTick for the names that no event told, and makes our other questions about chats.
+//! - `asking`: asks DoubleTick every few minutes who waits, and has what it never told found.
 //! - `registration`: what DoubleTick is to send to us, and how it is told so.
 //! - [`http`]: takes events: verifies, bounds, parses, keeps, answers. And the operator's page.
 //! - [`config`]: the settings, validated all at once. Read by [`app`] alone.
@@ -35,7 +36,7 @@
 //! - [`status`]: what the service says of itself. [`causes`]: an error in one line. [`histogram`]: how long
 //!   something takes. [`progress`]: how far long work has come. `outbound`: what every call to others has in common.
 //!
-//! Names point one way: main → app → http, forwarder, directory, registration → journal, sheets, operator → chat.
+//! Names point one way: main → app → http, forwarder, asking, registration → directory → journal, sheets, operator → chat.
 //! `journal` and `sheets` never name each other. `thiserror` where callers branch, `anyhow` only in [`app`] and
 //! `main`.
 //!
@@ -70,6 +71,7 @@ pub mod journal;
 pub mod sheets;
 pub mod forwarder;
 mod directory;
+mod asking;
 mod registration;
 pub mod http;
 pub mod config;

@@ -65,6 +65,66 @@ impl SheetState {
     }
 }
 
+/// How it goes with asking DoubleTick who waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AskingState {
+    /// It is not asked.
+    #[default]
+    Off,
+    /// No list was read yet since the start.
+    Starting,
+    /// The last list was read to its end.
+    Asking,
+    /// The last list was not; it is tried again by itself.
+    Failing(String),
+    /// DoubleTick's answers make no sense; it is tried again after an hour.
+    Silent(String),
+}
+
+impl AskingState {
+    /// The state as one word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Starting => "starting",
+            Self::Asking => "asking",
+            Self::Failing(_) => "failing",
+            Self::Silent(_) => "silent",
+        }
+    }
+
+    /// The state that another instance called by this word, with its sentence.
+    pub fn named(word: &str, sentence: String) -> Self {
+        match word {
+            "starting" => Self::Starting,
+            "asking" => Self::Asking,
+            "failing" => Self::Failing(sentence),
+            "silent" => Self::Silent(sentence),
+            _ => Self::Off,
+        }
+    }
+
+    /// What is wrong; `None` where nothing is.
+    pub fn trouble(&self) -> Option<&str> {
+        match self {
+            Self::Off | Self::Starting | Self::Asking => None,
+            Self::Failing(sentence) | Self::Silent(sentence) => Some(sentence),
+        }
+    }
+
+    /// What to say of it to an operator.
+    pub fn sentence(&self) -> &str {
+        match self {
+            Self::Off => {
+                "DoubleTick is not asked who waits: that takes DOUBLETICK_API_KEY, and ASK_MINUTES above 0"
+            }
+            Self::Starting => "DoubleTick's list of who waits is being read",
+            Self::Asking => "DoubleTick is asked regularly who waits",
+            Self::Failing(sentence) | Self::Silent(sentence) => sentence,
+        }
+    }
+}
+
 /// One of the processes that share a journal, as it was last heard of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
@@ -101,6 +161,7 @@ pub struct Status {
     warnings: Mutex<BTreeMap<String, String>>,
     places: Mutex<BTreeMap<String, Place>>,
     alarm: Mutex<Option<String>>,
+    asking: Mutex<AskingState>,
     /// Requests that were refused, by reason.
     pub refused: Counters<&'static str>,
     /// Events that we do not act on, by family.
@@ -232,6 +293,16 @@ impl Status {
     /// Notes which processes share the journal.
     pub fn set_instances(&self, instances: Vec<Instance>) {
         *locked(&self.instances) = Some((Instant::now(), instances));
+    }
+
+    /// How it goes with asking DoubleTick who waits.
+    pub fn asking(&self) -> AskingState {
+        locked(&self.asking).clone()
+    }
+
+    /// Notes how that goes; gives how it went before.
+    pub fn set_asking(&self, state: AskingState) -> AskingState {
+        std::mem::replace(&mut *locked(&self.asking), state)
     }
 
     /// Why the alarm is on, in one sentence; `None` where it is off.

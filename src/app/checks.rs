@@ -68,7 +68,7 @@ pub(super) fn check_events(journal: Option<&Journal>, report: &mut Report<'_>) {
         }
         (_, None) => {
             "no assignment was ever seen: tick CHAT_ASSIGNED_TO_AGENT and CLOSE_CONVERSATION in \
-             DoubleTick, or lines leave the board only after BOARD_HOURS"
+             DoubleTick, or lines leave the board only when DoubleTick is asked, or after BOARD_HOURS"
         }
         (_, Some(_)) => "assignments are seen, so the board is true",
     };

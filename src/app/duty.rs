@@ -1,4 +1,5 @@
-//! The duty: what must be done once however many instances there are: forwarding, upkeep, alarms.
+//! The duty: what must be done once however many instances there are: forwarding, upkeep, alarms, asking
+//! DoubleTick.
 //!
 //! Where the journal is in a directory, this process does it from start to stop. On a database it waits for the
 //! lease, does it for as long as the lease lasts, and stops before it ends. Every few seconds it tells the others
@@ -15,6 +16,7 @@ use crate::app::clock;
 use crate::app::parts::{DEFAULT_SHEET, Sheet, formers, forwarders};
 use crate::app::report::Report;
 use crate::app::wait_alarm::WaitWatch;
+use crate::asking::Asking;
 use crate::causes::Causes;
 use crate::chat::time::UnixMs;
 use crate::forwarder::{Former, Forwarder};
@@ -39,6 +41,8 @@ pub(super) struct Duty {
     pub(super) status: Arc<Status>,
     pub(super) operator: Arc<Operator>,
     pub(super) sheets: Vec<Sheet>,
+    /// Where DoubleTick can be asked who waits.
+    pub(super) asking: Option<Asking>,
     /// Who is told of patients who wait too long, where anybody is.
     pub(super) wait_watch: Option<WaitWatch>,
     /// Why there is no spreadsheet, where that is so.
@@ -66,6 +70,7 @@ impl Duty {
                 () = forward(parts, &stop) => {}
                 () = sweep(&self.journal) => {}
                 () = self.watch_waits(&self.journal) => {}
+                () = self.ask(&self.journal) => {}
             }
             return;
         }
@@ -95,6 +100,13 @@ impl Duty {
         })
     }
 
+    async fn ask(&self, journal: &Journal) {
+        match &self.asking {
+            Some(asking) => asking.run(journal).await,
+            None => std::future::pending().await,
+        }
+    }
+
     async fn watch_waits(&self, journal: &Journal) {
         match &self.wait_watch {
             Some(watch) => watch.run(journal).await,
@@ -121,6 +133,7 @@ impl Duty {
                 () = forward(parts, stop) => {}
                 () = sweep(&journal) => {}
                 () = self.watch_waits(&journal) => {}
+                () = self.ask(&journal) => {}
             }
         };
         tokio::pin!(work);

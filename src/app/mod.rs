@@ -39,7 +39,7 @@ use crate::app::duty::Duty;
 use crate::app::listening::Listening;
 use crate::app::opening::journal;
 use crate::app::parts::{
-    DEFAULT_SHEET, about, alarm_hook, connecting, directory, sheets, wait_watch,
+    DEFAULT_SHEET, about, alarm_hook, asking, caller, connecting, sheets, wait_watch,
 };
 use crate::app::watch::Watch;
 use crate::config::Config;
@@ -131,7 +131,9 @@ impl App {
             }
         };
         let operator = Arc::new(Operator::new(about(&config, &journal, &sheets)));
+        let caller = caller(&config);
         let duty = Duty {
+            asking: asking(&config, caller.as_ref(), &status),
             journal: journal.clone(),
             status: Arc::clone(&status),
             operator: Arc::clone(&operator),
@@ -141,7 +143,8 @@ impl App {
             lease: Duration::from_secs(u64::from(config.lease_s)),
             started_at,
         };
-        let directory = directory(&config, &journal, &status);
+        let directory = caller
+            .map(|caller| Directory::new(caller, journal.clone(), Arc::clone(&status), clock::now));
         let watch = Watch {
             operator: Arc::clone(&operator),
             status: Arc::clone(&status),

@@ -10,11 +10,12 @@ use crate::app::alarm_hook::AlarmHook;
 use crate::app::clock;
 use crate::app::connecting::Connecting;
 use crate::app::wait_alarm::{WaitWatch, Watched};
+use crate::asking::Asking;
 use crate::causes::Causes;
 use crate::chat::memory::Rules;
 use crate::chat::route::{Destination, Routes, UNKNOWN};
 use crate::config::{Config, HANDOVERS};
-use crate::directory::Directory;
+use crate::directory::Caller;
 use crate::forwarder::pace::Pace;
 use crate::forwarder::{BoardOptions, Former, Forwarder, Options};
 use crate::journal::{BookId, Journal, Limits};
@@ -159,16 +160,23 @@ pub(in crate::app) fn limits(config: &Config) -> Limits {
     }
 }
 
-/// Looks names up. Events are taken without it, too, so a fault is only logged.
-pub(super) fn directory(
-    config: &Config,
-    journal: &Journal,
-    status: &Arc<Status>,
-) -> Option<Directory> {
+/// Asks DoubleTick. Events are taken without it, too, so a fault is only logged.
+pub(in crate::app) fn caller(config: &Config) -> Option<Arc<Caller>> {
     let key = config.doubletick_api_key.as_ref()?;
     let api = Url::parse(&config.doubletick_api_url).ok()?;
-    let made = Directory::new(&api, key, journal.clone(), Arc::clone(status), clock::now);
-    made.inspect_err(|fault| log::error!("no names can be looked up: {}", Causes(fault))).ok()
+    let made = Caller::new(&api, key).map(Arc::new);
+    made.inspect_err(|fault| log::error!("DoubleTick cannot be asked: {}", Causes(fault))).ok()
+}
+
+/// Asks who waits, unless it is not to be asked.
+pub(super) fn asking(
+    config: &Config,
+    caller: Option<&Arc<Caller>>,
+    status: &Arc<Status>,
+) -> Option<Asking> {
+    let every = config.ask_every?;
+    let (caller, status) = (Arc::clone(caller?), Arc::clone(status));
+    Some(Asking { caller, status, every, now: clock::now })
 }
 
 /// Registers our address. Here, too, a fault is only logged.

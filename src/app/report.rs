@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::chat::time::UnixMs;
 use crate::journal::Fellow;
 use crate::operator::{History, Minute, Told};
-use crate::status::{Instance, SheetState, Status};
+use crate::status::{AskingState, Instance, SheetState, Status};
 
 /// How old the owner's word may be before it is not shown as the state of things.
 const FRESH_MS: i64 = 60_000;
@@ -19,6 +19,8 @@ pub(super) struct Report {
     version: String,
     started_at: i64,
     sheets: Vec<Sheet>,
+    asking: String,
+    asking_detail: String,
     last_write_at: Option<i64>,
     /// Minutes since 1970, calls to Google in each, and how many of those failed.
     calls: Vec<(i64, u64, u64)>,
@@ -41,11 +43,13 @@ impl Report {
             warning: status.warning(&name),
             name,
         };
-        let told = history.told();
+        let (told, asking) = (history.told(), status.asking());
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: started_at.0,
             sheets: status.sheets().into_iter().map(sheet).collect(),
+            asking: asking.word().to_owned(),
+            asking_detail: asking.sentence().to_owned(),
             last_write_at: told.last_write_at.map(|at| at.0),
             calls: told.minutes.iter().map(|(at, of)| (*at, of.calls, of.errors)).collect(),
         }
@@ -93,6 +97,7 @@ impl Report {
             (name, SheetState::named(&state, detail), warning)
         });
         status.follow(said.collect());
+        status.set_asking(AskingState::named(&report.asking, report.asking_detail));
     }
 }
 
@@ -114,6 +119,7 @@ mod tests {
         let owner = Status::default();
         owner.set_sheet("default", SheetState::Parked("share the sheet".into()));
         owner.set_warning("default", Some("it is nearly full".into()));
+        owner.set_asking(AskingState::Failing("it did not answer".into()));
         let report = said(&owner, &History::default());
         let here = Status::default();
         here.set_sheet("default", SheetState::Connecting);
@@ -123,6 +129,7 @@ mod tests {
         let parked = SheetState::Parked("share the sheet".into());
         assert_eq!(here.sheets(), [("default".to_owned(), parked)]);
         assert_eq!(here.warning("default").as_deref(), Some("it is nearly full"));
+        assert_eq!(here.asking(), AskingState::Failing("it did not answer".into()));
         assert_eq!(here.instances().len(), 2);
     }
 

@@ -4,10 +4,10 @@ use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 
-use crate::app::parts::{alarm_hook, client, directory, limits, options, routes};
+use crate::app::parts::{alarm_hook, caller, client, limits, options, routes};
 use crate::config::Config;
 use crate::http::secret::Secrets;
-use crate::journal::{BookId, Journal};
+use crate::journal::BookId;
 use crate::sheets::zone::time_zone;
 use crate::status::Status;
 
@@ -68,32 +68,17 @@ fn good() -> Vec<(&'static str, String)> {
     .into()
 }
 
-/// Where parts are made without a service.
-struct Bench {
-    _dir: tempfile::TempDir,
-    journal: Journal,
-}
-
-impl Bench {
-    fn new(config: &Config) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let journal = Journal::open(dir.path(), limits(config), routes(config)).unwrap();
-        Self { _dir: dir, journal }
-    }
-
-    /// Makes every part that these settings ask for. What is set and valid can be made.
-    fn make(&self, runtime: &tokio::runtime::Runtime, config: &Config) {
-        let status = Arc::new(Status::default());
-        let told = config.alarm_webhook_url.as_ref();
-        assert_eq!(told.and_then(alarm_hook).is_some(), told.is_some());
-        let named = directory(config, &self.journal, &status);
-        assert_eq!(named.is_some(), config.doubletick_api_key.is_some());
-        let client = runtime.block_on(client(config, &config.spreadsheet_id, Arc::clone(&status)));
-        assert!(client.is_ok() || !config.google_faults.is_empty(), "{:#}", client.unwrap_err());
-        let options = options(config, String::new(), &config.spreadsheet_id, BookId::default());
-        _ = time_zone(options.time_zone.as_deref().unwrap_or("UTC"));
-        _ = (limits(config), routes(config), Secrets::new(&config.webhook_secrets));
-    }
+/// Makes every part that these settings ask for. What is set and valid can be made.
+fn make(runtime: &tokio::runtime::Runtime, config: &Config) {
+    let status = Arc::new(Status::default());
+    let told = config.alarm_webhook_url.as_ref();
+    assert_eq!(told.and_then(alarm_hook).is_some(), told.is_some());
+    assert_eq!(caller(config).is_some(), config.doubletick_api_key.is_some());
+    let client = runtime.block_on(client(config, &config.spreadsheet_id, Arc::clone(&status)));
+    assert!(client.is_ok() || !config.google_faults.is_empty(), "{:#}", client.unwrap_err());
+    let options = options(config, String::new(), &config.spreadsheet_id, BookId::default());
+    _ = time_zone(options.time_zone.as_deref().unwrap_or("UTC"));
+    _ = (limits(config), routes(config), Secrets::new(&config.webhook_secrets));
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -118,14 +103,13 @@ fn with<'a>(
 fn every_setting_may_be_absent_blank_or_odd_beside_good_ones() {
     let (runtime, good) = (runtime(), good());
     let _entered = runtime.enter();
-    let bench = Bench::new(&read(&with(&good, &[])).unwrap());
     for (name, _) in &good {
         // Making clients takes its time, and only these settings are in them.
         let is_for_clients = ["_URL", "_KEY", "_ID", "ZONE"].iter().any(|end| name.ends_with(end));
         for odd in ODD {
             let config = read(&with(&good, &[(name, odd)]));
             if let Some(config) = config.filter(|_| is_for_clients) {
-                bench.make(&runtime, &config);
+                make(&runtime, &config);
             }
         }
     }
@@ -136,14 +120,13 @@ fn every_setting_may_be_absent_blank_or_odd_beside_good_ones() {
 fn every_optional_setting_can_be_used_whatever_is_wrong_with_googles() {
     let (runtime, good) = (runtime(), good());
     let _entered = runtime.enter();
-    let bench = Bench::new(&read(&with(&good, &[])).unwrap());
     let google = ["SPREADSHEET_ID", "GOOGLE_CREDENTIALS_JSON"];
     for wrong in ODD {
         for broken in [&google[..1], &google[1..], &google[..]] {
             let broken: Vec<_> = broken.iter().map(|name| (*name, wrong)).collect();
             let config = read(&with(&good, &broken)).unwrap();
             if broken.len() == google.len() {
-                bench.make(&runtime, &config);
+                make(&runtime, &config);
             }
             for (name, _) in good.iter().filter(|(name, _)| !google.contains(name)) {
                 let mut absent = broken.clone();

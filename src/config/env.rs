@@ -71,6 +71,10 @@ pub(super) struct RawEnv {
     pub(super) wait_alarm_hours: Option<String>,
     /// Optional: looks up the names of customers that no event told.
     pub(super) doubletick_api_key: Option<String>,
+    /// How often DoubleTick is asked who waits. Default 5.
+    pub(super) ask_minutes: Option<String>,
+    /// The same in seconds.
+    pub(super) ask_seconds: Option<String>,
     /// Default `text`.
     pub(super) log_format: Option<String>,
     /// Default DoubleTick's.

@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::HeaderValue;
@@ -88,6 +89,8 @@ pub struct Config {
     /// `None` is never.
     pub(crate) wait_alarm: Option<WaitAlarm>,
     pub(crate) sheets_api_url: String,
+    /// How often DoubleTick is asked who waits, where it can be; `None` is never.
+    pub(crate) ask_every: Option<Duration>,
     pub(crate) doubletick_api_key: Option<SecretString>,
     pub(crate) doubletick_api_url: String,
 }
@@ -242,6 +245,7 @@ impl Config {
                 .map(|url| SecretString::from(read.address("ALARM_WEBHOOK_URL", Some(url), ""))),
             wait_alarm: None,
             sheets_api_url: read.address("SHEETS_API_URL", raw.sheets_api_url, SHEETS_API),
+            ask_every: read.ask_every(raw.ask_minutes, raw.ask_seconds),
             doubletick_api_key: raw.doubletick_api_key.map(|key| read.header(&key)),
             doubletick_api_url: read.address(
                 "DOUBLETICK_API_URL",
@@ -318,6 +322,16 @@ impl Reader<'_> {
             self.0.add("PUBLIC_URL", "must be an address without `?` and `#`");
         }
         Some(url.trim_end_matches('/').to_owned())
+    }
+
+    /// Two lists in a row are at least two minutes apart, but for tests.
+    fn ask_every(&mut self, minutes: Option<String>, seconds: Option<String>) -> Option<Duration> {
+        let minutes = self.number("ask_minutes", minutes, 5_u32, 0..=60);
+        if minutes == 1 {
+            self.0.add("ASK_MINUTES", "must be 0, for never, or from 2 to 60");
+        }
+        let seconds = self.number("ask_seconds", seconds, minutes * 60, 1..=3_600);
+        (seconds > 0).then(|| Duration::from_secs(seconds.into()))
     }
 
     /// DoubleTick's key, which travels in a header.

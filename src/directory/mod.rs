@@ -1,10 +1,19 @@
-//! The directory: asks DoubleTick who a customer is, where no event has told us.
+//! The directory: asks DoubleTick who a customer is, where no event has told us; and makes our other questions
+//! about chats.
+//!
+//! ```text
+//! Directory (this file)   looks customers' names up
+//!   ├─ chats              who has no agent, and who has a chat
+//!   └─ caller             makes the calls, at the pace of all who ask
+//! ```
 //!
 //! Works after the acknowledgement and before the row is sealed, a few lookups at a time, each with a
 //! short time limit. Whatever goes wrong leaves the cell blank: the row waits two seconds at most, and
 //! the journal sees to that, not we. A name found is remembered with the customer, so one lookup
 //! serves all their chats; one not found is not asked for again for a while.
 
+mod caller;
+mod chats;
 #[cfg(test)]
 mod tests;
 
@@ -12,17 +21,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+pub(crate) use crate::directory::caller::{CallFault, Caller};
+pub(crate) use crate::directory::chats::ListFault;
+
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::journal::{Journal, Unnamed};
-use crate::outbound;
 use crate::status::Status;
 
 /// Lookups under way at once; DoubleTick publishes no limit.
@@ -33,8 +41,6 @@ const TIMEOUT: Duration = Duration::from_millis(1_800);
 const NAMELESS_FOR: Duration = Duration::from_secs(600);
 /// How many of them are remembered; beyond it all are asked for again.
 const NAMELESS_MAX: usize = 10_000;
-/// Largest answer read.
-const ANSWER_BYTES_MAX: usize = 256 * 1_024;
 
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -44,46 +50,21 @@ pub(crate) struct Directory {
     nameless: HashMap<Personal, Instant>,
 }
 
+#[derive(Debug)]
 struct Asker {
-    http: reqwest::Client,
-    url: Url,
-    key: HeaderValue,
+    caller: Arc<Caller>,
     status: Arc<Status>,
-}
-
-impl std::fmt::Debug for Asker {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Asker(<secret>)")
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SetUpFault {
-    #[error("the key has characters that an HTTP header cannot carry")]
-    Key,
-    #[error("cannot set up TLS")]
-    Tls(#[source] reqwest::Error),
 }
 
 impl Directory {
     pub(crate) fn new(
-        api: &Url,
-        key: &SecretString,
+        caller: Arc<Caller>,
         journal: Journal,
         status: Arc<Status>,
         now: fn() -> UnixMs,
-    ) -> Result<Self, SetUpFault> {
-        // The key goes in as it is, without a scheme (DoubleTick, *Get Customer Details*).
-        let mut key =
-            HeaderValue::from_str(key.expose_secret().trim()).map_err(|_| SetUpFault::Key)?;
-        key.set_sensitive(true);
-        let builder = outbound::builder().connect_timeout(TIMEOUT).timeout(TIMEOUT);
-        let mut url = api.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["customer", "details"]);
-        }
-        let asker = Asker { http: builder.build().map_err(SetUpFault::Tls)?, url, key, status };
-        Ok(Self { asker: Arc::new(asker), journal, now, nameless: HashMap::new() })
+    ) -> Self {
+        let asker = Arc::new(Asker { caller, status });
+        Self { asker, journal, now, nameless: HashMap::new() }
     }
 
     /// Answers everyone who lacks a name. Ends only with the journal.
@@ -154,47 +135,21 @@ impl Answer {
 
 impl Asker {
     async fn name_of(&self, customer_id: &Personal) -> Answer {
-        let mut url = self.url.clone();
-        url.query_pairs_mut().append_pair("customerId", customer_id.reveal());
-        let request = self.http.get(url).header(AUTHORIZATION, self.key.clone());
-        let (outcome, answer) = match request.send().await {
-            Err(_) => ("no_answer", Answer::Failed),
-            Ok(answer) => match answer.status().as_u16() {
-                200..=299 => match read(answer).await {
-                    Some(body) => match name_in(&body) {
-                        Some(name) => ("named", Answer::Named(name)),
-                        None => ("nameless", Answer::Nameless),
-                    },
-                    None => ("no_answer", Answer::Failed),
-                },
-                401 | 403 => {
-                    if self.status.lookups.of("key_refused") == 0 {
-                        log::error!(
-                            "DoubleTick does not accept DOUBLETICK_API_KEY, so names are left blank: \
-                             set the key that DoubleTick shows under Settings > API"
-                        );
-                    }
-                    ("key_refused", Answer::Failed)
-                }
-                404 => ("nameless", Answer::Nameless),
-                _ => ("refused", Answer::Failed),
+        let query = [("customerId", customer_id.reveal())];
+        let answer = self.caller.get(&["customer", "details"], &query, TIMEOUT).await;
+        let (outcome, answer) = match answer {
+            Ok(body) => match name_in(&body) {
+                Some(name) => ("named", Answer::Named(name)),
+                None => ("nameless", Answer::Nameless),
             },
+            Err(CallFault::Status(404)) => ("nameless", Answer::Nameless),
+            Err(CallFault::Key) => ("key_refused", Answer::Failed),
+            Err(CallFault::Pause | CallFault::Status(_)) => ("refused", Answer::Failed),
+            Err(CallFault::NoAnswer | CallFault::Senseless) => ("no_answer", Answer::Failed),
         };
         self.status.lookups.add(outcome);
         answer
     }
-}
-
-/// The whole answer; `None` where it breaks off or is too large.
-async fn read(mut answer: reqwest::Response) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.ok()? {
-        body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_BYTES_MAX {
-            return None;
-        }
-    }
-    Some(body)
 }
 
 /// The name in an answer: `{"customer":{"name":…}}`.

@@ -12,6 +12,7 @@ use crate::journal::{Draft, Error, Look, Work};
 use crate::sheets::cells::bytes_of;
 use crate::sheets::zone::time_zone;
 use crate::sheets::{LINE_BYTES, Layout, Needs, Plan, Purpose, TabLayout, Traces, Trouble};
+use crate::status::AskingState;
 
 /// What a row is taken to be on the wire before one was written: a short one.
 pub(super) const ROW_BYTES: usize = 700;
@@ -214,7 +215,8 @@ impl Forwarder {
         }
         remarks.extend(layout.table_advice());
         remarks.extend(fullness(layout.cells));
-        if tally.assigned_at().is_none() && tally.accepted > 0 {
+        let is_asked = self.status.asking() == AskingState::Asking;
+        if tally.assigned_at().is_none() && tally.accepted > 0 && !is_asked {
             remarks.push(format!(
                 "tick CHAT_ASSIGNED_TO_AGENT in DoubleTick: until then a line leaves only after {} h",
                 self.options.board.hours_max

@@ -35,7 +35,7 @@ pub(super) async fn readyz(shared: Ready) -> HttpResponse {
             })
         })
         .collect();
-    let trouble = trouble(&shared, &kept);
+    let (trouble, asking) = (trouble(&shared, &kept), shared.status.asking());
     let ready = trouble.is_none();
     let body = json!({
         "ready": ready,
@@ -49,6 +49,7 @@ pub(super) async fn readyz(shared: Ready) -> HttpResponse {
             "detail": trouble.unwrap_or_else(|| "events are taken".to_owned()),
             "warnings": shared.journal.warnings(),
         },
+        "asking": { "state": asking.word(), "detail": asking.sentence() },
         "forwards": shared.status.forwards(),
         "alarm": shared.status.alarm(),
         "pending_rows": tally.pending(),

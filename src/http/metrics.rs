@@ -22,6 +22,7 @@ pub(super) async fn metrics(shared: Ready) -> HttpResponse {
     let taking = i64::from(shared.journal.condition().is_none());
     let alarm = i64::from(status.alarm().is_some());
     let forwards = i64::from(status.forwards());
+    let asked_at_s = tally.asked_at().map_or(0, |at| at.0 / 1_000);
     let mut text = Exposition(String::new());
     for (name, help, value) in [
         ("accepted_total", "Unassignments acknowledged as new.", tally.accepted),
@@ -36,6 +37,13 @@ pub(super) async fn metrics(shared: Ready) -> HttpResponse {
         ("handovers_pending", "Handovers still to be written.", tally.handovers_pending()),
         ("handovers_set_aside", "Handovers refused for their content.", tally.handovers_set_aside),
         ("waiting", "Chats that wait for an agent.", shared.journal.waiting()),
+        ("found_total", "Rows of which no event told, found by asking DoubleTick.", tally.found),
+        ("found_ends_total", "Waits of whose end no event told, found so.", tally.found_ends),
+        (
+            "unheard",
+            "Chats without an agent, never heard of, in its list.",
+            shared.journal.unheard(),
+        ),
     ] {
         text.metric(name, help, value);
     }
@@ -44,6 +52,7 @@ pub(super) async fn metrics(shared: Ready) -> HttpResponse {
         ("taking", "1 while events can be taken.", taking),
         ("alarm", "1 while a human must act or rows wait for too long.", alarm),
         ("forwards", "1 on the instance that writes the rows.", forwards),
+        ("asked_timestamp_seconds", "When its list was last read whole; 0 for never.", asked_at_s),
     ] {
         text.metric(name, help, value);
     }
@@ -63,6 +72,8 @@ pub(super) async fn metrics(shared: Ready) -> HttpResponse {
     });
     text.head("sheet_state", "gauge", "1 for the state that the sheet is in.");
     text.line("sheet_state", &format!("{{state=\"{}\"}}", status.sheet().word()), 1);
+    text.head("asking_state", "gauge", "1 for the state that asking DoubleTick is in.");
+    text.line("asking_state", &format!("{{state=\"{}\"}}", status.asking().word()), 1);
     let help = "From the first byte of a request to its 2xx.";
     text.histogram("ack_seconds", help, &status.acks);
     let help = "Commits of this instance, each of all that waited for it.";

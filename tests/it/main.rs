@@ -12,6 +12,7 @@ mod restoring;
 mod routes;
 mod exactly_once;
 mod several;
+mod asking;
 mod remembering;
 mod sheet;
 mod staff;

@@ -11,8 +11,9 @@ use crate::app::checks::{Report, Tried, check_events, check_google, wanted};
 use crate::app::commands::WRONG;
 use crate::app::connecting::{Connecting, NUMBERS};
 use crate::app::opening::journal_beside;
-use crate::app::parts::{client, options, routes};
+use crate::app::parts::{caller, client, options, routes};
 use crate::causes::Causes;
+use crate::chat::listing::Mark;
 use crate::config::Config;
 use crate::http::WEBHOOK_PATH;
 use crate::journal::{Journal, copies_in_words};
@@ -65,6 +66,7 @@ async fn check(config: &Config, live: bool, report: &mut Report<'_>) {
     }
     check_events(journal.as_ref(), report);
     check_arrivals(config, report).await;
+    check_asking(config, report).await;
     check_address(config, report);
 }
 
@@ -133,6 +135,18 @@ async fn check_arrivals(config: &Config, report: &mut Report<'_>) {
             );
         }
         (Some(Ok(connecting)), Some(base)) => connecting.look(base, report).await,
+    }
+}
+
+/// DoubleTick's list of who waits, where it can be asked: read once, and nothing made of it.
+async fn check_asking(config: &Config, report: &mut Report<'_>) {
+    let (Some(_), Some(caller)) = (config.ask_every, caller(config)) else { return };
+    match caller.chats(Mark::default()).await {
+        Ok(list) => {
+            let sentence = format!("DoubleTick lists {} chats without an agent", list.waiting());
+            report.holds("asking", &sentence);
+        }
+        Err(fault) => report.fails("asking", &format!("{fault}: try again in a minute")),
     }
 }
 

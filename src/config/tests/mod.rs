@@ -6,6 +6,7 @@ mod routes;
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
@@ -75,6 +76,7 @@ fn three_settings_are_enough() {
     assert_eq!(config.board_hours, 24);
     assert_eq!((config.board_warn_minutes, config.board_alert_minutes), (15, 60));
     assert_eq!(config.routes, []);
+    assert_eq!(config.ask_every, Some(Duration::from_secs(300)));
     assert_eq!(config.sheets_api_url, "https://sheets.googleapis.com/");
 }
 
@@ -97,8 +99,10 @@ fn every_setting_can_be_set() {
         ("RETENTION_DAYS", "1"),
         ("ALARM_MINUTES", "5"),
         ("ALARM_WEBHOOK_URL", "https://hooks.example/T0/secret"),
+        ("ASK_MINUTES", "60"),
         ("SHEETS_API_URL", "http://127.0.0.1:9/"),
     ]);
+    assert_eq!(config.ask_every, Some(Duration::from_secs(3_600)));
     assert_eq!(config.sheet_name, "Wartende");
     assert_eq!((config.board_name.as_str(), config.board_hours), ("Jetzt", 48));
     assert_eq!((config.board_warn_minutes, config.board_alert_minutes), (5, 30));
@@ -114,6 +118,15 @@ fn every_setting_can_be_set() {
     assert!(config.alarm_webhook_url.is_some());
     assert!(!format!("{config:?}").contains("hooks.example"), "{config:?}");
     assert_eq!(config.sheets_api_url, "http://127.0.0.1:9/");
+}
+
+#[test]
+fn doubletick_is_asked_every_two_minutes_at_most_and_never_where_that_is_wished() {
+    assert_eq!(valid(&[("ASK_MINUTES", "0")]).ask_every, None);
+    assert_eq!(valid(&[("ASK_MINUTES", "2")]).ask_every, Some(Duration::from_secs(120)));
+    check_refused("ASK_MINUTES", "1");
+    check_refused("ASK_MINUTES", "61");
+    check_refused("ASK_SECONDS", "0");
 }
 
 #[test]

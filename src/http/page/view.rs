@@ -7,7 +7,7 @@ use crate::http::page::test_event::{self, TestEvent};
 use crate::http::{self, MISDIRECTED, WRONG_ADDRESS};
 use crate::journal::{SetAside, Tally};
 use crate::operator::{Findings, MINUTES, Minute};
-use crate::status::{Instance, SheetState};
+use crate::status::{AskingState, Instance, SheetState};
 
 /// How many rows set aside the page lists; the export has all of them.
 pub(super) const LISTED_MAX: usize = 20;
@@ -19,6 +19,10 @@ pub(super) struct View {
     pub(super) aside_rows: u64,
     /// Chats without an agent.
     pub(super) waiting: u64,
+    /// Chats without an agent of which nothing was ever heard.
+    pub(super) unheard: u64,
+    /// How it goes with asking DoubleTick who waits.
+    pub(super) asking: AskingState,
     /// Whether the journal said so just now.
     pub(super) kept: Kept,
     /// Why no event can be taken.
@@ -82,6 +86,8 @@ impl View {
             tally,
             aside_rows,
             waiting: shared.journal.waiting(),
+            unheard: shared.journal.unheard(),
+            asking: shared.status.asking(),
             kept,
             condition: shared.journal.condition().map(|condition| condition.to_string()),
             sheet: shared.status.sheet(),

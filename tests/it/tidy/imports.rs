@@ -169,6 +169,7 @@ fn names_point_one_way() {
             "config" | "journal" | "sheets" | "operator" | "alarm" | "registration" => &["chat"],
             "forwarder" => &["chat", "journal", "sheets"],
             "directory" => &["chat", "journal"],
+            "asking" => &["chat", "journal", "directory"],
             "http" => &["chat", "journal", "operator"],
             // The settings are read by it alone.
             "app" => &[
@@ -179,6 +180,7 @@ fn names_point_one_way() {
                 "alarm",
                 "forwarder",
                 "directory",
+                "asking",
                 "registration",
                 "http",
                 "config",

@@ -21,7 +21,7 @@ use crate::http::page::sign_in::session::Session;
 use crate::http::page::view::View;
 use crate::journal::SetAside;
 use crate::operator::About;
-use crate::status::SheetState;
+use crate::status::{AskingState, SheetState};
 
 /// The whole page.
 pub(in crate::http::page) fn whole(
@@ -201,6 +201,23 @@ fn numbers(view: &View) -> Markup {
             @for (name, value) in tiles { div { dt { (name) } dd { (value) } } }
         }
         p.hint { "Accepted = written + pending + set aside." }
+        (asking(view))
+    }
+}
+
+/// What came of asking DoubleTick who waits.
+fn asking(view: &View) -> Markup {
+    if let Some(trouble) = view.asking.trouble() {
+        return html! { p.state.wait { (spoken(trouble)) } };
+    }
+    let at = view.tally.asked_at().filter(|_| view.asking == AskingState::Asking);
+    let Some(at) = at else { return html! { p.hint { (spoken(view.asking.sentence())) } } };
+    html! {
+        p.hint {
+            "DoubleTick was asked who waits " (lasting(view.seconds_since(at))) " ago. Found so, for no event told: "
+            (counted(view.tally.found, "row")) ", and how " (counted(view.tally.found_ends, "wait"))
+            " ended. Never heard of: " (counted(view.unheard, "chat")) " without an agent."
+        }
     }
 }
 
