@@ -1,6 +1,9 @@
 // Keeps the page up to date and copies texts. Without it everything works, and the page reloads itself.
 "use strict";
 
+// What the address said is on the page now, and is not to be said again when it is loaded again.
+if (location.search) history.replaceState(null, "", location.pathname + location.hash);
+
 for (const button of document.querySelectorAll("[data-copy]")) {
   const text = document.getElementById(button.dataset.copy);
   const label = button.ariaLabel;
@@ -28,14 +31,16 @@ const source = new EventSource("/live");
 source.addEventListener("open", () => { away.hidden = true; });
 source.addEventListener("message", (event) => {
   const { frame, ...places } = JSON.parse(event.data);
-  // Started anew with other settings, or another version: what is around the places has changed, too.
-  if (frame && frame !== document.body.dataset.frame) return location.reload();
+  // Started anew with other settings, or another version: what is around the places has changed, too. Once only,
+  // since for a while there may be instances of both.
+  if (frame && frame !== document.body.dataset.frame && frame !== sessionStorage.getItem("frame")) {
+    sessionStorage.setItem("frame", frame);
+    return location.reload();
+  }
   for (const [name, html] of Object.entries(places)) {
     const place = document.getElementById(name);
-    // Whoever is about to press a button in it keeps it.
-    if (place && !(place.contains(document.activeElement) && place.querySelector("button"))) {
-      place.innerHTML = html;
-    }
+    // Whoever is about to press a button in it, or scrolls in it, keeps it.
+    if (place && !place.contains(document.activeElement)) place.innerHTML = html;
   }
 });
 source.addEventListener("error", () => {

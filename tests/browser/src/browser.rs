@@ -155,6 +155,19 @@ impl Browser {
         self.driver.action_chain().send_keys(key).perform().await.unwrap();
     }
 
+    /// Sends the form that the keyboard is in, and waits for the page that is the answer.
+    pub(crate) async fn enter(&self) {
+        self.mark().await;
+        self.key(Key::Enter).await;
+        let give_up = Instant::now() + PATIENCE;
+        let is_new = "return window.isMarked !== true && document.readyState === 'complete'";
+        // Between the two there may be no page to ask.
+        while !self.driver.execute(is_new, Vec::new()).await.is_ok_and(|it| *it.json() == true) {
+            assert!(Instant::now() < give_up, "no page comes");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// What the keyboard is on: its label, whether that can be seen, and where it is.
     pub(crate) async fn focused(&self) -> Focus {
         let script = "

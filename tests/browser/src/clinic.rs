@@ -49,6 +49,11 @@ impl Clinic {
         Self { google, _dir: dir, settings: settings.into() }
     }
 
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.settings.insert(name, value.to_owned());
+        self
+    }
+
     /// It may ask DoubleTick, which knows where it is.
     pub(crate) fn with_doubletick(mut self, doubletick: &FakeDoubleTick) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());

@@ -1,11 +1,13 @@
 //! The page, as a person comes by it: from nothing to the first row, and what may happen afterwards.
 
+use std::time::Instant;
+
 use fake_google::{Fault, Refusal};
 use serde_json::json;
 use thirtyfour::Key;
 
 use crate::browser::Browser;
-use crate::clinic::{Clinic, SECRET, unassigned, until};
+use crate::clinic::{Clinic, PATIENCE, SECRET, unassigned, until};
 use crate::installed::installed;
 
 /// Every state is looked at: on a phone, in the dark, for contrast and labels.
@@ -120,6 +122,7 @@ async fn rows_set_aside_are_exported_and_tried_again() {
     assert!(browser.downloaded("set-aside.json").await.contains("Zoë O’Brien"));
     browser.press("Retry all").await;
     browser.sees("Those rows are on their way again.").await;
+    assert_eq!(browser.path().await, "/#how", "it would be said again with each load");
     until("the row arrives", || clinic.rows() == 1).await;
     browser.vanishes("Rows set aside").await;
     browser.close().await;
@@ -180,6 +183,34 @@ async fn the_keyboard_alone_is_enough() {
     service.stop();
 }
 
+#[tokio::test]
+async fn whoever_guesses_the_pages_own_secret_is_told_to_wait() {
+    if !installed() {
+        return;
+    }
+    let mut clinic = Clinic::new().with("PAGE_SECRET", "a-secret-of-the-page-alone");
+    let service = clinic.open(&[]);
+    let browser = Browser::open(&service).await;
+    browser.sees("The webhook's secret does not open this page.").await;
+    for _ in 0..5 {
+        browser.type_in(SECRET).await;
+        browser.enter().await;
+        browser.sees("That is not the page's secret.").await;
+    }
+    browser.type_in(SECRET).await;
+    browser.enter().await;
+    browser.sees("Too many wrong secrets. Wait a minute, then try again.").await;
+    browser.is_fit_for_everybody("11 too many wrong secrets").await;
+    // Whoever has the right one need not wait.
+    browser.type_in("a-secret-of-the-page-alone").await;
+    browser.press("Sign in").await;
+    browser.sees("Everything holds.").await;
+    let trouble = browser.trouble().await;
+    assert!(trouble.iter().all(|line| line.contains("status of 429")), "{trouble:?}");
+    browser.close().await;
+    service.stop();
+}
+
 /// The other tests rely on it.
 #[tokio::test]
 async fn what_goes_wrong_in_a_window_is_noticed() {
@@ -197,13 +228,18 @@ async fn what_goes_wrong_in_a_window_is_noticed() {
         ("location.assign('https://elsewhere.example/')", "a call to https://elsewhere.example/"),
     ];
     for (script, expected) in cases {
-        browser.goto("/").await;
-        browser.run(script).await;
-        let mut trouble = browser.trouble().await;
-        while trouble.is_empty() {
+        let give_up = Instant::now() + PATIENCE;
+        let trouble = loop {
+            browser.run(script).await;
+            // Something may come of it a moment later, or be overtaken by the next page.
             browser.goto("/").await;
-            trouble = browser.trouble().await;
-        }
+            match browser.trouble().await {
+                none if none.is_empty() => {
+                    assert!(Instant::now() < give_up, "{script} is not noticed")
+                }
+                trouble => break trouble,
+            }
+        };
         assert!(trouble.iter().any(|line| line.contains(expected)), "{script}: {trouble:?}");
     }
     browser.goto("/").await;

@@ -77,9 +77,11 @@ pub(in crate::http::page) fn whole(
             "Version " (env!("CARGO_PKG_VERSION")) ". No patient's data is shown on this page."
         }
     };
-    // Without JavaScript the page loads itself again; with it, it is kept up to date.
+    // Without JavaScript the page loads itself again, but not so often that nobody can read what they unfolded; and
+    // what was said is not said again. With it, it is kept up to date.
+    let again = if said.is_some() { "30; url=/" } else { "30" };
     let head = html! {
-        noscript { meta http-equiv="refresh" content="10"; }
+        noscript { meta http-equiv="refresh" content=(again); }
         script src="/page.js" defer {}
     };
     page(&head, Some(&frame(about)), &content)

@@ -10,7 +10,7 @@ use crate::http::webhook_path;
 use crate::journal::Whereabouts;
 use crate::operator::{About, Finding, Findings, Spreadsheet};
 
-/// The checks in their order, and what each is called here. Others are called as they are.
+/// The checks in their order, and what each is called here.
 const CHECKS: [(&str, &str); 8] = [
     ("settings", "Settings"),
     ("key file", "Key of the service account"),
@@ -181,7 +181,7 @@ pub(in crate::http::page) fn checks(findings: &Findings) -> Markup {
                 @if of(what).next().is_none() { (line(label, "unknown", "not tried", "")) }
                 @for finding in of(what) { (found(label, finding)) }
             }
-            @for finding in others { (found(finding.what, finding)) }
+            @for finding in others { (found(&begun(finding.what), finding)) }
         }
         p.hint {
             @if findings.checked_at.is_none() {
@@ -213,6 +213,12 @@ fn found(label: &str, it: &Finding) -> Markup {
         true => line(label, "good", "done", &it.sentence),
         false => line(label, "bad", "to do", &it.sentence),
     }
+}
+
+/// A name with a capital letter.
+fn begun(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 /// What became of the test event.
