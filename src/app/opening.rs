@@ -1,6 +1,6 @@
 //! From the settings to a journal: in its directory, or on its database.
 //!
-//! A program that was built without PostgreSQL says so where it is asked for it.
+//! A program that was built without PostgreSQL has settings that refuse a database, and so never asks for one.
 
 #[cfg(feature = "postgres")]
 use built_in as database;
@@ -108,31 +108,24 @@ mod built_in {
 
 #[cfg(not(feature = "postgres"))]
 mod left_out {
-    use crate::config::{Config, Database, Problems};
+    use crate::config::{Config, Database};
     use crate::journal::Journal;
+
+    /// The settings were refused for it already.
+    const LEFT_OUT: &str = "this program was built without PostgreSQL";
 
     pub(super) async fn journal(
         _config: &Config,
         _database: &Database,
         _waits: impl FnOnce(),
     ) -> anyhow::Result<Journal> {
-        Err(left_out().into())
+        anyhow::bail!(LEFT_OUT)
     }
 
     pub(super) async fn journal_beside(
         _config: &Config,
         _database: &Database,
     ) -> anyhow::Result<Journal> {
-        Err(left_out().into())
-    }
-
-    fn left_out() -> Problems {
-        let mut problems = Problems::default();
-        problems.add(
-            "DATABASE_URL",
-            "is set, and this program was built without PostgreSQL: build it with `--features postgres`, as the \
-             Dockerfile does, or unset it",
-        );
-        problems
+        anyhow::bail!(LEFT_OUT)
     }
 }

@@ -347,6 +347,13 @@ impl Reader<'_> {
 
     /// Where the database is. What else stands in its address is read where it is used.
     fn database(&mut self, url: &str, certificates: Option<String>) -> Database {
+        if cfg!(not(feature = "postgres")) {
+            self.0.add(
+                "DATABASE_URL",
+                "is set, and this program was built without PostgreSQL: build it with `--features postgres`, \
+                 as the Dockerfile does, or unset it",
+            );
+        }
         let url = url.trim();
         if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             self.0

@@ -37,7 +37,7 @@ pub enum Command {
     /// Print this, which is the help or the version, and do nothing else.
     #[command(skip)]
     Say(String),
-    /// Try everything a deployment needs, one line each, and change nothing.
+    /// Try everything a deployment needs, one line each, and write nothing into the sheet.
     #[command(after_help = EXIT_CODES)]
     Check {
         /// Also prove on the spreadsheet, on a scratch tab that is removed, what Google does not document.

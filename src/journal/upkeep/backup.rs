@@ -11,7 +11,7 @@ use crate::journal::{Error, Journal, RestoreFault, Restored};
 #[derive(Debug, thiserror::Error)]
 pub enum BackupFault {
     /// The file is there already, or cannot be made.
-    #[error("cannot make {}; choose a path that does not exist yet", file.display())]
+    #[error("cannot make {}; give the path of a new file in a directory that is there", file.display())]
     File {
         /// The path.
         file: PathBuf,
