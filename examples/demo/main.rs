@@ -1,8 +1,10 @@
 //! The whole product on a machine without Google and DoubleTick: the service, a stand-in for each of them, and
 //! a page that shows the sheet filling live. Needs no settings; everything stays on this machine and is gone
-//! when it stops (Ctrl-C).
+//! when it stops (Ctrl-C). With the argument `weeks` some weeks have passed already, so that the summary has
+//! something to show.
 
 mod morning;
+mod weeks;
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -15,6 +17,7 @@ use fake_google::{FakeDoubleTick, FakeGoogle};
 use reqwest::redirect::Policy;
 
 use crate::morning::{CLINIC, OWN_PATIENT, morning};
+use crate::weeks::weeks;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -24,6 +27,9 @@ async fn main() -> anyhow::Result<()> {
     // A new one each time: everybody can read a secret that stands in a repository.
     let secret = format!("demo-{:032x}", fastrand::u128(..));
     let settings = settings(&google, &doubletick, &secret, data_dir.path())?;
+    let has_past = std::env::args().any(|argument| argument == "weeks");
+    // Until all of the past is there: the summary is written once then, and again only ten minutes later.
+    google.outage(has_past);
     let app = App::start(Config::from_vars(settings)?).await?;
     let page = format!("http://{}", app.address());
     introduce(&google, &doubletick, &page, &secret);
@@ -34,6 +40,10 @@ async fn main() -> anyhow::Result<()> {
         _ = run_until.await;
     });
     let sampling = async {
+        if has_past {
+            weeks(&format!("{page}/webhooks/doubletick/{secret}")).await?;
+            google.outage(false);
+        }
         connect(&page, &secret).await?;
         morning(&doubletick).await?;
         std::future::pending::<anyhow::Result<()>>().await
@@ -78,6 +88,7 @@ fn introduce(google: &FakeGoogle, doubletick: &FakeDoubleTick, page: &str, secre
         "
   The sheet, live:   {sheet}/
   Who waits now:     {sheet}/#Unattended%20now
+  The last weeks:    {sheet}/#Summary
   The page:          {page}/    sign in with {secret}
 
   The service registers its address at a stand-in for DoubleTick, and a few chats follow by themselves.

@@ -144,6 +144,15 @@ async fn check_tabs(
             for sentence in layout.left_out.iter().chain(&layout.table_advice()) {
                 report.fails("tabs", sentence);
             }
+            if let Some(unmade) = &layout.unmade {
+                match sheets.setup_of(unmade, shading).await {
+                    Ok(setup) => {
+                        let titles = quoted(setup.tabs.iter().map(|tab| tab.title.as_str()));
+                        report.holds("tabs", &format!("{titles} will be set up when no row waits"));
+                    }
+                    Err(trouble) => report.troubled("tabs", "", &trouble),
+                }
+            }
             for tab in layout.tabs.iter().filter(|_| tried == Tried::Cells) {
                 let Err(trouble) = sheets.try_cells(tab).await else { continue };
                 let tab = format!("the {} `{}` cannot be written: ", tab.purpose.name(), tab.title);

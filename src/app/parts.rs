@@ -109,6 +109,7 @@ pub(in crate::app) fn options(
                 alert_minutes: config.board_alert_minutes,
             },
         },
+        summary_title: config.summary_name.clone(),
         time_zone: config.time_zone.clone(),
         writes_per_minute_max: config.writes_per_minute_max,
         now: clock::now,

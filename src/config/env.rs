@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 /// What envy reads. Every setting is a text, so that a fault is ours to word and no value is ever
-/// echoed; an empty setting counts as absent.
+/// echoed; an empty setting counts as absent, but for one.
 #[derive(Default, Deserialize)]
 pub(super) struct RawEnv {
     /// Required: id or whole address of the spreadsheet.
@@ -27,6 +27,8 @@ pub(super) struct RawEnv {
     pub(super) sheet_name: Option<String>,
     /// Title of the tab of who waits now. Default `Unattended now`.
     pub(super) board_name: Option<String>,
+    /// Title of the tab of the last days at a glance. Default `Summary`; empty is none.
+    pub(super) summary_name: Option<String>,
     /// Default 24.
     pub(super) board_hours: Option<String>,
     /// Default 15.

@@ -35,6 +35,9 @@ const SHEETS_API: &str = "https://sheets.googleapis.com/";
 const DOUBLETICK_API: &str = "https://public.doubletick.io/";
 const SHEET_NAME: &str = "Unassigned chats";
 const BOARD_NAME: &str = "Unattended now";
+const SUMMARY_NAME: &str = "Summary";
+/// The one setting of which an empty value is one.
+const MAY_BE_EMPTY: &str = "SUMMARY_NAME";
 /// Google's limit of a tab's title, in characters.
 const TITLE_CHARS_MAX: usize = 100;
 /// Longest web address; a hook's has some hundred characters.
@@ -62,6 +65,8 @@ pub struct Config {
     pub(crate) sheet_name: String,
     pub(crate) board_name: String,
     pub(crate) board_hours: u32,
+    /// `None` where there is to be no such tab.
+    pub(crate) summary_name: Option<String>,
     pub(crate) board_warn_minutes: u32,
     pub(crate) board_alert_minutes: u32,
     /// Where the rows of some of the clinic's numbers go; all others go to the spreadsheet above.
@@ -176,7 +181,8 @@ impl Config {
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Problems> {
         // envy takes `port` for PORT and would refuse to have both.
         let set = vars.into_iter().filter(|(name, value)| {
-            !name.chars().any(char::is_lowercase) && !value.trim().is_empty()
+            let says_something = !value.trim().is_empty() || name == MAY_BE_EMPTY;
+            !name.chars().any(char::is_lowercase) && says_something
         });
         // Only texts are read, each once, so envy has nothing to refuse.
         let raw: RawEnv = envy::from_iter(set).unwrap_or_default();
@@ -225,6 +231,7 @@ impl Config {
             page_secret,
             sheet_name: read.title("SHEET_NAME", raw.sheet_name, SHEET_NAME),
             board_name: read.title("BOARD_NAME", raw.board_name, BOARD_NAME),
+            summary_name: read.summary(raw.summary_name),
             board_hours: number!(board_hours, 24, 1..=720),
             board_warn_minutes: number!(board_warn_minutes, 15, 1..=10_000),
             board_alert_minutes: number!(board_alert_minutes, 60, 1..=10_000),
@@ -297,6 +304,12 @@ impl Reader<'_> {
             self.0.add(name, "must be at most 100 characters, as Google limits a title");
         }
         title
+    }
+
+    /// The summary's title, where there is to be one.
+    fn summary(&mut self, text: Option<String>) -> Option<String> {
+        let title = self.title(MAY_BE_EMPTY, text, SUMMARY_NAME);
+        (!title.is_empty()).then_some(title)
     }
 
     fn address(&mut self, name: &str, text: Option<String>, default: &str) -> String {

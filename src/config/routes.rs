@@ -72,15 +72,21 @@ fn refuse_clashes(routes: &[Route], config: &Config, problems: &mut Problems) {
     let (default_id, sheet_name, board_name) =
         (&*config.spreadsheet_id, &*config.sheet_name, &*config.board_name);
     let is_same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
-    let is_taken = |title: &str| is_same(title, board_name) || is_same(title, HANDOVERS);
+    let is_summary =
+        |title: &str| config.summary_name.as_ref().is_some_and(|name| is_same(name, title));
+    let is_taken =
+        |title: &str| is_same(title, board_name) || is_same(title, HANDOVERS) || is_summary(title);
     if is_taken(sheet_name) {
-        problems.add("SHEET_NAME", "must differ from BOARD_NAME and from Handovers");
+        problems.add("SHEET_NAME", "must differ from BOARD_NAME, SUMMARY_NAME and Handovers");
+    }
+    if is_summary(HANDOVERS) || is_summary(board_name) {
+        problems.add("SUMMARY_NAME", "must differ from BOARD_NAME and Handovers");
     }
     if is_same(board_name, HANDOVERS) {
         problems.add("BOARD_NAME", "must not be Handovers, which is another tab of ours");
     }
     if routes.iter().any(|route| is_taken(&route.title) && route.title != sheet_name) {
-        problems.add("ROUTES", "must not name the tab of BOARD_NAME or Handovers");
+        problems.add("ROUTES", "must not name the tab of BOARD_NAME, SUMMARY_NAME or Handovers");
     }
     let default = (default_id, sheet_name);
     let places = routes.iter().map(|route| (route.spreadsheet_id.as_str(), route.title.as_str()));

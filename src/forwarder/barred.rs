@@ -13,6 +13,7 @@ pub(super) struct Barred {
     log: Option<Instant>,
     handovers: Option<Instant>,
     board: Option<Instant>,
+    summary: Option<Instant>,
     /// The log goes on without the other tabs, which cannot be made.
     unmade: Option<Instant>,
 }
@@ -23,6 +24,7 @@ impl Barred {
             Purpose::Log => &mut self.log,
             Purpose::Handovers => &mut self.handovers,
             Purpose::Board => &mut self.board,
+            Purpose::Summary => &mut self.summary,
         }
     }
 

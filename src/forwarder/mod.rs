@@ -17,6 +17,7 @@
 //!   ├─ ticket            a write that is no batch, and nobody knows whether it was applied
 //!   ├─ turn              whether a write may leave now
 //!   ├─ idle     board    nothing to write: a look now and then, the board's time kept fresh
+//!   ├─ summary           the last days at a glance, when nothing else is to be written
 //!   └─ pruning  barred   old markers; tabs, and formats, that are left alone for a while
 //!      formats
 //!
@@ -42,6 +43,7 @@ mod refused;
 mod seal;
 mod seen;
 mod sending;
+mod summary;
 mod tabs;
 mod ticket;
 mod turn;
@@ -66,6 +68,7 @@ use crate::forwarder::held::{Ending, Held};
 use crate::forwarder::pace::{Pace, TURN_MS};
 use crate::forwarder::pruning::Pruning;
 use crate::forwarder::seen::Seen;
+use crate::forwarder::summary::WrittenSummary;
 use crate::journal::{BookId, Counters, Error, Journal};
 use crate::sheets::{Client, Later, Shading, Trouble};
 use crate::status::{SheetState, Status};
@@ -93,6 +96,8 @@ pub struct Options {
     pub handovers_title: String,
     /// How the board is kept.
     pub board: BoardOptions,
+    /// Title of the tab of the summary; `None` where there is to be none.
+    pub summary_title: Option<String>,
     /// Zone of the times written; `None` is the spreadsheet's own.
     pub time_zone: Option<String>,
     /// Ceiling over any 60 s, of all spreadsheets together.
@@ -146,6 +151,7 @@ pub struct Forwarder {
     positions_untold: bool,
     formats: Formats,
     board: WrittenBoard,
+    summary: WrittenSummary,
     barred: Barred,
     /// What cannot be written or made, and what to do; until it was written again.
     lack: Option<String>,
@@ -214,6 +220,7 @@ impl Forwarder {
             positions_untold: false,
             formats: Formats::default(),
             board: WrittenBoard::default(),
+            summary: WrittenSummary::default(),
             barred: Barred::default(),
             lack: None,
             zone_name: None,
@@ -358,7 +365,8 @@ impl Forwarder {
         let full = self.seen.as_ref().and_then(|seen| seal::fullness(seen.layout.cells));
         let left_out = self.seen.iter().flat_map(|seen| seen.layout.left_out.clone());
         let tables = self.seen.as_ref().and_then(|seen| seen.layout.table_advice());
-        let all = left_out.chain(lack.clone()).chain(tables).chain(full);
+        let no_summary = self.summary.lack.clone();
+        let all = left_out.chain(lack.clone()).chain(no_summary).chain(tables).chain(full);
         let all: Vec<String> = all.collect();
         self.lack = lack;
         let warning = (!all.is_empty()).then(|| all.join("; "));

@@ -45,7 +45,11 @@ impl Forwarder {
             if std::mem::take(&mut self.is_unpurged) {
                 self.journal.purge().await?;
             }
-            return Ok(if self.pruning.is_due() { self.prune().await } else { Next::Idle });
+            return if self.pruning.is_due() {
+                Ok(self.prune().await)
+            } else {
+                self.summarise().await
+            };
         }
         let log_is_barred = self.barred.holds(Purpose::Log, instant);
         if log_is_barred && !board_is_due {

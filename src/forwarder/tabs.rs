@@ -18,7 +18,8 @@ pub fn tabs_of(options: &Options, zone: Option<&TimeZone>) -> Vec<(Purpose, Stri
         (Purpose::Handovers, options.handovers_title.clone()),
         (Purpose::Board, options.board.title.clone()),
     ];
-    titles.map(|title| (Purpose::Log, title)).chain(others).collect()
+    let summary = options.summary_title.clone().map(|title| (Purpose::Summary, title));
+    titles.map(|title| (Purpose::Log, title)).chain(others).chain(summary).collect()
 }
 
 /// What a tab's id is kept under.
@@ -27,5 +28,6 @@ pub fn tab_name(purpose: Purpose, title: &str) -> String {
         Purpose::Log => format!("log {title}"),
         Purpose::Handovers => format!("handovers {title}"),
         Purpose::Board => format!("board {title}"),
+        Purpose::Summary => format!("summary {title}"),
     }
 }

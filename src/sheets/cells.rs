@@ -39,9 +39,14 @@ pub(super) struct Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
+    /// This, in whatever format the cell has.
+    pub(super) fn of(value: Entered<'a>) -> Self {
+        Self { user_entered_value: Some(value), ..Self::default() }
+    }
+
     /// A text, in whatever format the cell has.
     pub(super) fn text(text: &'a str) -> Self {
-        Self { user_entered_value: Some(Entered::Text(text.into())), ..Self::default() }
+        Self::of(Entered::Text(text.into()))
     }
 
     /// The same without a note.
@@ -120,8 +125,8 @@ pub(super) fn cell<'a>(column: Column, entry: &'a Entry, zone: &TimeZone) -> Cel
         Column::Waited => handover.map(|handover| {
             Entered::Number(minutes(handover.taken_at.since_ms(entry.unassigned_at)))
         }),
-        // Of the board alone.
-        Column::Waiting | Column::Drops => None,
+        // Of the board and the summary alone.
+        _ => None,
     };
     let found = match column {
         Column::UnassignedAt => entry.found,

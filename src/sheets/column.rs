@@ -12,6 +12,8 @@ pub enum Purpose {
     Handovers,
     /// Who waits now: written as a whole.
     Board,
+    /// The last days at a glance: written as a whole.
+    Summary,
 }
 
 impl Purpose {
@@ -52,6 +54,20 @@ impl Purpose {
                 Column::Drops,
                 Column::Chat,
             ],
+            Self::Summary => &[
+                Column::Day,
+                Column::DayDropped,
+                Column::DayTaken,
+                Column::DayClosed,
+                Column::DayMedian,
+                Column::DayLongest,
+                Column::Agent,
+                Column::AgentDropped,
+                Column::AgentTaken,
+                Column::AgentMedian,
+                Column::Hour,
+                Column::HourDropped,
+            ],
         }
     }
 
@@ -61,6 +77,7 @@ impl Purpose {
             Self::Log => "log.2",
             Self::Handovers => "handovers.1",
             Self::Board => "board.1",
+            Self::Summary => "summary.1",
         }
     }
 
@@ -70,13 +87,19 @@ impl Purpose {
             Self::Log => "log tab",
             Self::Handovers => "handovers tab",
             Self::Board => "board",
+            Self::Summary => "summary",
         }
     }
 
-    /// The row of the labels, from 0: above those of the board stands its sentence.
+    /// Whether rows never wait for its tab: it is made, and written, when nothing else is to be.
+    pub(super) fn can_wait(self) -> bool {
+        self == Self::Summary
+    }
+
+    /// The row of the labels, from 0: above those of the board and the summary stands a sentence.
     pub(super) const fn header_row(self) -> u32 {
         match self {
-            Self::Board => 1,
+            Self::Board | Self::Summary => 1,
             Self::Log | Self::Handovers => 0,
         }
     }
@@ -116,6 +139,30 @@ pub enum Column {
     TakenAt,
     /// How long the patient had waited by then, in minutes.
     Waited,
+    /// A day of the summary, and what happened on it.
+    Day,
+    /// Chats that lost their agent.
+    DayDropped,
+    /// Chats that got one while they waited.
+    DayTaken,
+    /// Conversations closed while they waited.
+    DayClosed,
+    /// Of the waits that ended then, in minutes.
+    DayMedian,
+    /// The same.
+    DayLongest,
+    /// An agent of the last days, and what they did.
+    Agent,
+    /// Chats that they lost.
+    AgentDropped,
+    /// Chats that they took.
+    AgentTaken,
+    /// How long chats had waited that they had lost, in minutes.
+    AgentMedian,
+    /// An hour of the day.
+    Hour,
+    /// Chats that lost their agent in it.
+    HourDropped,
 }
 
 /// How a cell shows its number, in Google's words.
@@ -144,6 +191,7 @@ pub const STATUSES: [&str; 4] = ["Waiting", "Called back", "Reassigned", "Done"]
 enum Holds {
     Text,
     Time,
+    Date,
     Duration,
     Number,
 }
@@ -151,7 +199,7 @@ enum Holds {
 /// What is said of each column once and for all, in the order of the enum: what its metadata says, which
 /// never changes; what the header says when we make it, which people may rename; the width of a new one in
 /// pixels; what its cells hold.
-const COLUMNS: [(Column, &str, &str, u32, Holds); 15] = [
+const COLUMNS: [(Column, &str, &str, u32, Holds); 27] = [
     (Column::UnassignedAt, "unassigned_at", "Unassigned at", 160, Holds::Time),
     (Column::CustomerName, "customer_name", "Customer name", 160, Holds::Text),
     (Column::CustomerPhone, "customer_phone", "Customer phone", 135, Holds::Text),
@@ -167,6 +215,18 @@ const COLUMNS: [(Column, &str, &str, u32, Holds); 15] = [
     (Column::TakenBy, "taken_by", "Taken by", 160, Holds::Text),
     (Column::TakenAt, "taken_at", "Taken at", 160, Holds::Time),
     (Column::Waited, "waited", "Waited (minutes)", 135, Holds::Number),
+    (Column::Day, "day", "Day", 90, Holds::Date),
+    (Column::DayDropped, "day_dropped", "Dropped", 75, Holds::Number),
+    (Column::DayTaken, "day_taken", "Taken", 75, Holds::Number),
+    (Column::DayClosed, "day_closed", "Closed", 75, Holds::Number),
+    (Column::DayMedian, "day_median", "Median wait (minutes)", 170, Holds::Number),
+    (Column::DayLongest, "day_longest", "Longest wait (minutes)", 175, Holds::Number),
+    (Column::Agent, "agent", "Agent", 160, Holds::Text),
+    (Column::AgentDropped, "agent_dropped", "They dropped", 115, Holds::Number),
+    (Column::AgentTaken, "agent_taken", "They took", 85, Holds::Number),
+    (Column::AgentMedian, "agent_median", "Median wait of those", 165, Holds::Number),
+    (Column::Hour, "hour", "Hour", 70, Holds::Text),
+    (Column::HourDropped, "hour_dropped", "Dropped in that hour", 150, Holds::Number),
 ];
 
 impl Column {
@@ -179,7 +239,16 @@ impl Column {
     pub fn is_told_by_its_label(self) -> bool {
         !matches!(
             self,
-            Self::CustomerName | Self::CustomerPhone | Self::Status | Self::Chat | Self::Waiting
+            Self::CustomerName
+                | Self::CustomerPhone
+                | Self::Status
+                | Self::Chat
+                | Self::Waiting
+                | Self::Day
+                | Self::DayTaken
+                | Self::DayClosed
+                | Self::Agent
+                | Self::Hour
         )
     }
 
@@ -210,6 +279,7 @@ impl Column {
         let (kind, pattern) = match COLUMNS[self as usize].4 {
             Holds::Text => ("TEXT", None),
             Holds::Time => ("DATE_TIME", Some(TIME_PATTERN)),
+            Holds::Date => ("DATE", Some("ddd d mmm")),
             Holds::Duration => ("TIME", Some("[h]:mm")),
             Holds::Number => ("NUMBER", Some("0")),
         };

@@ -57,8 +57,18 @@ pub struct Layout {
     pub others: Vec<TabLayout>,
     /// Tabs that we do without, and why: a sentence each.
     pub left_out: Vec<String>,
+    /// A tab that is not there and that nothing waits for.
+    pub unmade: Option<Unmade>,
     /// All that binds tabs and columns of ours: as long as it stays so, they are where they were.
     pub(super) bindings: Vec<Binding>,
+}
+
+/// A tab that is to be made or bound when nothing else is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmade {
+    pub(super) wanted: WantedTab,
+    /// The tab of its title that nobody bound, where there is one.
+    pub(super) at: Option<TabAt>,
 }
 
 /// One tab of ours as it is now.
@@ -100,7 +110,7 @@ impl Layout {
 
     /// What it means that people made tables of our tabs, and how to undo it; `None` where they did not.
     pub fn table_advice(&self) -> Option<String> {
-        let tables = self.tabs.iter().filter(|tab| tab.is_table);
+        let tables = self.tabs.iter().filter(|tab| tab.is_table && !tab.purpose.can_wait());
         let titles: Vec<String> = tables.map(|tab| format!("`{}`", tab.title)).collect();
         let are = match titles.len() {
             0 => return None,

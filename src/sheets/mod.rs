@@ -24,6 +24,8 @@ mod deliver;
 mod grant;
 mod health;
 mod setup;
+mod charts;
+mod summary;
 mod outcome;
 mod picture;
 mod plan;
@@ -46,7 +48,7 @@ use serde_json::{Value, json};
 pub use crate::sheets::burn::Burnt;
 pub use crate::sheets::client::{Client, WRITE_TIMEOUT};
 pub use crate::sheets::column::Purpose;
-pub use crate::sheets::layout::{Layout, TabLayout, Wanted, WantedTab};
+pub use crate::sheets::layout::{Layout, TabLayout, Unmade, Wanted, WantedTab};
 pub use crate::sheets::outcome::{Delivery, Landing, Later, Refused, Survey, Trouble};
 pub use crate::sheets::picture::LINE_BYTES;
 pub use crate::sheets::plan::{Content, Marker, Needs, Plan, Traces};
@@ -188,7 +190,7 @@ impl Client {
         };
         let row = |from| json!([{ "values": Vec::from_iter((from..=last).map(cell)) }]);
         let cells = match tab.purpose {
-            Purpose::Board => json!({ "updateCells": {
+            Purpose::Board | Purpose::Summary => json!({ "updateCells": {
                 "start": { "sheetId": tab.sheet_id, "rowIndex": 2, "columnIndex": first },
                 "rows": row(first), "fields": "userEnteredValue",
             } }),

@@ -5,13 +5,18 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use crate::chat::board::LINES_MAX;
+use crate::sheets::charts;
 use crate::sheets::column::{Column, NumberFormat, Purpose, STATUSES};
 use crate::sheets::layout::{Binder, COLUMN_KEY, TAB_KEY, TabAt, WantedTab, tab_value};
 
 /// Rows of a new log; appending grows it.
 const ROWS: u32 = 1_000;
-/// What people read when they are about to change the board.
-const BOARD_NOTICE: &str = "Kept by doubletick-sheets: what is changed here is overwritten";
+/// Rows of a new summary: as many as it has of agents, and some more.
+const SUMMARY_ROWS: u32 = 210;
+/// Between its lists, in pixels.
+const GAP_PX: u32 = 30;
+/// What people read when they are about to change the board or the summary.
+const NOTICE: &str = "Kept by doubletick-sheets: what is changed here is overwritten";
 /// From how many minutes of waiting on a line is coloured, and how: amber, then red.
 type Shade = (u32, [f64; 3]);
 const AMBER: [f64; 3] = [1.0, 0.90, 0.60];
@@ -45,15 +50,21 @@ pub(super) fn make(wanted: &[&WantedTab], shading: Shading) -> Setup {
 
 fn new_tab(wanted: &WantedTab, shading: Shading) -> Vec<Value> {
     let (id, purpose) = (wanted.tab_id, wanted.purpose);
-    let columns: Vec<(Column, u32)> = purpose.columns().iter().copied().zip(0..).collect();
+    let columns = positions(purpose);
     let lines = u32::try_from(LINES_MAX).unwrap_or(u32::MAX);
-    let rows = if purpose == Purpose::Board { lines + 2 } else { ROWS };
+    let rows = match purpose {
+        Purpose::Board => lines + 2,
+        Purpose::Summary => SUMMARY_ROWS,
+        Purpose::Log | Purpose::Handovers => ROWS,
+    };
+    let room = if purpose == Purpose::Summary { charts::COLUMNS } else { 0 };
+    let end = columns.last().map_or(0, |(_, index)| index + 1);
     let mut properties = json!({
         "sheetId": id,
         "title": wanted.title,
         "gridProperties": {
             "rowCount": rows,
-            "columnCount": columns.len(),
+            "columnCount": end + room,
             "frozenRowCount": purpose.header_row() + 1,
         },
     });
@@ -69,6 +80,11 @@ fn new_tab(wanted: &WantedTab, shading: Shading) -> Vec<Value> {
     if purpose == Purpose::Board {
         requests.extend(dress_board(id, &columns, shading));
     }
+    if purpose == Purpose::Summary {
+        let gaps = columns.windows(2).filter(|pair| pair[0].1 + 1 < pair[1].1);
+        requests.extend(gaps.map(|pair| width(id, pair[0].1 + 1, GAP_PX)));
+        requests.extend(dress_summary(id, &columns));
+    }
     requests
 }
 
@@ -77,7 +93,16 @@ pub(super) fn bind(wanted: &WantedTab, tab: &TabAt, binder: &Binder) -> Setup {
     let id = tab.sheet_id;
     let mut requests = Vec::new();
     let columns_needed = binder.added.iter().map(|(_, index)| index + 1).max().unwrap_or(0);
-    requests.extend(widen(tab, columns_needed));
+    // Its charts are made with it, and not again where people deleted them.
+    let is_new_summary =
+        wanted.purpose == Purpose::Summary && tab.bound_by.is_none() && binder.found.is_empty();
+    let room = if is_new_summary { charts::COLUMNS } else { 0 };
+    requests.extend(widen(tab, columns_needed + room));
+    if is_new_summary && tab.row_count < SUMMARY_ROWS {
+        requests.push(json!({ "appendDimension": {
+            "sheetId": id, "dimension": "ROWS", "length": SUMMARY_ROWS - tab.row_count
+        } }));
+    }
     if tab.bound_by.is_none() {
         requests.push(bind_tab(wanted, id));
     }
@@ -102,7 +127,22 @@ pub(super) fn bind(wanted: &WantedTab, tab: &TabAt, binder: &Binder) -> Setup {
             "fields": "gridProperties.frozenRowCount",
         } }));
     }
+    if is_new_summary {
+        requests.extend(dress_summary(id, &binder.added));
+    }
     finished(format!("bound the {} that was there", wanted.purpose.name()), &[wanted], requests)
+}
+
+/// Where a new tab has its columns: side by side, and in the summary a gap before each of its lists.
+fn positions(purpose: Purpose) -> Vec<(Column, u32)> {
+    let mut gaps = 0;
+    let columns = (0..).zip(purpose.columns().iter().copied());
+    columns
+        .map(|(index, column)| {
+            gaps += u32::from(matches!(column, Column::Agent | Column::Hour));
+            (column, index + gaps)
+        })
+        .collect()
 }
 
 fn widen(tab: &TabAt, columns_needed: u32) -> Option<Value> {
@@ -138,15 +178,27 @@ pub(super) fn dress_board(id: i32, columns: &[(Column, u32)], shading: Shading) 
             } } })
         })
         .collect();
-    requests.push(json!({ "repeatCell": {
-        "range": { "sheetId": id, "startRowIndex": 0, "endRowIndex": 1 },
-        "cell": { "userEnteredFormat": { "textFormat": { "bold": true, "fontSize": 12 } } },
-        "fields": "userEnteredFormat.textFormat(bold,fontSize)",
-    } }));
-    requests.push(json!({ "addProtectedRange": { "protectedRange": {
-        "range": { "sheetId": id }, "description": BOARD_NOTICE, "warningOnly": true,
-    } } }));
+    requests.extend(kept_by_us(id));
     requests
+}
+
+/// The charts of a new summary, and the warning that it is not people's.
+fn dress_summary(id: i32, columns: &[(Column, u32)]) -> Vec<Value> {
+    kept_by_us(id).into_iter().chain(charts::of(id, columns)).collect()
+}
+
+/// What people see of a tab that is written as a whole: its sentence large, and a warning before they change it.
+fn kept_by_us(id: i32) -> [Value; 2] {
+    [
+        json!({ "repeatCell": {
+            "range": { "sheetId": id, "startRowIndex": 0, "endRowIndex": 1 },
+            "cell": { "userEnteredFormat": { "textFormat": { "bold": true, "fontSize": 12 } } },
+            "fields": "userEnteredFormat.textFormat(bold,fontSize)",
+        } }),
+        json!({ "addProtectedRange": { "protectedRange": {
+            "range": { "sheetId": id }, "description": NOTICE, "warningOnly": true,
+        } } }),
+    ]
 }
 
 /// The id makes binding the same tab twice impossible: Google refuses an id that exists.
@@ -187,13 +239,18 @@ fn new_column(wanted: &WantedTab, sheet_id: i32, column: Column, index: u32) -> 
     if column == Column::Status {
         requests.push(json!({ "setDataValidation": dropdown(sheet_id, first, index) }));
     }
-    requests.push(json!({ "updateDimensionProperties": {
-        "range": columns(sheet_id, index),
-        "properties": { "pixelSize": column.width_px() },
-        "fields": "pixelSize",
-    } }));
+    requests.push(width(sheet_id, index, column.width_px()));
     requests.push(bind_column(wanted, sheet_id, column, index));
     requests
+}
+
+/// Makes a column so many pixels wide.
+fn width(sheet_id: i32, index: u32, pixels: u32) -> Value {
+    json!({ "updateDimensionProperties": {
+        "range": columns(sheet_id, index),
+        "properties": { "pixelSize": pixels },
+        "fields": "pixelSize",
+    } })
 }
 
 /// The `repeatCell`s that give our columns of a tab their formats from this row on.

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use crate::sheets::client::Client;
 use crate::sheets::column::Purpose;
 use crate::sheets::layout::{
-    Binder, COLUMN_KEY, Decision, Layout, TAB_KEY, TabAt, Wanted, WantedTab, bind, decide, others,
+    Binder, COLUMN_KEY, Decision, Layout, TAB_KEY, TabAt, Unmade, Wanted, WantedTab, bind, decide,
+    others,
 };
 use crate::sheets::outcome::{Survey, Trouble};
-use crate::sheets::setup::Shading;
+use crate::sheets::setup::{Setup, Shading};
 use crate::sheets::wire::{Binding, Spreadsheet};
 use crate::sheets::{column_letters, setup};
 
@@ -21,7 +22,7 @@ const CELLS_A_CALL: u32 = 100_000;
 
 /// What a tab that is not ours yet turns out to be.
 enum Unbound {
-    Ours(setup::Setup),
+    Ours(Setup),
     /// It holds something else; the sentence says what to do.
     Foreign(String),
 }
@@ -60,6 +61,14 @@ impl Client {
                     layout.tabs.push(found);
                     continue;
                 }
+                decision if tab.purpose.can_wait() => {
+                    let at = match decision {
+                        Decision::ReadHeader(at) => Some(at),
+                        _ => None,
+                    };
+                    layout.unmade = Some(Unmade { wanted: tab.clone(), at });
+                    continue;
+                }
                 Decision::Make => {
                     lacking.push(tab);
                     continue;
@@ -83,6 +92,19 @@ impl Client {
             (true, false) => Survey::Setup(setup::make(&lacking, shading)),
             (true, true) => Survey::Ready(layout),
         })
+    }
+
+    /// How to make or bind a tab that nothing waits for.
+    ///
+    /// # Errors
+    /// [`Trouble::Operator`] also where a tab of its title holds something else.
+    pub async fn setup_of(&self, unmade: &Unmade, shading: Shading) -> Result<Setup, Trouble> {
+        let Unmade { wanted, at } = unmade;
+        let Some(at) = at else { return Ok(setup::make(&[wanted], shading)) };
+        match self.read_header(wanted, at).await? {
+            Unbound::Ours(setup) => Ok(setup),
+            Unbound::Foreign(advice) => Err(Trouble::Operator(advice)),
+        }
     }
 
     pub(super) async fn spreadsheet(&self) -> Result<Spreadsheet, Trouble> {
@@ -114,6 +136,7 @@ impl Client {
         let setting = match wanted.purpose {
             Purpose::Log => ", or set SHEET_NAME to another title",
             Purpose::Board => ", or set BOARD_NAME to another title",
+            Purpose::Summary => ", or set SUMMARY_NAME to another title or to nothing",
             Purpose::Handovers => "",
         };
         let foreign = Unbound::Foreign(format!(
@@ -134,7 +157,9 @@ impl Client {
         let is_taken = is_bound
             || match wanted.purpose {
                 // Its lines are cleared: so only one that has all its labels, or nothing at all.
-                Purpose::Board => binder.added.is_empty() || self.is_empty(tab).await?,
+                Purpose::Board | Purpose::Summary => {
+                    binder.added.is_empty() || self.is_empty(tab).await?
+                }
                 // Where the first row is blank, somebody's table may begin below it.
                 _ => !binder.found.is_empty() || self.is_empty(tab).await?,
             };

@@ -105,6 +105,7 @@ async fn drain(dir: &Path, google: &FakeGoogle, rows: u64) {
             wait_max_minutes: None,
             shading: Shading { warn_minutes: 15, alert_minutes: 60 },
         },
+        summary_title: None,
         time_zone: None,
         writes_per_minute_max: u32::MAX,
         now,

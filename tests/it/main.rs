@@ -7,6 +7,7 @@ mod harness;
 mod accepting;
 mod beside;
 mod board;
+mod summary;
 mod connections;
 mod restoring;
 mod routes;

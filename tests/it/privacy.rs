@@ -92,7 +92,7 @@ async fn text_of(answer: reqwest::Response) -> String {
 
 #[tokio::test]
 async fn no_event_and_no_bad_request_shows_in_a_log_or_an_answer() {
-    let clinic = clinic();
+    let clinic = clinic().without("SUMMARY_NAME");
     let service = clinic.open();
     let mut answers = String::new();
     let of = |more: Value| {
@@ -368,7 +368,7 @@ async fn nothing_that_doubletick_answers_shows_in_a_log() {
 
 #[tokio::test]
 async fn no_crash_and_no_start_that_fails_shows_anything() {
-    let clinic = clinic();
+    let clinic = clinic().without("SUMMARY_NAME");
     let mut service = clinic.open();
     service.wait_for_sheet("delivering").await;
     clinic.google.outage(true);

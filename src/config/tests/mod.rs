@@ -73,6 +73,7 @@ fn three_settings_are_enough() {
     assert_eq!(config.dedupe_window_s, 120);
     assert_eq!(config.retention_days, 30);
     assert_eq!(config.board_name, "Unattended now");
+    assert_eq!(config.summary_name.as_deref(), Some("Summary"));
     assert_eq!(config.board_hours, 24);
     assert_eq!((config.board_warn_minutes, config.board_alert_minutes), (15, 60));
     assert_eq!(config.routes, []);
@@ -85,6 +86,7 @@ fn every_setting_can_be_set() {
     let config = valid(&[
         ("SHEET_NAME", " Wartende "),
         ("BOARD_NAME", " Jetzt "),
+        ("SUMMARY_NAME", " Woche "),
         ("BOARD_HOURS", "48"),
         ("BOARD_WARN_MINUTES", "5"),
         ("BOARD_ALERT_MINUTES", "30"),
@@ -105,6 +107,7 @@ fn every_setting_can_be_set() {
     assert_eq!(config.ask_every, Some(Duration::from_secs(3_600)));
     assert_eq!(config.sheet_name, "Wartende");
     assert_eq!((config.board_name.as_str(), config.board_hours), ("Jetzt", 48));
+    assert_eq!(config.summary_name.as_deref(), Some("Woche"));
     assert_eq!((config.board_warn_minutes, config.board_alert_minutes), (5, 30));
     assert_eq!(config.routes.len(), 1);
     assert_eq!((config.host, config.port), (IpAddr::from([127, 0, 0, 1]), 0));
@@ -163,6 +166,7 @@ fn an_empty_setting_counts_as_absent() {
     let config = valid(&[("PORT", ""), ("TIMEZONE", " "), ("SHEET_NAME", ""), ("HOST", "\t")]);
     assert_eq!((config.port, config.time_zone), (8080, None));
     assert_eq!(config.sheet_name, "Unassigned chats");
+    assert_eq!(valid(&[("SUMMARY_NAME", " ")]).summary_name, None, "but for this one");
     assert!(problem(&[("WEBHOOK_SECRET", " ")]).starts_with("WEBHOOK_SECRET is missing"));
     assert!(problem(&[("SPREADSHEET_ID", "")]).starts_with("SPREADSHEET_ID is missing"));
 }

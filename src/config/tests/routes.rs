@@ -91,6 +91,11 @@ fn a_log_cannot_have_the_title_of_another_tab_of_ours() {
     check_refused("SHEET_NAME", "Handovers");
     check_refused("SHEET_NAME", "Unattended now");
     check_refused("BOARD_NAME", "Handovers");
+    check_refused("SHEET_NAME", "Summary");
+    check_refused("ROUTES", "1=/Summary");
+    check_refused("SUMMARY_NAME", "Handovers");
+    check_refused("SUMMARY_NAME", "unattended now");
+    valid(&[("SUMMARY_NAME", ""), ("SHEET_NAME", "Summary")]);
     valid(&[("BOARD_NAME", "Now"), ("ROUTES", "1=/Unattended now")]);
 }
 

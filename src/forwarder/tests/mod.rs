@@ -8,6 +8,7 @@ mod former;
 mod picking;
 mod refused;
 mod stepping;
+mod summary;
 mod tabs;
 mod waiting;
 
@@ -72,7 +73,7 @@ impl Bench {
     async fn on(google: FakeGoogle, title: &str) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let dir = tempfile::tempdir().unwrap();
-        let rules = Rules { resend_window_ms: 1_000, retention_ms: 1_000_000 };
+        let rules = Rules { resend_window_ms: 1_000, retention_ms: 30 * 24 * 60 * MINUTE_MS };
         let limits = Limits { pending_rows_max: 100, rules };
         let place = Destination { spreadsheet: google.spreadsheet_id(), title: title.into() };
         let journal = Journal::open(dir.path(), limits, Routes::new(place, Vec::new())).unwrap();
@@ -91,6 +92,7 @@ impl Bench {
                 wait_max_minutes: None,
                 shading: Shading { warn_minutes: 15, alert_minutes: 60 },
             },
+            summary_title: None,
             time_zone: None,
             writes_per_minute_max: 50,
             now,

@@ -22,3 +22,5 @@ mod installed;
 mod morning;
 mod page;
 mod pictures;
+#[path = "../../../examples/demo/weeks.rs"]
+mod weeks;

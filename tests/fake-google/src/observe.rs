@@ -64,6 +64,11 @@ impl FakeGoogle {
             .collect()
     }
 
+    /// The charts that stand on a tab, as the API would give them.
+    pub fn charts(&self, title: &str) -> Vec<Value> {
+        self.with_tab(title, |_, tab| tab.shape.charts.clone()).unwrap_or_default()
+    }
+
     /// The names of the filter views that people keep on a tab.
     pub fn filter_views(&self, title: &str) -> Vec<String> {
         let name = |view: &Value| view["title"].as_str().unwrap_or_default().to_owned();

@@ -68,6 +68,9 @@ fn sheet(book: &Book, index: usize, tab: &Tab, cuts: &[Cut], mask: &Mask) -> Val
     if !shape.tables.is_empty() {
         sheet["tables"] = shape.tables.clone().into();
     }
+    if !shape.charts.is_empty() {
+        sheet["charts"] = shape.charts.clone().into();
+    }
     if !shape.conditionals.is_empty() {
         sheet["conditionalFormats"] = shape.conditionals.clone().into();
     }

@@ -71,8 +71,62 @@ fn tab(book: &Book, tab: &Tab) -> Value {
         "merges": shape.merges.iter().map(merge).collect::<Vec<_>>(),
         "columns": (0..columns).map(column).collect::<Vec<_>>(),
         "rows": rows.map(row).collect::<Vec<_>>(),
+        "charts": shape.charts.iter().map(|chart| self::chart(book, chart)).collect::<Vec<_>>(),
         "rowCount": used,
     })
+}
+
+/// A chart as its own specification says, with the values of its ranges: texts along the bottom, numbers above.
+fn chart(book: &Book, chart: &Value) -> Value {
+    let (basic, place) = (&chart["spec"]["basicChart"], &chart["position"]["overlayPosition"]);
+    let headers = basic["headerCount"].as_u64().unwrap_or_default();
+    let headers = usize::try_from(headers).unwrap_or_default();
+    let values = |data: &Value, read: &dyn Fn(&Recalculation<'_>, &Cell) -> Value| {
+        let ranges = data["sourceRange"]["sources"].as_array().into_iter().flatten();
+        let cells = ranges.flat_map(|range| charted(book, range, read));
+        cells.skip(headers).collect::<Vec<Value>>()
+    };
+    let text = |recalculation: &Recalculation<'_>, cell: &Cell| recalculation.display(cell).into();
+    let number = |recalculation: &Recalculation<'_>, cell: &Cell| match *recalculation.result(cell)
+    {
+        Entered::Number(number) => number.into(),
+        _ => Value::Null,
+    };
+    let series = basic["series"].as_array().into_iter().flatten();
+    let axes = basic["axis"].as_array().into_iter().flatten();
+    let unit = axes.clone().find(|axis| axis["position"] == "LEFT_AXIS");
+    json!({
+        "title": chart["spec"]["title"],
+        "kind": basic["chartType"],
+        "unit": unit.map_or(&Value::Null, |axis| &axis["title"]),
+        "labels": values(&basic["domains"][0]["domain"], &text),
+        "series": series.map(|one| values(&one["series"], &number)).collect::<Vec<_>>(),
+        "row": place["anchorCell"]["rowIndex"].as_u64().unwrap_or_default(),
+        "column": place["anchorCell"]["columnIndex"].as_u64().unwrap_or_default(),
+        "left": place["offsetXPixels"].as_u64().unwrap_or_default(),
+        "top": place["offsetYPixels"].as_u64().unwrap_or_default(),
+        "width": place["widthPixels"].as_u64().unwrap_or(600),
+        "height": place["heightPixels"].as_u64().unwrap_or(371),
+    })
+}
+
+/// What stands in the cells of a range, one after the other.
+fn charted(
+    book: &Book,
+    range: &Value,
+    read: &dyn Fn(&Recalculation<'_>, &Cell) -> Value,
+) -> Vec<Value> {
+    let Ok(tab) = book.tab(range["sheetId"].as_i64().unwrap_or_default()) else {
+        return Vec::new();
+    };
+    let edge = |name: &str, open: usize| {
+        range[name].as_u64().and_then(|edge| usize::try_from(edge).ok()).unwrap_or(open)
+    };
+    let recalculation = Recalculation::of(book, tab);
+    let columns = edge("startColumnIndex", 0)..edge("endColumnIndex", tab.shape.columns);
+    let rows = edge("startRowIndex", 0)..edge("endRowIndex", tab.shape.rows);
+    let cells = rows.flat_map(|row| columns.clone().map(move |column| (row, column)));
+    cells.map(|(row, column)| read(&recalculation, tab.grid.cell(row, column))).collect()
 }
 
 /// Where a merge begins and how far it goes.

@@ -77,6 +77,8 @@ impl Book {
             "deleteConditionalFormatRule" => self.delete_conditional(&read(arguments)?),
             "addProtectedRange" => self.add_protection(&read(arguments)?),
             "updateProtectedRange" => self.update_protection(&read(arguments)?).map(none),
+            "addChart" => self.add_chart(&read(arguments)?),
+            "deleteEmbeddedObject" => self.delete_object(&read(arguments)?).map(none),
             "addTable" => self.add_table(&read(arguments)?),
             "deleteTable" => self.delete_table(&read(arguments)?).map(none),
             "deleteProtectedRange" => self.delete_protection(&read(arguments)?).map(none),

@@ -201,6 +201,7 @@ impl Book {
         shape
             .conditionals
             .retain(|rule| rule["ranges"].as_array().is_some_and(|ranges| !ranges.is_empty()));
+        self.shift_charts(id, columns, &shift);
         self.metadata.retain_mut(|metadata| metadata.place.shift(id, columns, &shift));
     }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod batch;
 mod cells;
+pub(crate) mod charts;
 mod dimensions;
 mod merges;
 pub(crate) mod metadata;

@@ -38,6 +38,8 @@ pub(crate) struct Shape {
     pub(crate) protections: Vec<Protection>,
     /// As Google's `Table`s.
     pub(crate) tables: Vec<Value>,
+    /// As Google's `EmbeddedChart`s, on the tab that they stand on.
+    pub(crate) charts: Vec<Value>,
 }
 
 #[derive(Debug, Clone)]
@@ -57,6 +59,7 @@ impl Shape {
         self.tables.iter_mut().for_each(|table| point(&mut table["range"]));
         let rules = self.conditionals.iter_mut();
         rules.filter_map(|rule| rule["ranges"].as_array_mut()).flatten().for_each(point);
+        self.point_charts_at(id);
         for Protection { rule, .. } in &mut self.protections {
             point(&mut rule["range"]);
             rule["unprotectedRanges"].as_array_mut().into_iter().flatten().for_each(point);
@@ -80,6 +83,7 @@ impl Tab {
             conditionals: Vec::new(),
             protections: Vec::new(),
             tables: Vec::new(),
+            charts: Vec::new(),
         };
         Self { id, shape, grid: Grid::default() }
     }

@@ -329,3 +329,60 @@ fn values_are_read_by_a1_ranges() {
     let error = read("'No such tab'!A1").expect_err("there is no such tab");
     assert!(error.body.contains("Unable to parse range: 'No such tab'!A1"), "{}", error.body);
 }
+
+/// A chart of what stands in one column below its label, anchored at a cell.
+fn chart(column: usize, anchor: usize) -> Value {
+    let range = json!({ "startRowIndex": 0, "endRowIndex": 4,
+        "startColumnIndex": column, "endColumnIndex": column + 1 });
+    let source = json!({ "sourceRange": { "sources": [range] } });
+    json!({ "addChart": { "chart": {
+        "spec": { "title": "Drops", "basicChart": {
+            "chartType": "COLUMN", "headerCount": 1,
+            "domains": [{ "domain": source }], "series": [{ "series": source }],
+        } },
+        "position": { "overlayPosition": { "anchorCell": { "rowIndex": 0, "columnIndex": anchor } } },
+    } } })
+}
+
+#[test]
+fn a_chart_follows_its_cells_and_goes_with_its_tab() {
+    let mut book = book();
+    let made = apply(&mut book, &json!([chart(2, 5)])).unwrap();
+    let id = made[0]["addChart"]["chart"]["chartId"].clone();
+    assert!(id.is_i64());
+    book.shift_unguarded(0, true, Shift::Insert { at: 1, count: 1 });
+    let shown = read::spreadsheet(&book, &Mask::parse("*").unwrap(), &[], false).unwrap();
+    let basic = &shown["sheets"][0]["charts"][0]["spec"]["basicChart"];
+    let source = &basic["series"][0]["series"]["sourceRange"]["sources"][0];
+    assert_eq!(source["startColumnIndex"], 3);
+    assert_eq!(
+        shown["sheets"][0]["charts"][0]["position"]["overlayPosition"]["anchorCell"]["columnIndex"],
+        6
+    );
+    apply(&mut book, &json!([{ "deleteEmbeddedObject": { "objectId": id } }])).unwrap();
+    let gone = apply(&mut book, &json!([{ "deleteEmbeddedObject": { "objectId": id } }]));
+    assert!(gone.unwrap_err().contains("No object with id"));
+    let title = json!({ "addSheet": { "properties": { "sheetId": 7, "title": "other" } } });
+    let mut on_seven = chart(0, 1);
+    on_seven["addChart"]["chart"]["position"]["overlayPosition"]["anchorCell"]["sheetId"] =
+        7.into();
+    apply(&mut book, &json!([title, on_seven])).unwrap();
+    apply(&mut book, &json!([{ "deleteSheet": { "sheetId": 7 } }])).unwrap();
+    assert!(book.tabs.iter().all(|tab| tab.shape.charts.is_empty()));
+}
+
+#[test]
+fn a_chart_of_cells_that_are_not_there_is_refused_with_all_of_its_batch() {
+    let mut book = book();
+    for (wrong, why) in [(chart(26, 5), "Range exceeds grid limits"), (chart(2, 26), "anchor cell")]
+    {
+        let refused = apply(&mut book, &json!([write(0, 0, "x"), wrong])).unwrap_err();
+        assert!(refused.starts_with("Invalid requests[1].addChart:"), "{refused}");
+        assert!(refused.contains(why), "{refused}");
+    }
+    let unknown =
+        json!([{ "addChart": { "chart": { "spec": { "basicChart": { "kind": "COLUMN" } } } } }]);
+    assert!(apply(&mut book, &unknown).unwrap_err().contains("Cannot find field"));
+    assert!(rows(&book).is_empty());
+    assert!(book.tabs[0].shape.charts.is_empty());
+}

@@ -41,6 +41,19 @@ impl Staff<'_> {
         self.edit(title, |book, at| book.remove_tab(at));
     }
 
+    /// Deletes every chart on the tab.
+    pub fn delete_charts(&self, title: &str) {
+        self.edit_tab(title, |tab| tab.shape.charts.clear());
+    }
+
+    /// Puts a tab at another place in the tab bar.
+    pub fn move_tab(&self, title: &str, to: usize) {
+        self.edit(title, |book, at| {
+            let tab = book.tabs.remove(at);
+            book.tabs.insert(to.min(book.tabs.len()), tab);
+        });
+    }
+
     pub fn add_tab(&self, title: &str, rows: &[&[&str]]) {
         self.change(|book| {
             let mut tab = Tab::new(i64::from(fastrand::i32(1..)), title, 1000, 26);
