@@ -3,6 +3,7 @@
 //! when it stops (Ctrl-C). With the argument `weeks` some weeks have passed already, so that the summary has
 //! something to show.
 
+mod missed;
 mod morning;
 mod weeks;
 
@@ -16,6 +17,7 @@ use doubletick_sheets::config::Config;
 use fake_google::{FakeDoubleTick, FakeGoogle};
 use reqwest::redirect::Policy;
 
+use crate::missed::missed;
 use crate::morning::{CLINIC, OWN_PATIENT, morning};
 use crate::weeks::weeks;
 
@@ -46,6 +48,7 @@ async fn main() -> anyhow::Result<()> {
         }
         connect(&page, &secret).await?;
         morning(&doubletick).await?;
+        missed(&doubletick).await?;
         std::future::pending::<anyhow::Result<()>>().await
     };
     tokio::pin!(serving);
@@ -74,6 +77,7 @@ fn settings(
         ("WEBHOOK_SECRET", secret.to_owned()),
         ("DOUBLETICK_API_KEY", doubletick.key().to_owned()),
         ("DOUBLETICK_API_URL", doubletick.url().to_owned()),
+        ("ASK_SECONDS", "5".to_owned()),
         ("PUBLIC_URL", format!("http://127.0.0.1:{port}")),
         ("DATA_DIR", data_dir.display().to_string()),
         ("HOST", "127.0.0.1".to_owned()),
@@ -92,6 +96,7 @@ fn introduce(google: &FakeGoogle, doubletick: &FakeDoubleTick, page: &str, secre
   The page:          {page}/    sign in with {secret}
 
   The service registers its address at a stand-in for DoubleTick, and a few chats follow by themselves.
+  Of the last one DoubleTick never tells: within seconds the service finds it by asking.
   Then unassign one yourself:
     curl -H 'authorization: {key}' -d '{{\"customerPhoneNumber\":\"{OWN_PATIENT}\"}}' \\
       {api}/team-member/unassign

@@ -39,7 +39,7 @@ pub(crate) async fn morning(doubletick: &FakeDoubleTick) -> anyhow::Result<()> {
 }
 
 /// Lets people at the clinic do this in a moment. The stand-in waits until the service has answered.
-async fn act(
+pub(crate) async fn act(
     doubletick: &FakeDoubleTick,
     what: impl FnOnce(&FakeDoubleTick) + Send + 'static,
 ) -> anyhow::Result<()> {

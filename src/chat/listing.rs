@@ -1,12 +1,13 @@
 //! A [`Listing`]: who has no agent as DoubleTick's list says, read to its end; and what two of them in a row mean
 //! beside what we know.
 //!
-//! The list names no chat, so that a conversation is told by the customer's phone and the clinic's number. What
-//! was missed is judged like an event that comes now ([`crate::chat::memory::judge`]), and only where nothing was
+//! The list names no chat, so that a conversation is told by the customer's phone and the clinic's number. One that
+//! is not in the list of those without an agent has one: that it was held, though no event said by whom, is seen
+//! by its absence. What was missed is judged like an event that comes now ([`crate::chat::memory::judge`]), and only where nothing was
 //! heard of the chat since the first of the two lists was begun. By numbers: no clock that is set can confuse
 //! which came first. Whatever is unclear changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use smol_str::SmolStr;
 
@@ -76,16 +77,39 @@ pub struct Listing {
     begun: Mark,
     ended_at: UnixMs,
     shown: BTreeMap<Conversation, Shown>,
+    /// The clinic's numbers of which it shows anything. Whoever asks may not see each of them.
+    lines: BTreeSet<SmolStr>,
+}
+
+/// That the list before showed a conversation differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Change {
+    /// When that list was begun.
+    begun: Mark,
+    was: Was,
+}
+
+/// How the list before showed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Was {
+    Waiting,
+    /// Somebody had it: it was not among those without an agent, though others on that line were.
+    Held,
+    /// Done, or not clear.
+    Otherwise,
 }
 
 impl Listing {
     /// The list that was begun then.
     pub fn new(begun: Mark) -> Self {
-        Self { begun, ended_at: begun.at, shown: BTreeMap::new() }
+        Self { begun, ended_at: begun.at, shown: BTreeMap::new(), lines: BTreeSet::new() }
     }
 
     /// One more conversation that stands in it.
     pub fn add(&mut self, conversation: Conversation, shown: Shown) {
+        if !self.lines.contains(&conversation.waba_line) {
+            self.lines.insert(conversation.waba_line.clone());
+        }
         let known = self.shown.entry(conversation).or_insert_with(|| shown.clone());
         let is_same = match (&*known, &shown) {
             (Shown::Waiting(_), Shown::Waiting(_)) => true,
@@ -111,9 +135,17 @@ impl Listing {
         matches!(self.shown.get(conversation), Some(Shown::Waiting(_)))
     }
 
-    /// Whether it shows anything of that number of the clinic's at all. Whoever asks may not see each of them.
+    fn was(&self, conversation: &Conversation) -> Was {
+        match self.shown.get(conversation) {
+            Some(Shown::Waiting(_)) => Was::Waiting,
+            Some(Shown::Taken(..)) => Was::Held,
+            None if self.covers(conversation) => Was::Held,
+            Some(Shown::Done | Shown::Unclear) | None => Was::Otherwise,
+        }
+    }
+
     fn covers(&self, conversation: &Conversation) -> bool {
-        self.shown.keys().any(|other| other.waba_line == conversation.waba_line)
+        self.lines.contains(&conversation.waba_line)
     }
 }
 
@@ -128,6 +160,8 @@ pub struct Sighting {
     pub first: Mark,
     /// Between which times it lost its agent, as far as lists tell.
     pub between: Found,
+    /// How the last list that did not show it waiting did, where there was one.
+    before: Option<Change>,
 }
 
 /// How a conversation that waited is gone from two lists in a row.
@@ -177,13 +211,13 @@ pub enum End {
 pub struct Pair {
     first: Listing,
     second: Listing,
-    /// Of what differed in the first from the one before it: when that was begun.
-    changed: BTreeMap<Conversation, UnixMs>,
+    /// Of what was not always as the first shows it: how the last list before that differed showed it.
+    changed: BTreeMap<Conversation, Change>,
 }
 
 /// What is known of lists, between two of them.
 #[derive(Clone, Debug, Default)]
-pub struct Listings(Option<(Listing, BTreeMap<Conversation, UnixMs>)>);
+pub struct Listings(Option<(Listing, BTreeMap<Conversation, Change>)>);
 
 impl Listings {
     /// One more, begun after the last was; `None` where it is the first.
@@ -194,10 +228,11 @@ impl Listings {
         };
         let mut since = BTreeMap::new();
         for conversation in first.shown.keys().chain(second.shown.keys()) {
-            if first.shows_waiting(conversation) != second.shows_waiting(conversation) {
-                since.insert(conversation.clone(), first.begun.at);
-            } else if let Some(at) = changed.get(conversation) {
-                since.insert(conversation.clone(), *at);
+            let was = first.was(conversation);
+            if (was == Was::Waiting) != second.shows_waiting(conversation) {
+                since.insert(conversation.clone(), Change { begun: first.begun, was });
+            } else if let Some(change) = changed.get(conversation) {
+                since.insert(conversation.clone(), *change);
             }
         }
         self.0 = Some((second.clone(), since));
@@ -214,6 +249,7 @@ impl Pair {
                 name: name.clone(),
                 first: self.first.begun,
                 between: self.between(conversation),
+                before: self.changed.get(conversation).copied(),
             }),
             _ => None,
         })
@@ -241,8 +277,8 @@ impl Pair {
     }
 
     fn between(&self, conversation: &Conversation) -> Found {
-        let after = self.changed.get(conversation).copied().unwrap_or_default();
-        Found { after, before: self.first.ended_at }
+        let after = self.changed.get(conversation).map(|change| change.begun.at);
+        Found { after: after.unwrap_or_default(), before: self.first.ended_at }
     }
 
     /// When the first was begun: what came later proves nothing.
@@ -270,13 +306,32 @@ pub fn missed(sighting: &Sighting, known: &Known, now: UnixMs, rules: Rules) -> 
     if !known.customer.may_be_on(line) && !known.waits.iter().any(|(_, wait)| is_known(wait)) {
         return Verdict::Unheard;
     }
-    let waits = known.waits.iter().any(|(_, wait)| !wait.is_over && is_known(wait));
+    if known.waits.iter().any(|(_, wait)| !wait.is_over && is_known(wait)) {
+        return Verdict::Nothing;
+    }
+    let waited = known.waits.iter().filter(|(_, wait)| is_known(wait)).map(|(_, wait)| wait.last);
+    let heard = known.chat.heard().max(known.customer.heard(line)).max(waited.max().unwrap_or(0));
     let assignment = known.chat.assignment(known.customer.closed(line));
-    let assignment = assignment.filter(|(number, at)| {
-        let age_ms = now.since_ms(*at);
-        *number < sighting.first.number && age_ms <= rules.retention_ms && age_ms >= -CLOCK_SLACK_MS
-    });
-    let (Some((_, assigned_at)), false) = (assignment, waits) else { return Verdict::Nothing };
+    let since = match (sighting.before, assignment) {
+        // What a list showed after all that was heard says more than that: somebody had it, also where they took
+        // it without an event, or had it still when it was closed and opened again.
+        (Some(Change { begun, was: Was::Held }), _) if begun.number > heard => {
+            known.chat.may_be_dropped().then_some(begun.at)
+        }
+        // It was closed without an event, and opened again.
+        (Some(Change { begun, was: Was::Otherwise }), Some((number, _)))
+            if begun.number > number =>
+        {
+            None
+        }
+        (_, Some((number, at))) => {
+            let age_ms = now.since_ms(at);
+            let counts = (-CLOCK_SLACK_MS..=rules.retention_ms).contains(&age_ms);
+            (counts && number < sighting.first.number).then_some(at)
+        }
+        _ => None,
+    };
+    let Some(since) = since else { return Verdict::Nothing };
     let Found { after, before } = sighting.between;
     let name = known.customer.name.or(&sighting.name);
     let phone = format!("+{}", sighting.conversation.customer);
@@ -284,7 +339,7 @@ pub fn missed(sighting: &Sighting, known: &Known, now: UnixMs, rules: Rules) -> 
         customer_phone: known.chat.phone().or(&known.customer.phone).or(&Personal::new(&phone)),
         customer_name: name,
         waba_number: known.chat.waba().or(&Personal::new(&format!("+{line}"))),
-        ..found(Happening::Unassigned, Found { after: after.max(assigned_at).min(before), before })
+        ..found(Happening::Unassigned, Found { after: after.max(since).min(before), before })
     };
     Verdict::Missed(Box::new(event))
 }

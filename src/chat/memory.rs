@@ -316,6 +316,12 @@ impl ChatMemory {
         (agent.number > closed && !agent.has_left).then_some((agent.number, agent.at))
     }
 
+    /// Whether a drop of which nobody told is possible: somebody had the chat once, and that it was dropped since
+    /// is not known.
+    pub(super) fn may_be_dropped(&self) -> bool {
+        self.agent.as_ref().is_some_and(|agent| !agent.has_left)
+    }
+
     pub(super) fn phone(&self) -> &Personal {
         &self.customer_phone
     }

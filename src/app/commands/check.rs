@@ -143,7 +143,7 @@ async fn check_asking(config: &Config, report: &mut Report<'_>) {
     let (Some(_), Some(caller)) = (config.ask_every, caller(config)) else { return };
     match caller.chats(Mark::default()).await {
         Ok(list) => {
-            let sentence = format!("DoubleTick lists {} chats without an agent", list.waiting());
+            let sentence = format!("chats without an agent in DoubleTick: {}", list.waiting());
             report.holds("asking", &sentence);
         }
         Err(fault) => report.fails("asking", &format!("{fault}: try again in a minute")),

@@ -125,6 +125,41 @@ fn what_is_known_or_unclear_is_no_row() {
     check_nothing(&new, &both);
 }
 
+/// What the list before showed, after all that was heard.
+#[test]
+fn what_lists_show_says_more_than_what_was_heard_before_them() {
+    let seen = |before: Option<Shown>, number: u64| {
+        pair([list(number, 90, before), list(9, 100, waiting()), list(9, 105, waiting())])
+    };
+    let taken = || Some(Shown::Taken(Personal::new("Bala"), Personal::default()));
+    let mut inbox = Inbox::new(RULES);
+    inbox.hear(assigned("chat_1", "Asha", "+91 1"), NOW);
+    // It was closed, of which no event told, and is open again: nobody dropped it.
+    check_nothing(&inbox, &seen(Some(Shown::Done), 5));
+    inbox.hear(opened(WABA, "Rohan"), minutes(95));
+    check_nothing(&inbox, &seen(Some(Shown::Done), 2));
+    // It was closed and opened again, and whoever had it still did, or somebody took it: then it was dropped. Who
+    // that was is not known.
+    inbox.hear(closed(WABA), minutes(96));
+    for held in [None, taken()] {
+        let Verdict::Missed(event) = verdict(&inbox, &seen(held.clone(), 4), minutes(110)) else {
+            panic!("it was missed")
+        };
+        assert_eq!(event.found, Some(Found { after: minutes(90), before: minutes(101) }));
+        // Something was heard after that list was begun.
+        check_nothing(&inbox, &seen(held, 3));
+    }
+    // Nobody was ever seen to have it.
+    let mut new = Inbox::new(RULES);
+    new.hear(opened(WABA, "Rohan"), NOW);
+    check_nothing(&new, &seen(None, 5));
+    // It is known that it was dropped, though no wait says so.
+    let known = inbox.known("chat_1");
+    let left = Known { chat: known.chat.left().unwrap(), ..known };
+    let sighting = seen(None, 4).waiting().next().unwrap();
+    assert!(matches!(missed(&sighting, &left, minutes(110), RULES), Verdict::Nothing));
+}
+
 #[test]
 fn an_assignment_from_before_the_retention_says_nothing_any_more() {
     let mut inbox = Inbox::new(RULES);

@@ -252,7 +252,7 @@ impl Transaction<'_> {
 fn unheard_in_words(chats: u64) -> Option<String> {
     match chats {
         0 => None,
-        1 => Some("1 more chat without an agent in DoubleTick, never assigned".to_owned()),
-        _ => Some(format!("{chats} more chats without an agent in DoubleTick, never assigned")),
+        1 => Some("1 more chat without an agent in DoubleTick, never heard of".to_owned()),
+        _ => Some(format!("{chats} more chats without an agent in DoubleTick, never heard of")),
     }
 }

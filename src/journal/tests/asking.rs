@@ -186,13 +186,6 @@ async fn shift(desk: &mut Desk, model: &mut Model, chance: &mut fastrand::Rng, n
             }
             (None, true) => [Happening::Assigned, Happening::Opened][chance.usize(..2)],
         };
-        // What shows in no list, so that nobody could know it but from its event: that a chat was closed which
-        // somebody had, and that somebody took one which nobody waited for.
-        let is_unseen = match happening {
-            Happening::Closed => state.agent.is_some(),
-            Happening::Assigned => !model.waiting.contains_key(&chat),
-            _ => false,
-        };
         if chance.u32(..3) == 0 {
             continue;
         }
@@ -213,7 +206,7 @@ async fn shift(desk: &mut Desk, model: &mut Model, chance: &mut fastrand::Rng, n
             Happening::Opened => desk.drop(chat),
         }
         desk.now = desk.now.plus_ms(MINUTE_MS);
-        if chance.bool() || is_unseen {
+        if chance.bool() {
             desk.hear(happening, chat, &agent).await;
         } else if chance.u32(..4) == 0 {
             model.late.push((happening, chat, agent));
@@ -444,7 +437,7 @@ async fn whoever_is_forgotten_is_not_found(place: Place) {
     desk.journal.forget(&phone(1)).await.unwrap();
     desk.ask().await;
     assert_eq!((desk.journal.tally().found, desk.journal.unheard()), (0, 1));
-    let unheard = "1 more chat without an agent in DoubleTick, never assigned".to_owned();
+    let unheard = "1 more chat without an agent in DoubleTick, never heard of".to_owned();
     let (look, now) = (look(book(&desk.journal)), desk.now);
     let board = commit(&desk.journal, move |it| it.board(&look, now)).await.unwrap();
     assert_eq!(board.remarks, [unheard]);
