@@ -186,10 +186,15 @@ impl Connection {
         }
     }
 
-    /// A streamed answer goes on after its request was served.
+    /// A streamed answer goes on after its request was served. Its last part may be written after the service
+    /// began to stop.
     fn note_written(&self) {
         if self.phase.get() == Phase::Idle {
-            self.enter(Phase::Idle, Some(KEEP_ALIVE + HEAD_TIME_MAX));
+            let time_max = match self.is_draining.get() {
+                true => SILENT_TIME_MAX,
+                false => KEEP_ALIVE + HEAD_TIME_MAX,
+            };
+            self.enter(Phase::Idle, Some(time_max));
         }
     }
 }
@@ -379,5 +384,22 @@ impl Timer {
             sleep.as_mut().reset(due);
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_ends_after_the_service_began_to_stop_does_not_hold_it_up() {
+        let connection = Connection::new();
+        connection.begins(false);
+        assert!(!connection.ends(), "the answer began before");
+        connection.note_written();
+        assert!(connection.due.get() > Some(Instant::now() + SILENT_TIME_MAX));
+        connection.drain();
+        connection.note_written();
+        assert!(connection.due.get() <= Some(Instant::now() + SILENT_TIME_MAX));
     }
 }
