@@ -18,13 +18,13 @@ pub(crate) struct Visitor<'a> {
 
 impl<'a> Visitor<'a> {
     pub(crate) fn new(service: &'a Service) -> Self {
+        service.is_looked_at();
         drop(http());
         let http = Client::builder().no_proxy().timeout(PATIENCE).redirect(Policy::none());
         Self { service, http: http.build().unwrap(), cookie: String::new() }
     }
 
     pub(crate) async fn signed_in(service: &'a Service) -> Self {
-        service.is_looked_at();
         let mut visitor = Self::new(service);
         let answer = visitor.sign_in(SECRET).await;
         assert_eq!((answer.status(), location(&answer)), (StatusCode::SEE_OTHER, "/?from=sign-in"));
@@ -34,7 +34,6 @@ impl<'a> Visitor<'a> {
 
     /// The same browser at another instance behind the same address.
     pub(crate) fn at(&self, service: &'a Service) -> Self {
-        service.is_looked_at();
         Self { cookie: self.cookie.clone(), ..Self::new(service) }
     }
 
