@@ -62,6 +62,8 @@
 //! 10. Everything kept or waited for has a limit: bodies, fields, rows, batches, and every call to Google.
 //! 11. One bad record, one bad reader and one bad neighbour stop nobody else: a record that cannot be read is
 //!     set aside and said, and whoever reads the database delays no answer. Held by `neighbours`.
+//! 12. The summary says what happened: each row is counted in its own transaction, once. No row waits for it to be
+//!     written. Held by `counting` and its plain model.
 //!
 //! And by absence: nothing but `journal::store` holds SQL or knows which database it is; nothing but `app` reads the clock or
 //! the settings; `http` never talks to Google; no row is ever added by a position or title that people may change.

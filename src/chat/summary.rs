@@ -15,14 +15,15 @@ use crate::chat::time::UnixMs;
 
 /// How many days it shows, today included.
 pub const DAYS: usize = 31;
-/// Over how many of them agents are counted.
+/// Over how many of them agents are counted, where what is known of them is kept for so long.
 pub const AGENT_DAYS: usize = 7;
 /// Most agents that it shows.
 pub const AGENT_LINES_MAX: usize = 200;
 /// From longer ago it needs nothing: a day more, for one may have 25 h.
-pub const REACH_MS: i64 = 32 * 86_400_000;
+pub const REACH_MS: i64 = 32 * DAY_MS;
 /// The same of agents.
-pub const AGENT_REACH_MS: i64 = 8 * 86_400_000;
+pub const AGENT_REACH_MS: i64 = 8 * DAY_MS;
+const DAY_MS: i64 = 86_400_000;
 
 /// The last days at a glance.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,6 +32,8 @@ pub struct Summary {
     pub days: Vec<DayLine>,
     /// The agents of the last week: who dropped most comes first.
     pub agents: Vec<AgentLine>,
+    /// Over how many days agents are counted.
+    pub agent_days: usize,
     /// How many chats were dropped in each hour of the day, on all of the days together.
     pub hours: [u64; 24],
 }
@@ -65,6 +68,19 @@ pub struct AgentLine {
     pub median_wait: Option<f64>,
 }
 
+impl Summary {
+    /// The sentence above it, with the time as the clocks in `zone` show it.
+    pub fn headline(&self, at: UnixMs, zone: &TimeZone) -> String {
+        let agents = match self.agent_days {
+            1 => "today's agents".to_owned(),
+            days => format!("the agents of the last {days}"),
+        };
+        let moment = Timestamp::from_millisecond(at.0).unwrap_or_default().to_zoned(zone.clone());
+        let updated = moment.strftime("%H:%M, %-d %b");
+        format!("The last {} days, and {agents} · updated {updated}", self.days.len())
+    }
+}
+
 /// A summary in the making.
 #[derive(Debug)]
 pub struct Summing {
@@ -74,6 +90,7 @@ pub struct Summing {
     /// The last days, today first.
     days: Vec<(Date, Counts)>,
     agents: BTreeMap<String, OfAgent>,
+    agent_days: usize,
     hours: [u64; 24],
 }
 
@@ -87,7 +104,10 @@ impl Summing {
             days.push((day, Counts::default()));
             date = day.yesterday().ok();
         }
-        Self { now, zone, retention_ms, days, agents: BTreeMap::new(), hours: [0; 24] }
+        let retention_days = usize::try_from(retention_ms / DAY_MS).unwrap_or_default();
+        let agent_days = retention_days.clamp(1, AGENT_DAYS);
+        let agents = BTreeMap::new();
+        Self { now, zone, retention_ms, days, agents, agent_days, hours: [0; 24] }
     }
 
     /// Adds what was counted in a quarter of an hour, if that is within the last days.
@@ -100,7 +120,7 @@ impl Summing {
         day.closed += counts.closed;
         day.waits.add_all(&counts.waits);
         self.hours[hour] += counts.dropped;
-        if at >= AGENT_DAYS || self.now.since_ms(quarter.start()) > self.retention_ms {
+        if at >= self.agent_days || self.now.since_ms(quarter.start()) > self.retention_ms {
             return;
         }
         for (name, did) in counted.agents.iter() {
@@ -114,7 +134,8 @@ impl Summing {
     /// What was added so far.
     pub fn summary(self) -> Summary {
         let days = self.days.into_iter().rev().map(day_line).collect();
-        Summary { days, agents: agent_lines(self.agents), hours: self.hours }
+        let agents = agent_lines(self.agents);
+        Summary { days, agents, agent_days: self.agent_days, hours: self.hours }
     }
 }
 
@@ -136,15 +157,6 @@ fn agent_lines(agents: BTreeMap<String, OfAgent>) -> Vec<AgentLine> {
     lines.sort_by_key(|line| (std::cmp::Reverse(line.dropped), std::cmp::Reverse(line.taken)));
     lines.truncate(AGENT_LINES_MAX);
     lines
-}
-
-/// The sentence above it, with the time as the clocks in `zone` show it.
-pub fn headline(at: UnixMs, zone: &TimeZone) -> String {
-    let moment = Timestamp::from_millisecond(at.0).unwrap_or_default().to_zoned(zone.clone());
-    format!(
-        "The last {DAYS} days, and the agents of the last {AGENT_DAYS} · updated {}",
-        moment.strftime("%H:%M, %-d %b")
-    )
 }
 
 /// The date and the hour that clocks in this zone show.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use crate::chat::summary::{Summary, headline};
+use crate::chat::summary::Summary;
 use crate::chat::time::UnixMs;
 use crate::sheets::cells::{Cell, Entered, Row};
 use crate::sheets::client::Client;
@@ -38,7 +38,7 @@ impl Client {
         marker: Option<&Marker>,
         traces: Traces,
     ) -> Result<Landing, Trouble> {
-        let sentence = headline(at, &time_zone(zone_name));
+        let sentence = summary.headline(at, &time_zone(zone_name));
         let marked = marker.map(|marker| json!({ "createDeveloperMetadata": marker.request() }));
         let asked = traces
             .positions
@@ -60,7 +60,7 @@ impl Client {
 
 /// The requests that make the tab show this.
 fn updates(tab: &TabLayout, summary: &Summary, sentence: &str) -> Vec<Value> {
-    let Summary { days, agents, hours } = summary;
+    let Summary { days, agents, hours, .. } = summary;
     let lines = days.len().max(agents.len()).max(hours.len());
     let lines_needed = u32::try_from(lines).unwrap_or(u32::MAX);
     let lacking = (FIRST + lines_needed).saturating_sub(tab.grid.row_count);

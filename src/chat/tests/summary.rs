@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::chat::counted::{AGENTS_MAX, Counted, Quarter, happened_at};
 use crate::chat::entry::{Entry, Handover};
-use crate::chat::summary::{AGENT_DAYS, DAYS, Summary, Summing, headline};
+use crate::chat::summary::{AGENT_DAYS, DAYS, Summary, Summing};
 use crate::chat::tests::{DAY_MS, MINUTE_MS};
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
@@ -139,6 +139,12 @@ fn of_more_agents_than_there_is_room_for_the_rest_is_nobodys() {
 
 #[test]
 fn it_says_over_how_many_days_and_as_of_when() {
-    let text = headline(at("2026-11-22T03:25:00Z"), &zone("Asia/Kolkata"));
-    assert_eq!(text, "The last 31 days, and the agents of the last 7 · updated 08:55, 22 Nov");
+    let (now, zone) = (at("2026-11-22T03:25:00Z"), zone("Asia/Kolkata"));
+    for (retention_days, agents) in
+        [(30, "the agents of the last 7"), (3, "the agents of the last 3"), (1, "today's agents")]
+    {
+        let summary = Summing::new(now, zone.clone(), retention_days * DAY_MS).summary();
+        let expected = format!("The last 31 days, and {agents} · updated 08:55, 22 Nov");
+        assert_eq!(summary.headline(now, &zone), expected);
+    }
 }

@@ -117,6 +117,7 @@ impl Model {
         let mut days = BTreeMap::new();
         let mut agents: BTreeMap<&str, (u64, u64, Vec<i64>)> = BTreeMap::new();
         let mut hours = [0; 24];
+        let agent_days = usize::try_from(self.retention_ms / DAY_MS).unwrap().min(AGENT_DAYS);
         for event in &self.events {
             let moment = local(event.at);
             let date = moment.date();
@@ -125,7 +126,7 @@ impl Model {
             }
             let day: &mut (u64, u64, u64, Vec<i64>) = days.entry(date).or_default();
             let quarter = event.at.0.div_euclid(QUARTER_MS) * QUARTER_MS;
-            let is_known = age(date) < AGENT_DAYS && self.now.0 - quarter <= self.retention_ms;
+            let is_known = age(date) < agent_days && self.now.0 - quarter <= self.retention_ms;
             match &event.end {
                 None => {
                     day.0 += 1;
@@ -151,7 +152,7 @@ impl Model {
                 }
             }
         }
-        let mut summary = Summary { hours, ..Summary::default() };
+        let mut summary = Summary { hours, agent_days, ..Summary::default() };
         for ago in (0..DAYS).rev() {
             let date = today - jiff::Span::new().days(i64::try_from(ago).unwrap());
             let (dropped, taken, closed, waits) = days.remove(&date).unwrap_or_default();

@@ -11,8 +11,9 @@ use crate::journal::store::{Changes, StoredQuarter};
 type Values<'a, const N: usize> = [(&'a (dyn ToSql + Sync), Type); N];
 
 /// Under these books and quarters.
-pub(super) const UNDER: &str = "SELECT book, quarter, counts, agents FROM doubletick_sheets.counted
-    WHERE (book, quarter) IN (SELECT * FROM unnest($1, $2))";
+pub(super) const UNDER: &str = "SELECT book, quarter, counts, agents
+    FROM unnest($1, $2) AS asked (book, quarter)
+    JOIN doubletick_sheets.counted USING (book, quarter)";
 /// Of this book from that quarter on, so many.
 pub(super) const FROM: &str = "SELECT book, quarter, counts, agents FROM doubletick_sheets.counted
     WHERE book = $1 AND quarter >= $2 ORDER BY quarter LIMIT $3";

@@ -171,7 +171,7 @@ CREATE TABLE doubletick_sheets.counted (
     counts  bytea NOT NULL,
     agents  bytea,
     PRIMARY KEY (book, quarter)
-) WITH (fillfactor = 20);
+) WITH (fillfactor = 50);
 
 -- When the writes of the last minute left: the quota is everybody's.
 CREATE TABLE doubletick_sheets.sent (
