@@ -175,6 +175,8 @@ pub struct Absence {
     pub end: Option<End>,
     /// Whether the list shows anything of that number of the clinic's.
     is_covered: bool,
+    /// Whether the last list before the two showed it waiting.
+    was_waiting: bool,
 }
 
 /// What DoubleTick says when it is asked about one customer.
@@ -182,17 +184,22 @@ pub struct Absence {
 pub enum Details {
     /// Somebody has the chat: their name, and their phone.
     Taken(Personal, Personal),
-    /// Nobody has it, or there is no such customer any more.
+    /// Nobody has it.
     Nobody,
+    /// There is no such customer.
+    Unknown,
 }
 
 impl Absence {
     /// How the wait ended, where the list does not say it and these are the customer's details. That nobody has a
-    /// chat that is not in the list either is no sign of its end where the list shows none of the clinic's number.
+    /// chat that is not in the list either is no sign of its end where the list shows none of the clinic's number;
+    /// nor is it one that there is no such customer, where none was seen either: perhaps DoubleTick writes their
+    /// number otherwise here than in its events.
     pub fn end_by(&self, details: Details) -> Option<End> {
         match details {
             Details::Taken(name, phone) => Some(End::Taken(name, phone)),
             Details::Nobody => self.is_covered.then_some(End::Closed),
+            Details::Unknown => (self.is_covered && self.was_waiting).then_some(End::Closed),
         }
     }
 }
@@ -273,6 +280,7 @@ impl Pair {
             between: self.between(conversation),
             end,
             is_covered: self.second.covers(conversation),
+            was_waiting: self.changed.get(conversation).is_some_and(|it| it.was == Was::Waiting),
         })
     }
 

@@ -175,7 +175,7 @@ impl Caller {
     pub(crate) async fn details(&self, of: &Conversation) -> Result<Details, CallFault> {
         let query = [("phoneNumber", &*of.customer), ("wabaNumber", &*of.waba_line)];
         let body = match self.get_in_turn(&["customer", "details"], &query, TIMEOUT).await {
-            Err(CallFault::Status(404)) => return Ok(Details::Nobody),
+            Err(CallFault::Status(404)) => return Ok(Details::Unknown),
             answer => answer?,
         };
         let Answered { customer } =

@@ -111,7 +111,7 @@ async fn details_say_who_has_a_chat_or_nothing() {
     doubletick.assign("chat_0", "Asha", "+919800000001");
     let asha = Details::Taken(Personal::new("Asha"), Personal::new("919800000001"));
     assert_eq!(caller.details(&first).await, Ok(asha));
-    assert_eq!(caller.details(&of("919999999999")).await, Ok(Details::Nobody));
+    assert_eq!(caller.details(&of("919999999999")).await, Ok(Details::Unknown));
     for (fault, expected) in [
         (DoubleTickFault::WrongTypes, CallFault::Senseless),
         (DoubleTickFault::ErrorInside, CallFault::Senseless),

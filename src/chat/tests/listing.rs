@@ -221,6 +221,11 @@ fn a_wait_ends_where_neither_list_shows_it_and_the_list_or_the_details_say_how()
     assert_eq!(absence.end_by(Details::Nobody), Some(End::Closed));
     let details = Details::Taken(Personal::new("Bala"), Personal::new("+91 7"));
     assert_eq!(absence.end_by(details.clone()), Some(by_bala.clone()));
+    // That there is no such customer says something only of one that was seen.
+    assert_eq!(absence.end_by(Details::Unknown), None);
+    let seen = pair([list(5, 95, waiting()), list(5, 100, None), list(5, 105, None)]);
+    let gone = seen.absence(&conversation()).unwrap();
+    assert_eq!(gone.end_by(Details::Unknown), Some(End::Closed));
     // Of another of the clinic's numbers the lists show nothing at all: perhaps whoever asks may not see it.
     let other = Conversation::of(PHONE, "+91 8").unwrap();
     let absence = both.absence(&other).unwrap();
