@@ -221,7 +221,10 @@ pub(crate) fn http() -> Client {
     PROVIDER.get_or_init(|| {
         rustls::crypto::ring::default_provider().install_default().unwrap();
     });
-    Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
+    // A client may open a connection that it does not need at once, and on one that sends nothing for ten seconds
+    // the service answers so and closes it: such a one must not be used a moment later.
+    let idle_max = Duration::from_secs(5);
+    Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(idle_max).build().unwrap()
 }
 
 /// A chat loses its agent.

@@ -18,6 +18,7 @@ mod remembering;
 mod sheet;
 mod staff;
 mod alarm;
+mod found_once;
 mod waiting_too_long;
 mod command_line;
 mod connecting;

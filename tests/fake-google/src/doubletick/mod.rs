@@ -120,6 +120,11 @@ impl FakeDoubleTick {
         self.shared.lock().registration.add(&webhook, &owned(numbers), None);
     }
 
+    /// A person deletes all of them.
+    pub fn remove_webhooks(&self) {
+        self.shared.lock().registration.webhooks.clear();
+    }
+
     /// The webhooks as they are, with what is not shown of them.
     pub fn webhooks(&self) -> Vec<Value> {
         self.shared.lock().registration.webhooks.clone()
