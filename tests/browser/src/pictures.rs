@@ -11,7 +11,7 @@ use crate::morning::{CLINIC, morning};
 use crate::weeks::weeks;
 
 const SHEET: (u32, u32) = (1_240, 250);
-const PAGE: (u32, u32) = (780, 850);
+const PAGE: (u32, u32) = (780, 905);
 const SUMMARY: (u32, u32) = (2_130, 900);
 
 #[tokio::test]

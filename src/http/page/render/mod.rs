@@ -216,9 +216,16 @@ fn asking(view: &View) -> Markup {
     let Some(at) = at else { return html! { p.hint { (spoken(view.asking.sentence())) } } };
     html! {
         p.hint {
-            "DoubleTick was asked who waits " (lasting(view.seconds_since(at))) " ago. Found so, for no event told: "
-            (counted(view.tally.found, "row")) ", and how " (counted(view.tally.found_ends, "wait"))
-            " ended. Never heard of: " (counted(view.unheard, "chat")) " without an agent."
+            "DoubleTick was asked " (lasting(view.seconds_since(at))) " ago who waits."
+            @if view.tally.found + view.tally.found_ends > 0 {
+                " What no event told was found that way: " (counted(view.tally.found, "row")) ", and the end of "
+                (counted(view.tally.found_ends, "wait")) "."
+            } @else {
+                " Nothing had to be found that way yet: all of it was told by events."
+            }
+            @if view.unheard > 0 {
+                " It also lists " (counted(view.unheard, "chat")) " without an agent of which no event ever told."
+            }
         }
     }
 }
