@@ -4,6 +4,7 @@
 
 use crate::chat::board::{Board, LINES_MAX, Line, too_long};
 use crate::chat::digest::Digest;
+use crate::chat::listing::Conversation;
 use crate::chat::memory::ChatMemory;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
@@ -28,7 +29,7 @@ pub struct Look {
     /// Of which spreadsheet.
     pub book: BookId,
     /// Lines older than this leave the board, in milliseconds; only where no assignment is ever heard
-    /// of, and DoubleTick is not asked, so that nothing else would take them off.
+    /// of, and DoubleTick is not asked about them, so that nothing else would take them off.
     pub age_max_ms: i64,
     /// From when on a wait is too long, in milliseconds, where the reader is to be told of that.
     pub wait_max_ms: Option<i64>,
@@ -223,10 +224,10 @@ impl Transaction<'_> {
     /// The board as it is now. Of those who wait beyond its lines the ones that began last are left out.
     pub(in crate::journal) fn board(&mut self, look: &Look, now: UnixMs) -> Result<Board, Error> {
         let is_asked = self.tally().is_asked(now);
-        if self.tally().assigned_at().is_none() && !is_asked {
+        if self.tally().assigned_at().is_none() {
             let before = now.plus_ms(-look.age_max_ms);
             let mut lines = self.read()?.board(look.book, LINES_MAX)?;
-            lines.retain(|wait| wait.seen_at < before);
+            lines.retain(|wait| wait.seen_at < before && !(is_asked && can_be_asked_about(wait)));
             self.let_go(&lines)?;
         }
         let stored = self.read()?.board(look.book, LINES_MAX)?;
@@ -246,6 +247,12 @@ impl Transaction<'_> {
         }
         Ok(Board { at: now, waiting, lines, remarks })
     }
+}
+
+/// Whether DoubleTick's list tells when it ends.
+fn can_be_asked_about(stored: &StoredWait) -> bool {
+    let wait = serde_json::from_slice(&stored.record);
+    wait.is_ok_and(|wait| Conversation::of_wait(&wait).is_some())
 }
 
 /// What DoubleTick says that we never heard of.

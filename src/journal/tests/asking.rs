@@ -464,3 +464,24 @@ async fn an_unknown_line_is_neither_found_nor_counted(place: Place) {
     desk.ask_twice().await;
     assert_eq!(desk.journal.tally().found, 1);
 }
+
+/// Where no assignment ever came, a line leaves the board after a day; unless asking tells when it ends.
+#[tokio::test]
+async fn what_cannot_be_asked_about_leaves_the_board_in_time_all_the_same() {
+    let mut desk = Desk::on(&Place::sqlite()).await;
+    desk.hear(Happening::Unassigned, 1, "").await;
+    let on_instagram = json!({ "chatId": "c", "wabaNumber": "@the.clinic" });
+    let dropped = event(Happening::Unassigned, on_instagram);
+    drop(desk.journal.accept(dropped, desk.now).await.unwrap());
+    desk.drop(1);
+    desk.ask_twice().await;
+    assert_eq!(desk.board().await, ["".to_owned(), phone(1)]);
+    desk.now = desk.now.plus_ms(25 * HOUR_MS);
+    desk.ask_twice().await;
+    assert_eq!(desk.board().await, [phone(1)]);
+    // Asked no more, they leave too; and are no row anew when DoubleTick is asked again.
+    desk.now = desk.now.plus_ms(4 * HOUR_MS);
+    assert_eq!(desk.board().await, Vec::<String>::new());
+    desk.ask_twice().await;
+    assert_eq!(desk.journal.tally().accepted, 2);
+}
