@@ -366,6 +366,37 @@ async fn nothing_that_doubletick_answers_shows_in_a_log() {
     }
 }
 
+/// The list of chats holds whatever patients wrote last, too.
+#[tokio::test]
+async fn nothing_that_doubleticks_list_holds_shows_in_a_log_or_on_the_disk() {
+    use DoubleTickFault::{Cut, ErrorInside, Nothing, WrongTypes};
+    let doubletick = FakeDoubleTick::start(&["919000000000"]);
+    doubletick.chat_arrives(CHAT, NAME, PHONE, "919000000000");
+    doubletick.chat_arrives("other", NAME, "77001234568", "919000000000");
+    doubletick.assign("other", AGENT, "77001234569");
+    doubletick.fail_next_lists(&[Cut, Nothing, ErrorInside, Nothing, WrongTypes]);
+    let clinic = clinic()
+        .with("DOUBLETICK_API_URL", doubletick.url())
+        .with("DOUBLETICK_API_KEY", API_KEY)
+        .with("ASK_SECONDS", "1");
+    let service = clinic.open();
+    let give_up = Instant::now() + PATIENCE;
+    while doubletick.requests("/chats").len() < 8 {
+        assert!(Instant::now() < give_up, "DoubleTick was not asked");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    clinic.wait_for_headline("1 more chat without an agent").await;
+    let pages =
+        [service.ready().await.to_string(), service.get("/metrics").await.text().await.unwrap()];
+    assert_silent("what is told of the list", &(pages.concat() + &service.log()));
+    let (log, files) = (service.log(), clinic.files());
+    for words in ["words-of-a-patient", "7700123456"] {
+        assert!(!log.contains(words), "the log shows {words}");
+        let is_kept = files.windows(words.len()).any(|bytes| bytes == words.as_bytes());
+        assert!(!is_kept, "the disk holds {words}");
+    }
+}
+
 #[tokio::test]
 async fn no_crash_and_no_start_that_fails_shows_anything() {
     let clinic = clinic().without("SUMMARY_NAME");
