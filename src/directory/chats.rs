@@ -53,23 +53,26 @@ struct Pagination {
     next_chat_timestamp: Option<Value>,
 }
 
-/// What is read of a chat. What is null is said to be so: a field that is not there says nothing, and then the
-/// whole list is not what it was.
+/// What is read of a chat. What is null is said to be so: a field that is not there says nothing. Of a patient's
+/// chat then the whole list is not what it was; of any other, such as a group, nothing is asked.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Item {
     chat_type: Option<String>,
     name: Option<String>,
-    #[serde(deserialize_with = "said")]
-    phone_number: Option<String>,
-    #[serde(deserialize_with = "said")]
-    waba_number: Option<String>,
-    #[serde(deserialize_with = "said")]
-    assigned_user_name: Option<String>,
-    #[serde(deserialize_with = "said")]
-    assigned_user_number: Option<String>,
-    is_done: bool,
+    #[serde(default, deserialize_with = "told")]
+    phone_number: Told,
+    #[serde(default, deserialize_with = "told")]
+    waba_number: Told,
+    #[serde(default, deserialize_with = "told")]
+    assigned_user_name: Told,
+    #[serde(default, deserialize_with = "told")]
+    assigned_user_number: Told,
+    is_done: Option<bool>,
 }
+
+/// What a field says, be it null; `None` where it is not there.
+type Told = Option<Option<String>>;
 
 #[derive(Deserialize)]
 struct Answered {
@@ -90,26 +93,33 @@ fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
     Option::deserialize(deserializer)
 }
 
+fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Told, D::Error> {
+    said(deserializer).map(Some)
+}
+
 fn personal(text: Option<&String>) -> Personal {
     text.map(|text| Personal::new(text)).unwrap_or_default()
 }
 
 impl Item {
     /// Whose it is, and how it is; `None` where it cannot be told by numbers.
-    fn read(&self) -> Option<(Conversation, Shown)> {
+    fn read(&self) -> Result<Option<(Conversation, Shown)>, CallFault> {
         if self.chat_type.as_deref().is_some_and(|kind| kind != "INDIVIDUAL") {
-            return None;
+            return Ok(None);
         }
-        let conversation =
-            Conversation::of(self.phone_number.as_deref()?, self.waba_number.as_deref()?)?;
-        let agent = personal(self.assigned_user_name.as_ref());
-        let phone = personal(self.assigned_user_number.as_ref());
-        let shown = match (agent.is_blank() && phone.is_blank(), self.is_done) {
-            (false, _) => Shown::Taken(agent, phone),
+        let field = |told: &Told| told.clone().ok_or(CallFault::Senseless);
+        let (phone, waba) = (field(&self.phone_number)?, field(&self.waba_number)?);
+        let agent = personal(field(&self.assigned_user_name)?.as_ref());
+        let agent_phone = personal(field(&self.assigned_user_number)?.as_ref());
+        let is_done = self.is_done.ok_or(CallFault::Senseless)?;
+        let conversation = phone.zip(waba).and_then(|(phone, waba)| Conversation::of(&phone, &waba));
+        let Some(conversation) = conversation else { return Ok(None) };
+        let shown = match (agent.is_blank() && agent_phone.is_blank(), is_done) {
+            (false, _) => Shown::Taken(agent, agent_phone),
             (true, true) => Shown::Done,
             (true, false) => Shown::Waiting(personal(self.name.as_ref())),
         };
-        Some((conversation, shown))
+        Ok(Some((conversation, shown)))
     }
 }
 
@@ -133,7 +143,7 @@ impl Caller {
             let is_first = pages == 0;
             let mut is_new = false;
             for item in &page.chats {
-                match item.read() {
+                match item.read()? {
                     Some((conversation, shown)) => {
                         is_new |= known.insert(conversation.clone());
                         listing.add(conversation, shown);
@@ -145,12 +155,11 @@ impl Caller {
                 page.pagination_options;
             if !has_more_chats {
                 if !is_first {
-                    self.page(None)
-                        .await?
-                        .chats
-                        .iter()
-                        .filter_map(Item::read)
-                        .for_each(|(conversation, shown)| listing.add(conversation, shown));
+                    for item in &self.page(None).await?.chats {
+                        if let Some((conversation, shown)) = item.read()? {
+                            listing.add(conversation, shown);
+                        }
+                    }
                 }
                 return Ok(listing);
             }

@@ -88,17 +88,35 @@ async fn a_list_without_an_end_is_not_believed() {
     assert_eq!(list.err(), Some(ListFault::Call(CallFault::Senseless)));
 }
 
+/// What DoubleTick says where it lists this one and another that waits.
+fn beside_one(chat: &str) -> DoubleTickFault {
+    let list = format!(
+        r#"{{"paginationOptions":{{"hasMoreChats":false}},"chats":[{{"chatType":"INDIVIDUAL","name":"Meera",
+            "phoneNumber":"919000000001","wabaNumber":"919000000000","assignedUserName":null,
+            "assignedUserNumber":null,"isDone":false}},{chat}]}}"#
+    );
+    DoubleTickFault::Says(200, list.leak())
+}
+
 #[tokio::test]
 async fn a_field_that_is_missing_says_nothing_of_who_has_a_chat() {
     let doubletick = arrived(1);
-    let caller = caller(&doubletick);
-    doubletick.fail_lists(DoubleTickFault::Says(
-        200,
-        r#"{"chats":[{"phoneNumber":"919000000001","wabaNumber":"919000000000","isDone":false}],
-            "paginationOptions":{"hasMoreChats":false}}"#,
-    ));
-    let list = caller.chats(Mark::default()).await;
-    assert_eq!(list.err(), Some(ListFault::Call(CallFault::Senseless)));
+    let senseless = Err(ListFault::Call(CallFault::Senseless));
+    let numbers = r#""phoneNumber":"919000000002","wabaNumber":"919000000000""#;
+    let nobody = r#""assignedUserName":null,"assignedUserNumber":null"#;
+    for (chat, expected) in [
+        (format!("{{{numbers},{nobody},\"isDone\":false}}"), Ok(2)),
+        (format!("{{{numbers},\"isDone\":false}}"), senseless),
+        (format!("{{{numbers},{nobody}}}"), senseless),
+        (format!("{{{nobody},\"isDone\":false,\"chatType\":\"INDIVIDUAL\"}}"), senseless),
+        // What is no patient's chat stands nowhere, whatever it says.
+        (r#"{"chatType":"WA_GROUP","name":"A family"}"#.to_owned(), Ok(1)),
+        (r#"{"chatType":"ANOTHER","isDone":null}"#.to_owned(), Ok(1)),
+    ] {
+        doubletick.fail_lists(beside_one(&chat));
+        let list = caller(&doubletick).chats(Mark::default()).await.map(|list| list.waiting());
+        assert_eq!(list, expected, "{chat}");
+    }
 }
 
 #[tokio::test]
