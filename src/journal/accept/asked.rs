@@ -125,10 +125,11 @@ impl Journal {
         end: End,
         now: UnixMs,
     ) -> Result<bool, Error> {
-        let limits = self.limits();
+        let (journal, limits) = (self.clone(), self.limits());
         self.commit_as_owner(move |transaction| {
             let now = transaction.now(now);
-            end_one(transaction, number, &absence, &end, now, limits)
+            let key = |digits: &str| journal.digest_of(&format!("phone/{digits}"));
+            end_one(transaction, (number, key), &absence, &end, (now, limits))
         })
         .await
     }
@@ -230,27 +231,32 @@ fn look_up(
     Ok((by, Past { known, found, chat_home, customer_home, body_home: Default::default() }))
 }
 
+/// `key` gives that of a phone number.
 fn end_one(
     transaction: &mut Transaction<'_>,
-    number: u64,
+    (number, key): (u64, impl Fn(&str) -> Digest),
     absence: &Absence,
     end: &End,
-    now: UnixMs,
-    limits: Limits,
+    (now, limits): (UnixMs, Limits),
 ) -> Result<bool, Error> {
     let Some(stored) = transaction.wait_numbered(number)?.filter(|wait| !wait.is_over) else {
         return Ok(false);
     };
     let Some((stored, wait)) = transaction.read_wait(stored)? else { return Ok(false) };
     let (chat, chat_home) = transaction.recall(&[stored.chat])?;
-    let (customer, customer_home) = transaction.recall(&stored.customer)?;
+    // Where the drop named no customer, the assignment before it did: whoever closed the chat closed that too.
+    let keys = match stored.customer.is_empty() {
+        true => vec![key(&wait.entry.customer_phone.digits())],
+        false => stored.customer.clone(),
+    };
+    let (customer, customer_home) = transaction.recall(&keys)?;
     let waits = vec![(stored.number, wait.clone())];
     let known = Known { chat_key: Some(stored.chat), chat, customer, waits, ..Known::default() };
     let Some(event) = ended(&wait, &known, absence, end) else { return Ok(false) };
     let by = EventKeys {
         body: unlike_any(0),
         chat: (event.happening == Happening::Assigned).then_some(stored.chat),
-        customer: stored.customer.clone(),
+        customer: keys,
     };
     let found: Vec<FoundWait> = vec![(stored, wait)];
     let past = Past { known, found, chat_home, customer_home, body_home: Default::default() };

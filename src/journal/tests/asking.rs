@@ -485,3 +485,20 @@ async fn what_cannot_be_asked_about_leaves_the_board_in_time_all_the_same() {
     desk.ask_twice().await;
     assert_eq!(desk.journal.tally().accepted, 2);
 }
+
+/// DoubleTick need not say whose chat was dropped: the assignment before it said so.
+#[each_engine]
+async fn what_was_closed_stays_closed_though_its_drop_named_no_customer(place: Place) {
+    let mut desk = Desk::on(&place).await;
+    desk.hear(Happening::Assigned, 1, "Asha").await;
+    let dropped = event(Happening::Unassigned, json!({ "chatId": "chat_1" }));
+    drop(desk.journal.accept(dropped, desk.now).await.unwrap());
+    desk.close(1);
+    desk.ask_twice().await;
+    assert_eq!(desk.board().await, Vec::<String>::new());
+    // The patient writes again, and nobody had the chat since.
+    desk.drop(1);
+    desk.ask_twice().await;
+    let tally = desk.journal.tally();
+    assert_eq!((tally.accepted, tally.found, tally.found_ends), (1, 0, 1));
+}
