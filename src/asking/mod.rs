@@ -151,7 +151,8 @@ impl Asking {
                 None if may_ask && asked < DETAILS_MAX => {
                     asked += 1;
                     let details = self.caller.details(&conversation).await;
-                    may_ask = !matches!(details, Err(CallFault::Pause | CallFault::Key));
+                    // Of one customer it may know nothing; where it does not answer, it answers for nobody now.
+                    may_ask = matches!(details, Ok(_) | Err(CallFault::Status(_)));
                     details.ok().and_then(|details| absence.end_by(details))
                 }
                 None => None,
