@@ -112,7 +112,8 @@ impl Item {
         let agent = personal(field(&self.assigned_user_name)?.as_ref());
         let agent_phone = personal(field(&self.assigned_user_number)?.as_ref());
         let is_done = self.is_done.ok_or(CallFault::Senseless)?;
-        let conversation = phone.zip(waba).and_then(|(phone, waba)| Conversation::of(&phone, &waba));
+        let conversation =
+            phone.zip(waba).and_then(|(phone, waba)| Conversation::of(&phone, &waba));
         let Some(conversation) = conversation else { return Ok(None) };
         let shown = match (agent.is_blank() && agent_phone.is_blank(), is_done) {
             (false, _) => Shown::Taken(agent, agent_phone),

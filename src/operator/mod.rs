@@ -59,12 +59,15 @@ pub(crate) struct Findings {
     pub(crate) list: Vec<Finding>,
     /// When the last check ended.
     pub(crate) checked_at: Option<UnixMs>,
+    /// Whether everything held then.
+    held: bool,
 }
 
 impl Findings {
-    /// Whether a check was completed and everything held.
+    /// Whether a check was completed and everything held, and nothing was found since that does not. After one in which
+    /// something did not hold, the next must be completed: what came behind that has no line yet.
     pub(crate) fn all_hold(&self) -> bool {
-        self.checked_at.is_some() && self.list.iter().all(|finding| finding.holds)
+        self.held && self.list.iter().all(|finding| finding.holds)
     }
 
     /// Whether they can still be shown at `now`; not after the clock was set back.
@@ -144,7 +147,8 @@ impl Operator {
 
     /// The check has ended, and these are all its results.
     pub(crate) fn finish_check(&self, list: Vec<Finding>, now: UnixMs) {
-        self.findings.send_replace(Findings { list, checked_at: Some(now) });
+        let held = list.iter().all(|finding| finding.holds);
+        self.findings.send_replace(Findings { list, checked_at: Some(now), held });
     }
 
     /// Notes under which address we were reached.

@@ -78,6 +78,22 @@ fn a_look_replaces_what_was_found_before_line_by_line() {
     assert_eq!(operator.findings().list, [finding("token", false)]);
 }
 
+/// What a check tries is left out behind what does not hold. So the page said that everything held as soon as that was
+/// mended, before the rest was tried.
+#[test]
+fn nothing_holds_as_a_whole_before_all_of_it_was_tried_again() {
+    let operator = operator();
+    operator.finish_check(vec![finding("token", false)], NOW);
+    operator.record(finding("token", true));
+    assert!(!operator.findings().all_hold(), "the tabs were not tried");
+    operator.record(finding("tabs", false));
+    operator.finish_check(vec![finding("token", true), finding("tabs", false)], NOW);
+    operator.record(finding("tabs", true));
+    assert!(!operator.findings().all_hold());
+    operator.finish_check(vec![finding("token", true), finding("tabs", true)], NOW);
+    assert!(operator.findings().all_hold());
+}
+
 #[test]
 fn what_was_found_is_fresh_for_a_while_and_never_in_the_future() {
     let operator = operator();
