@@ -3,51 +3,22 @@
 //!
 //! The list names no chat, so that a conversation is told by the customer's phone and the clinic's number. One that
 //! is not in the list of those without an agent has one: that it was held, though no event said by whom, is seen
-//! by its absence. What was missed is judged like an event that comes now ([`crate::chat::memory::judge`]), and only where nothing was
-//! heard of the chat since the first of the two lists was begun. By numbers: no clock that is set can confuse
-//! which came first. Whatever is unclear changes nothing.
+//! by its absence from two in a row. What was missed is judged like an event that comes now
+//! ([`crate::chat::memory::judge`]), and only where nothing was heard of the chat since the first of the two lists was
+//! begun. By numbers: no clock that is set can confuse which came first. Whatever is unclear changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
+use crate::chat::conversation::Conversation;
 use crate::chat::entry::Found;
 use crate::chat::event::{ChatEvent, Happening, Identity};
 use crate::chat::memory::{Known, Rules};
-use crate::chat::text::{Personal, phone_digits};
+use crate::chat::text::Personal;
 use crate::chat::time::{CLOCK_SLACK_MS, UnixMs};
 use crate::chat::waiting::Wait;
-
-/// Of which customer on which of the clinic's numbers, in digits.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Conversation {
-    /// The customer's phone.
-    pub customer: SmolStr,
-    /// The clinic's number.
-    pub waba_line: SmolStr,
-}
-
-impl std::fmt::Debug for Conversation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Conversation(<personal>)")
-    }
-}
-
-impl Conversation {
-    /// `None` where either is no phone number: one on Instagram, or a group.
-    pub fn of(customer_phone: &str, waba_number: &str) -> Option<Self> {
-        let digits = |text: &str| Some(phone_digits(text)).filter(|digits| !digits.is_empty());
-        Some(Self { customer: digits(customer_phone)?, waba_line: digits(waba_number)? })
-    }
-
-    /// That of a wait; `None` where it cannot be found in a list.
-    pub fn of_wait(wait: &Wait) -> Option<Self> {
-        let (customer, waba_line) =
-            (wait.entry.customer_phone.digits(), wait.entry.waba_number.digits());
-        let is_told = !customer.is_empty() && !waba_line.is_empty();
-        is_told.then_some(Self { customer, waba_line })
-    }
-}
 
 /// How a list shows a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +50,8 @@ pub struct Listing {
     shown: BTreeMap<Conversation, Shown>,
     /// The clinic's numbers of which it shows anything. Whoever asks may not see each of them.
     lines: BTreeSet<SmolStr>,
+    /// Of these it shows also what is done.
+    lines_with_done: BTreeSet<SmolStr>,
 }
 
 /// That the list before showed a conversation differently.
@@ -93,8 +66,10 @@ struct Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Was {
     Waiting,
-    /// Somebody had it: it was not among those without an agent, though others on that line were.
+    /// Somebody had it: it said so, or two lists in a row lacked it.
     Held,
+    /// It was not among those without an agent, though others on that line were. Once that may be by accident.
+    Absent,
     /// Done, or not clear.
     Otherwise,
 }
@@ -102,13 +77,20 @@ enum Was {
 impl Listing {
     /// The list that was begun then.
     pub fn new(begun: Mark) -> Self {
-        Self { begun, ended_at: begun.at, shown: BTreeMap::new(), lines: BTreeSet::new() }
+        let (lines, lines_with_done) = (BTreeSet::new(), BTreeSet::new());
+        Self { begun, ended_at: begun.at, shown: BTreeMap::new(), lines, lines_with_done }
     }
 
     /// One more conversation that stands in it.
     pub fn add(&mut self, conversation: Conversation, shown: Shown) {
-        if !self.lines.contains(&conversation.waba_line) {
-            self.lines.insert(conversation.waba_line.clone());
+        let note = |lines: &mut BTreeSet<SmolStr>| {
+            if !lines.contains(&conversation.waba_line) {
+                lines.insert(conversation.waba_line.clone());
+            }
+        };
+        note(&mut self.lines);
+        if shown == Shown::Done {
+            note(&mut self.lines_with_done);
         }
         let known = self.shown.entry(conversation).or_insert_with(|| shown.clone());
         let is_same = match (&*known, &shown) {
@@ -139,7 +121,7 @@ impl Listing {
         match self.shown.get(conversation) {
             Some(Shown::Waiting(_)) => Was::Waiting,
             Some(Shown::Taken(..)) => Was::Held,
-            None if self.covers(conversation) => Was::Held,
+            None if self.covers(conversation) => Was::Absent,
             Some(Shown::Done | Shown::Unclear) | None => Was::Otherwise,
         }
     }
@@ -173,8 +155,9 @@ pub struct Absence {
     pub between: Found,
     /// What became of it, as the list says; `None` where it is not in there, and its details tell.
     pub end: Option<End>,
-    /// Whether the list shows anything of that number of the clinic's.
+    /// Whether the list shows anything of that number of the clinic's, and whether also what is done there.
     is_covered: bool,
+    shows_done: bool,
     /// Whether the last list before the two showed it waiting.
     was_waiting: bool,
 }
@@ -192,13 +175,14 @@ pub enum Details {
 
 impl Absence {
     /// How the wait ended, where the list does not say it and these are the customer's details. That nobody has a
-    /// chat that is not in the list either is no sign of its end where the list shows none of the clinic's number;
-    /// nor is it one that there is no such customer, where none was seen either: perhaps DoubleTick writes their
-    /// number otherwise here than in its events.
+    /// chat that is not in the list either is no sign of its end where the list shows none of the clinic's number, or
+    /// would show it also when it is done: then the list lacks what should be in it. Nor is it one that there is no
+    /// such customer, where none was seen either: perhaps DoubleTick writes their number otherwise here than in its
+    /// events.
     pub fn end_by(&self, details: Details) -> Option<End> {
         match details {
             Details::Taken(name, phone) => Some(End::Taken(name, phone)),
-            Details::Nobody => self.is_covered.then_some(End::Closed),
+            Details::Nobody => (self.is_covered && !self.shows_done).then_some(End::Closed),
             Details::Unknown => (self.is_covered && self.was_waiting).then_some(End::Closed),
         }
     }
@@ -216,33 +200,42 @@ pub enum End {
 /// Two lists in a row, both read to their end.
 #[derive(Clone, Debug)]
 pub struct Pair {
-    first: Listing,
-    second: Listing,
+    first: Arc<Listing>,
+    second: Arc<Listing>,
     /// Of what was not always as the first shows it: how the last list before that differed showed it.
     changed: BTreeMap<Conversation, Change>,
 }
 
 /// What is known of lists, between two of them.
 #[derive(Clone, Debug, Default)]
-pub struct Listings(Option<(Listing, BTreeMap<Conversation, Change>)>);
+pub struct Listings {
+    last: Option<Arc<Listing>>,
+    last_but_one: Option<Arc<Listing>>,
+    changed: BTreeMap<Conversation, Change>,
+}
 
 impl Listings {
     /// One more, begun after the last was; `None` where it is the first.
     pub fn note(&mut self, second: Listing) -> Option<Pair> {
-        let Some((first, changed)) = self.0.take() else {
-            self.0 = Some((second, BTreeMap::new()));
-            return None;
+        let second = Arc::new(second);
+        let first = self.last.replace(Arc::clone(&second))?;
+        let before = self.last_but_one.replace(Arc::clone(&first));
+        let changed = std::mem::take(&mut self.changed);
+        let lacked = |conversation: &Conversation| {
+            let was = before.as_ref().map(|list| list.was(conversation));
+            matches!(was, Some(Was::Held | Was::Absent))
         };
-        let mut since = BTreeMap::new();
         for conversation in first.shown.keys().chain(second.shown.keys()) {
-            let was = first.was(conversation);
+            let was = match first.was(conversation) {
+                Was::Absent if lacked(conversation) => Was::Held,
+                was => was,
+            };
             if (was == Was::Waiting) != second.shows_waiting(conversation) {
-                since.insert(conversation.clone(), Change { begun: first.begun, was });
+                self.changed.insert(conversation.clone(), Change { begun: first.begun, was });
             } else if let Some(change) = changed.get(conversation) {
-                since.insert(conversation.clone(), *change);
+                self.changed.insert(conversation.clone(), *change);
             }
         }
-        self.0 = Some((second.clone(), since));
         Some(Pair { first, second, changed })
     }
 }
@@ -280,6 +273,7 @@ impl Pair {
             between: self.between(conversation),
             end,
             is_covered: self.second.covers(conversation),
+            shows_done: self.second.lines_with_done.contains(&conversation.waba_line),
             was_waiting: self.changed.get(conversation).is_some_and(|it| it.was == Was::Waiting),
         })
     }

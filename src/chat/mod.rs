@@ -19,6 +19,7 @@ pub mod hours;
 pub mod route;
 pub mod customer;
 pub mod memory;
+pub mod conversation;
 pub mod listing;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,8 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::chat::listing::{Conversation, Details, Listing, Mark, Shown};
+use crate::chat::conversation::Conversation;
+use crate::chat::listing::{Details, Listing, Mark, Shown};
 use crate::chat::text::Personal;
 use crate::directory::caller::{CallFault, Caller};
 

@@ -6,7 +6,8 @@ use fake_google::{DoubleTickFault, FakeDoubleTick};
 use reqwest::Url;
 use secrecy::SecretString;
 
-use crate::chat::listing::{Conversation, Details, Listings, Mark};
+use crate::chat::conversation::Conversation;
+use crate::chat::listing::{Details, Listings, Mark};
 use crate::chat::text::Personal;
 use crate::directory::{CallFault, Caller, ListFault, name_in};
 

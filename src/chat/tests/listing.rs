@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use crate::chat::conversation::Conversation;
 use crate::chat::entry::Found;
 use crate::chat::listing::{
-    Conversation, Details, End, Listing, Listings, Mark, Pair, Shown, Verdict, ended, missed,
+    Details, End, Listing, Listings, Mark, Pair, Shown, Verdict, ended, missed,
 };
 use crate::chat::memory::{Judgement, Known, judge};
 use crate::chat::tests::{
@@ -129,7 +130,8 @@ fn what_is_known_or_unclear_is_no_row() {
 #[test]
 fn what_lists_show_says_more_than_what_was_heard_before_them() {
     let seen = |before: Option<Shown>, number: u64| {
-        pair([list(number, 90, before), list(9, 100, waiting()), list(9, 105, waiting())])
+        let lists = [list(number, 85, before.clone()), list(number, 90, before)];
+        pair(lists.into_iter().chain([list(9, 100, waiting()), list(9, 105, waiting())]))
     };
     let taken = || Some(Shown::Taken(Personal::new("Bala"), Personal::default()));
     let mut inbox = Inbox::new(RULES);
@@ -148,6 +150,13 @@ fn what_lists_show_says_more_than_what_was_heard_before_them() {
         assert_eq!(event.found, Some(Found { after: minutes(90), before: minutes(101) }));
         // Something was heard after that list was begun.
         check_nothing(&inbox, &seen(held, 3));
+    }
+    // One list that lacks it may have been cut short; one that says who has it says so.
+    for (before, is_missed) in [(None, false), (taken(), true)] {
+        let lists = [list(4, 85, waiting()), list(4, 90, before)];
+        let both = [list(9, 100, waiting()), list(9, 105, waiting())];
+        let verdict = verdict(&inbox, &pair(lists.into_iter().chain(both)), minutes(110));
+        assert_eq!(matches!(verdict, Verdict::Missed(_)), is_missed, "{verdict:?}");
     }
     // Nobody was ever seen to have it.
     let mut new = Inbox::new(RULES);
@@ -218,7 +227,15 @@ fn a_wait_ends_where_neither_list_shows_it_and_the_list_or_the_details_say_how()
     assert_eq!(end(Some(Shown::Unclear), None), None);
     let both = pair([list(5, 100, None), list(5, 105, None)]);
     let absence = both.absence(&conversation()).unwrap();
-    assert_eq!(absence.end_by(Details::Nobody), Some(End::Closed));
+    // The list shows what is done, so that this would be in it.
+    assert_eq!(absence.end_by(Details::Nobody), None);
+    let without_done = |number: u64| {
+        let mut list = Listing::new(Mark { number, at: minutes(100) });
+        list.add(Conversation::of("+91 2", WABA).unwrap(), waiting().unwrap());
+        list
+    };
+    let gone = pair([without_done(5), without_done(6)]).absence(&conversation()).unwrap();
+    assert_eq!(gone.end_by(Details::Nobody), Some(End::Closed));
     let details = Details::Taken(Personal::new("Bala"), Personal::new("+91 7"));
     assert_eq!(absence.end_by(details.clone()), Some(by_bala.clone()));
     // That there is no such customer says something only of one that was seen.

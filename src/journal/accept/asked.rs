@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::chat::conversation::Conversation;
 use crate::chat::customer::CustomerMemory;
 use crate::chat::digest::Digest;
 use crate::chat::event::{ChatEvent, Happening};
-use crate::chat::listing::{Absence, Conversation, End, Mark, Sighting, Verdict, ended, missed};
+use crate::chat::listing::{Absence, End, Mark, Sighting, Verdict, ended, missed};
 use crate::chat::memory::{Judgement, Known, judge};
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;

@@ -3,8 +3,8 @@
 //! Bounded by [`WAITS_MAX`]: a clinic of which more chats wait is told that its board is not complete.
 
 use crate::chat::board::{Board, LINES_MAX, Line, too_long};
+use crate::chat::conversation::Conversation;
 use crate::chat::digest::Digest;
-use crate::chat::listing::Conversation;
 use crate::chat::memory::ChatMemory;
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;

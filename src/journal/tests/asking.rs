@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use each_engine::each_engine;
 use serde_json::json;
 
+use crate::chat::conversation::Conversation;
 use crate::chat::event::{ChatEvent, Happening};
-use crate::chat::listing::{Conversation, Details, Listing, Listings, Shown};
+use crate::chat::listing::{Details, Listing, Listings, Shown};
 use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::journal::tests::engine::Place;

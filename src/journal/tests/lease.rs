@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use postgres_rig::{Cluster, Database};
 
-use crate::chat::listing::{Conversation, Listing, Listings, Mark, Shown, Sighting};
+use crate::chat::conversation::Conversation;
+use crate::chat::listing::{Listing, Listings, Mark, Shown, Sighting};
 use crate::chat::text::Personal;
 use crate::journal::tests::{LIMITS, NOW, PLAN, accept_all, book, one_tab};
 use crate::journal::{Address, Error, Journal};
