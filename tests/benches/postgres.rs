@@ -4,7 +4,7 @@
 //! server, all that wait in one `INSERT … SELECT unnest` and one commit, and does nothing else. Once on a
 //! PostgreSQL alone, once with a synchronous standby on the same disk and the same processors. Interleaved,
 //! medians of `BENCH_ROUNDS` rounds of `BENCH_SECONDS`. Then how long a row waits at rest, from the 200 until its
-//! write has left.
+//! write has left. With `BENCH_FLUSH_MS` the primary takes so long over every flush, as disks elsewhere do.
 
 use fake_google::FakeGoogle;
 use postgres_rig::{Cluster, Durability};
@@ -21,11 +21,18 @@ const CASES: [(&str, Kind, usize); 3] = [
     ("service, three instances", Kind::Service, 3),
 ];
 
-/// All of it, over so many connections.
-pub(crate) fn run(connections: usize, seconds: u64, rounds: u64) {
+/// All of it, over so many connections; each flush takes `flush_ms` longer than the disk does.
+pub(crate) fn run(connections: usize, seconds: u64, rounds: u64, flush_ms: u64) {
     let alone = Cluster::single(Durability::Flushed);
     let replicated = Cluster::replicated(Durability::Flushed);
     let clusters = [("alone", &alone), ("with a synchronous standby", &replicated)];
+    for (_, cluster) in clusters {
+        let primary = cluster.primary();
+        // Whoever flushes sleeps first, whether or not anybody else is about to commit.
+        primary.sql(&format!("ALTER SYSTEM SET commit_delay = {}", flush_ms * 1_000));
+        primary.sql("ALTER SYSTEM SET commit_siblings = 0");
+        primary.sql("SELECT pg_reload_conf()");
+    }
     let mut runs = vec![Vec::new(); clusters.len() * CASES.len()];
     for _ in 0..rounds {
         let all = clusters.iter().flat_map(|cluster| CASES.map(|case| (cluster, case)));
@@ -33,7 +40,7 @@ pub(crate) fn run(connections: usize, seconds: u64, rounds: u64) {
             runs.push(measured(cluster, kind, instances, connections, seconds));
         }
     }
-    println!("{connections} connections\n");
+    println!("{connections} connections, {flush_ms} ms added to each flush\n");
     println!("| PostgreSQL | | requests/s | of the bare | of alone | p50 µs | p99 µs | peak MB |");
     println!("|---|---|---|---|---|---|---|---|");
     let rate = |at: usize| median(&runs[at], |run| run.requests_per_s);

@@ -83,7 +83,7 @@ fn main() {
         std::process::exit(1);
     }
     if std::env::args().any(|argument| argument == "postgres") {
-        return postgres::run(64, seconds, rounds);
+        return postgres::run(64, seconds, rounds, number("BENCH_FLUSH_MS", 0));
     }
     println!(
         "{rounds} rounds of {seconds} s each, interleaved; medians, in brackets least and most\n"
