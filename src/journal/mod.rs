@@ -130,7 +130,6 @@ struct Inner {
     writer: Writer,
     counters: watch::Receiver<Counters>,
     shared: Arc<Shared>,
-    hash_key: hmac::Key,
     limits: Limits,
     /// What the database is called.
     engine: &'static str,
@@ -265,7 +264,7 @@ impl Journal {
 
     /// A key for a purpose of its own, the same for as long as this journal exists.
     pub fn key_for(&self, purpose: &[&[u8]]) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(&self.0.hash_key);
+        let mut context = hmac::Context::with_key(self.hash_key());
         context.update(b"key for");
         purpose.iter().for_each(|part| context.update(part));
         let mut key = [0; 32];
@@ -318,7 +317,7 @@ impl Journal {
     }
 
     fn hash_key(&self) -> &hmac::Key {
-        &self.0.hash_key
+        &self.0.shared.hash_key
     }
 
     fn event_id(&self, number: u64) -> EventId {
@@ -326,10 +325,10 @@ impl Journal {
     }
 
     fn digest(&self, parts: &[&[u8]]) -> Digest {
-        digest::digest(&self.0.hash_key, parts)
+        digest::digest(self.hash_key(), parts)
     }
 
     fn digest_of(&self, name: &str) -> Digest {
-        self.digest(&[b"name", name.as_bytes()])
+        self.0.shared.digest_of(name)
     }
 }

@@ -106,7 +106,8 @@ impl Journal {
         let Origin { hash_key, tag } = reader.origin()?;
         let place = conditions.place().to_owned();
         let may_forward = hold.is_some() || instance.is_some();
-        let of_all = (tag, instance, conditions);
+        let hash_key = hmac::Key::new(hmac::HMAC_SHA256, &hash_key);
+        let of_all = (hash_key, tag, instance, conditions);
         let (shared, counters) = begun(&mut *store, routes, may_forward, of_all)?;
         let shared = Arc::new(shared);
         let (published, watched) = watch::channel(counters);
@@ -117,7 +118,6 @@ impl Journal {
             writer,
             counters: watched,
             shared,
-            hash_key: hmac::Key::new(hmac::HMAC_SHA256, &hash_key),
             limits,
             engine: name,
             place,
@@ -132,14 +132,14 @@ fn begun(
     store: &mut dyn Store,
     routes: Routes,
     may_route_anew: bool,
-    (tag, instance, conditions): (Arc<str>, Option<Arc<str>>, Arc<Conditions>),
+    (hash_key, tag, instance, conditions): (hmac::Key, Arc<str>, Option<Arc<str>>, Arc<Conditions>),
 ) -> Result<(Shared, Counters), Error> {
     let done = (|| {
         store.begin(&Keys::default())?;
         let (routing, added) = Routing::new(routes, &store.read().places()?, may_route_anew);
         let (names, clock) = (Names::default(), Clock::default());
         let commits = Histogram::default();
-        let shared = Shared { tag, instance, routing, names, clock, conditions, commits };
+        let shared = Shared { hash_key, tag, instance, routing, names, clock, conditions, commits };
         let before = store.read().counters()?;
         let mut transaction = Transaction::new(store, &shared, before.clone())?;
         transaction.change().places = added;

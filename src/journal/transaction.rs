@@ -10,12 +10,14 @@ use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ring::hmac;
 use serde::Serialize;
 
 use crate::chat::counted::{Counted, Quarter};
 use crate::chat::digest::Digest;
 use crate::chat::entry::{Entry, EventId};
 use crate::chat::memory::Told;
+use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::histogram::Histogram;
 use crate::journal::Error;
@@ -24,7 +26,7 @@ use crate::journal::clock::{Clock, Moment, Reading};
 use crate::journal::condition::Conditions;
 use crate::journal::counted::{counted, stored};
 use crate::journal::counters::{BookId, Counters, Tally};
-use crate::journal::digest::AsItIs;
+use crate::journal::digest::{self, AsItIs};
 use crate::journal::routing::Routing;
 use crate::journal::store::{
     Changes, Fault, Keys, QueueId, Read, Remembered, Row, Store, StoredWait,
@@ -33,6 +35,8 @@ use crate::journal::store::{
 /// What all transactions of a journal have in common.
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// Names are stored as hashes under it.
+    pub(super) hash_key: hmac::Key,
     pub(super) tag: Arc<str>,
     /// What this process is called among those that share the journal; `None` where it is the only one.
     pub(super) instance: Option<Arc<str>>,
@@ -42,6 +46,19 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     /// How long commits took.
     pub(super) commits: Histogram,
+}
+
+impl Shared {
+    /// What a name is stored and found as.
+    pub(super) fn digest_of(&self, name: &str) -> Digest {
+        digest::digest(&self.hash_key, &[b"name", name.as_bytes()])
+    }
+
+    /// As what a customer is found by their phone; `None` where it has no digits.
+    pub(super) fn phone_key(&self, phone: &Personal) -> Option<Digest> {
+        let digits = phone.digits();
+        (!digits.is_empty()).then(|| self.digest_of(&format!("phone/{digits}")))
+    }
 }
 
 type ByDigest<T> = HashMap<Digest, T, BuildHasherDefault<AsItIs>>;

@@ -126,11 +126,10 @@ impl Journal {
         end: End,
         now: UnixMs,
     ) -> Result<bool, Error> {
-        let (journal, limits) = (self.clone(), self.limits());
+        let limits = self.limits();
         self.commit_as_owner(move |transaction| {
             let now = transaction.now(now);
-            let key = |digits: &str| journal.digest_of(&format!("phone/{digits}"));
-            end_one(transaction, (number, key), &absence, &end, (now, limits))
+            end_one(transaction, number, &absence, &end, (now, limits))
         })
         .await
     }
@@ -232,10 +231,9 @@ fn look_up(
     Ok((by, Past { known, found, chat_home, customer_home, body_home: Default::default() }))
 }
 
-/// `key` gives that of a phone number.
 fn end_one(
     transaction: &mut Transaction<'_>,
-    (number, key): (u64, impl Fn(&str) -> Digest),
+    number: u64,
     absence: &Absence,
     end: &End,
     (now, limits): (UnixMs, Limits),
@@ -245,19 +243,14 @@ fn end_one(
     };
     let Some((stored, wait)) = transaction.read_wait(stored)? else { return Ok(false) };
     let (chat, chat_home) = transaction.recall(&[stored.chat])?;
-    // Where the drop named no customer, the assignment before it did: whoever closed the chat closed that too.
-    let keys = match stored.customer.is_empty() {
-        true => vec![key(&wait.entry.customer_phone.digits())],
-        false => stored.customer.clone(),
-    };
-    let (customer, customer_home) = transaction.recall(&keys)?;
+    let (customer, customer_home) = transaction.recall(&stored.customer)?;
     let waits = vec![(stored.number, wait.clone())];
     let known = Known { chat_key: Some(stored.chat), chat, customer, waits, ..Known::default() };
     let Some(event) = ended(&wait, &known, absence, end) else { return Ok(false) };
     let by = EventKeys {
         body: unlike_any(0),
         chat: (event.happening == Happening::Assigned).then_some(stored.chat),
-        customer: keys,
+        customer: stored.customer.clone(),
     };
     let found: Vec<FoundWait> = vec![(stored, wait)];
     let past = Past { known, found, chat_home, customer_home, body_home: Default::default() };

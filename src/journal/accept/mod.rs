@@ -14,6 +14,7 @@ use crate::chat::digest::Digest;
 use crate::chat::event::{ChatEvent, Happening};
 use crate::chat::memory::{Judgement, Known, News, judge};
 use crate::chat::time::UnixMs;
+use crate::chat::waiting::Wait;
 use crate::journal::accept::memory::Home;
 use crate::journal::accept::receipt::{Receipt, Refusal, Standing};
 use crate::journal::accept::waits::FoundWait;
@@ -24,6 +25,8 @@ use crate::journal::store::Keys;
 use crate::journal::transaction::Transaction;
 use crate::journal::{Error, Journal, Limits};
 
+/// As many names as a customer is found under: the id and the phone.
+const CUSTOMER_KEYS_MAX: usize = 2;
 /// Longest that a sender is kept waiting for a database that is away. DoubleTick may try only once, so that
 /// waiting is better than a quick refusal; the event is kept when the database is back, also where nobody
 /// waits any more.
@@ -293,6 +296,15 @@ fn keep_row(
     Ok(true)
 }
 
+/// Under what a wait is found when its conversation closes: the customer's id and phone. A drop need not name
+/// them; then the assignment before it did.
+fn found_under(transaction: &Transaction<'_>, by: &EventKeys, wait: &Wait) -> Vec<Digest> {
+    let phone = transaction.shared.phone_key(&wait.entry.customer_phone);
+    let phone =
+        phone.filter(|phone| by.customer.len() < CUSTOMER_KEYS_MAX && !by.customer.contains(phone));
+    by.customer.iter().copied().chain(phone).collect()
+}
+
 /// Stores who waits now and who does not any more, the handovers among the rows.
 fn keep_waits(
     transaction: &mut Transaction<'_>,
@@ -303,7 +315,8 @@ fn keep_waits(
 ) -> Result<(), Error> {
     if let (Some(wait), Some(chat)) = (&news.wait, &by.chat) {
         let number = transaction.tally().next_number;
-        transaction.begin_wait(number, found.first(), (chat, &by.customer), wait, now)?;
+        let customer = found_under(transaction, by, wait);
+        transaction.begin_wait(number, found.first(), (chat, &customer), wait, now)?;
     }
     for (began, handover) in &news.ended {
         if let Some(known) = found.iter().find(|(stored, _)| stored.number == *began) {

@@ -503,3 +503,16 @@ async fn what_was_closed_stays_closed_though_its_drop_named_no_customer(place: P
     let tally = desk.journal.tally();
     assert_eq!((tally.accepted, tally.found, tally.found_ends), (1, 0, 1));
 }
+
+/// So it is where the event of the closing comes.
+#[each_engine]
+async fn a_closing_ends_a_wait_whose_drop_named_no_customer(place: Place) {
+    let mut desk = Desk::on(&place).await;
+    desk.hear(Happening::Assigned, 1, "Asha").await;
+    let dropped = event(Happening::Unassigned, json!({ "chatId": "chat_1" }));
+    drop(desk.journal.accept(dropped, desk.now).await.unwrap());
+    assert_eq!(desk.board().await, [phone(1)]);
+    desk.hear(Happening::Closed, 1, "").await;
+    assert_eq!(desk.board().await, Vec::<String>::new());
+    assert_eq!(desk.journal.tally().handovers, 1);
+}
