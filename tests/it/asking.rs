@@ -27,6 +27,17 @@ fn connect(doubletick: &FakeDoubleTick, service: &Service) {
     doubletick.add_webhook(&url, "ours", &events, &[WABA]);
 }
 
+/// A patient's chat that Asha has, and a service that has heard so.
+fn with_asha() -> (FakeDoubleTick, Clinic, Service) {
+    let doubletick = FakeDoubleTick::start(&[WABA]);
+    let clinic = clinic(&doubletick);
+    let service = clinic.open();
+    connect(&doubletick, &service);
+    doubletick.chat_arrives("chat_1", "Rohan Mehta", PHONE, WABA);
+    doubletick.assign("chat_1", ASHA.0, ASHA.1);
+    (doubletick, clinic, service)
+}
+
 fn lists(doubletick: &FakeDoubleTick) -> usize {
     doubletick.requests("/chats").len()
 }
@@ -54,12 +65,7 @@ async fn wait_for_state(service: &Service, state: &str) {
 
 #[tokio::test]
 async fn a_drop_of_which_no_event_came_is_one_row_and_its_late_event_no_second() {
-    let doubletick = FakeDoubleTick::start(&[WABA]);
-    let clinic = clinic(&doubletick);
-    let service = clinic.open();
-    connect(&doubletick, &service);
-    doubletick.chat_arrives("chat_1", "Rohan Mehta", PHONE, WABA);
-    doubletick.assign("chat_1", ASHA.0, ASHA.1);
+    let (doubletick, clinic, service) = with_asha();
     doubletick.hold_events();
     doubletick.unassign("chat_1");
     clinic.expect_rows(1);
@@ -184,12 +190,7 @@ async fn a_list_that_makes_no_sense_changes_nothing_and_is_not_asked_for_again_s
 
 #[tokio::test]
 async fn what_is_out_of_order_for_a_moment_is_asked_again_and_a_pause_is_kept() {
-    let doubletick = FakeDoubleTick::start(&[WABA]);
-    let clinic = clinic(&doubletick);
-    let service = clinic.open();
-    connect(&doubletick, &service);
-    doubletick.chat_arrives("chat_1", "Rohan Mehta", PHONE, WABA);
-    doubletick.assign("chat_1", ASHA.0, ASHA.1);
+    let (doubletick, clinic, service) = with_asha();
     doubletick.fail_lists(DoubleTickFault::Status(503));
     wait_for_state(&service, "failing").await;
     doubletick.swallow_events();
@@ -211,12 +212,7 @@ async fn what_is_out_of_order_for_a_moment_is_asked_again_and_a_pause_is_kept() 
 /// The list is sorted by the last change: who writes while it is read moves to its top, past what was read.
 #[tokio::test]
 async fn whoever_writes_while_the_list_is_read_still_waits() {
-    let doubletick = FakeDoubleTick::start(&[WABA]);
-    let clinic = clinic(&doubletick);
-    let service = clinic.open();
-    connect(&doubletick, &service);
-    doubletick.chat_arrives("chat_1", "Rohan Mehta", PHONE, WABA);
-    doubletick.assign("chat_1", ASHA.0, ASHA.1);
+    let (doubletick, clinic, service) = with_asha();
     doubletick.unassign("chat_1");
     clinic.expect_rows(1);
     doubletick.swallow_events();
