@@ -131,7 +131,16 @@ impl OpenError {
 /// Holds the data directory for this process until dropped; the system lets go at `kill -9`.
 #[derive(Debug)]
 pub(in crate::journal) struct Hold {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Hold {
+    /// Closing the file would do, but for a process that is being started by this one at that moment: it has the file
+    /// too until it becomes another program.
+    fn drop(&mut self) {
+        // Where the system does not let go now, it does when the file is closed.
+        drop(self.file.unlock());
+    }
 }
 
 /// Takes the data directory for this process.
@@ -151,7 +160,7 @@ pub(in crate::journal) fn hold(dir: &Path) -> Result<Hold, OpenError> {
         .open(dir.join(LOCK))
         .map_err(unwritable)?;
     match file.try_lock() {
-        Ok(()) => Ok(Hold { _file: file }),
+        Ok(()) => Ok(Hold { file }),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { dir: dir.to_owned() }),
         Err(TryLockError::Error(source)) => Err(unwritable(source)),
     }
@@ -300,4 +309,21 @@ fn add_origin(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(set, params!["tag", &*origin.tag])?;
     connection.execute(set, params![MARKER_BASE, marker_base()])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a process has it that was started just then, until it becomes another program.
+    #[test]
+    fn a_directory_is_free_at_once_though_a_copy_of_the_lock_is_still_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = hold(dir.path()).unwrap();
+        let copy = held.file.try_clone().unwrap();
+        assert!(matches!(hold(dir.path()), Err(OpenError::InUse { .. })));
+        drop(held);
+        drop(hold(dir.path()).unwrap());
+        drop(copy);
+    }
 }
