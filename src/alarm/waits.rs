@@ -4,7 +4,7 @@
 //! over; each only within the hours in which somebody is there to hear it. A wait counts from its beginning,
 //! whatever the hour was then. What was told last is all the state there is, and the caller keeps it.
 
-use crate::chat::board::lasting;
+use crate::chat::board::{lasting, long};
 use crate::chat::time::UnixMs;
 
 /// How often it is told again.
@@ -44,12 +44,12 @@ impl Limit {
 
     /// How it is where `waiting` chats wait in all, and these began then: all of them, or those that wait longest.
     pub(crate) fn waits(self, began: &[UnixMs], waiting: u64, now: UnixMs) -> Waits {
+        let (long, may_be_more) = long(began.iter().copied(), waiting, self.ms(), now);
         let ages = began.iter().map(|began| now.since_ms(*began));
-        let long = ages.clone().filter(|age_ms| *age_ms >= self.ms()).count();
         Waits {
             waiting: waiting.max(began.len() as u64),
             long,
-            may_be_more: long == began.len() && (long as u64) < waiting,
+            may_be_more,
             longest_ms: ages.max().unwrap_or_default(),
         }
     }

@@ -52,6 +52,9 @@ pub(super) struct Duty {
     pub(super) started_at: UnixMs,
 }
 
+/// Those who write: to the spreadsheets that are configured, and what is left for others.
+type Parts = (Vec<Forwarder>, Vec<Former>);
+
 /// How a term ended.
 enum Ended {
     /// The service stops, or a part of the work ended by itself.
@@ -66,13 +69,7 @@ impl Duty {
         if !self.journal.is_shared() {
             self.status.set_forwards(true);
             let Ok(parts) = self.forwarders(&self.journal).await else { return };
-            tokio::select! {
-                () = forward(parts, &stop) => {}
-                () = sweep(&self.journal) => {}
-                () = self.watch_waits(&self.journal) => {}
-                () = self.ask(&self.journal) => {}
-            }
-            return;
+            return self.work(&self.journal, parts, &stop).await;
         }
         loop {
             let held = tokio::select! {
@@ -90,7 +87,7 @@ impl Duty {
         }
     }
 
-    async fn forwarders(&self, journal: &Journal) -> Result<(Vec<Forwarder>, Vec<Former>), ()> {
+    async fn forwarders(&self, journal: &Journal) -> Result<Parts, ()> {
         let taken_up = async {
             let forwarders = forwarders(&self.sheets, journal, &self.status).await?;
             Ok::<_, anyhow::Error>((forwarders, formers(&self.sheets, journal).await?))
@@ -98,6 +95,16 @@ impl Duty {
         taken_up.await.map_err(|error| {
             log::error!("cannot take up what is to be written: {error:#}");
         })
+    }
+
+    /// All of it, until the sender of `stop` is dropped or a part of it failed.
+    async fn work(&self, journal: &Journal, parts: Parts, stop: &Receiver<()>) {
+        tokio::select! {
+            () = forward(parts, stop) => {}
+            () = sweep(journal) => {}
+            () = self.watch_waits(journal) => {}
+            () = self.ask(journal) => {}
+        }
     }
 
     async fn ask(&self, journal: &Journal) {
@@ -129,12 +136,7 @@ impl Duty {
                     Err(()) => sleep(LOOK_EVERY).await,
                 }
             };
-            tokio::select! {
-                () = forward(parts, stop) => {}
-                () = sweep(&journal) => {}
-                () = self.watch_waits(&journal) => {}
-                () = self.ask(&journal) => {}
-            }
+            self.work(&journal, parts, stop).await;
         };
         tokio::pin!(work);
         tokio::select! {
@@ -245,7 +247,7 @@ async fn stopped(stop: &Receiver<()>) {
 /// Runs all forwarders until the sender of `stop` is dropped; each then finishes what it is doing. Without
 /// a spreadsheet there is nothing to do until then. What became of a batch to a former spreadsheet can be found out
 /// in another life as well.
-async fn forward((forwarders, formers): (Vec<Forwarder>, Vec<Former>), stop: &Receiver<()>) {
+async fn forward((forwarders, formers): Parts, stop: &Receiver<()>) {
     let until_stopped = |stop: Receiver<()>| async move { stopped(&stop).await };
     let mut running = JoinSet::new();
     running.spawn(until_stopped(stop.clone()));

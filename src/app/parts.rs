@@ -84,7 +84,12 @@ pub(super) async fn formers(sheets: &[Sheet], journal: &Journal) -> anyhow::Resu
         writes_per_minute_max: first.options.writes_per_minute_max,
         now: first.options.now,
     };
-    Ok(journal.former_books().await?.into_iter().map(former).collect())
+    let books = journal.former_books().await?;
+    for (_, book) in &books {
+        // Whoever sent its batch may still do so, should the spreadsheet be configured again.
+        journal.fence(*book, (first.options.now)()).await?;
+    }
+    Ok(books.into_iter().map(former).collect())
 }
 
 pub(in crate::app) fn options(

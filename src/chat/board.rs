@@ -57,11 +57,24 @@ impl Board {
     }
 }
 
+/// How many of those that began then have waited for so long; and whether more of all `waiting` may have, for not all
+/// were looked at.
+pub fn long(
+    began: impl ExactSizeIterator<Item = UnixMs>,
+    waiting: u64,
+    limit_ms: i64,
+    now: UnixMs,
+) -> (usize, bool) {
+    let looked_at = began.len();
+    let long = began.filter(|began| now.since_ms(*began) >= limit_ms).count();
+    (long, long == looked_at && (long as u64) < waiting)
+}
+
 /// What to say above the lines where somebody has waited for so long, of `waiting` in all; `None` where nobody has.
 pub fn too_long(lines: &[Line], waiting: u64, limit_ms: i64, now: UnixMs) -> Option<String> {
-    let is_long = |line: &&Line| now.since_ms(line.entry.unassigned_at) >= limit_ms;
-    let long = lines.iter().filter(is_long).count();
-    let or_more = if long == lines.len() && (long as u64) < waiting { " or more" } else { "" };
+    let began = lines.iter().map(|line| line.entry.unassigned_at);
+    let (long, may_be_more) = long(began, waiting, limit_ms, now);
+    let or_more = if may_be_more { " or more" } else { "" };
     (long > 0).then(|| format!("TOO LONG: {long}{or_more} for {} or longer", lasting(limit_ms)))
 }
 

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -75,8 +74,7 @@ impl Summary {
             1 => "today's agents".to_owned(),
             days => format!("the agents of the last {days}"),
         };
-        let moment = Timestamp::from_millisecond(at.0).unwrap_or_default().to_zoned(zone.clone());
-        let updated = moment.strftime("%H:%M, %-d %b");
+        let updated = at.in_zone(zone).strftime("%H:%M, %-d %b");
         format!("The last {} days, and {agents} · updated {updated}", self.days.len())
     }
 }
@@ -161,6 +159,6 @@ fn agent_lines(agents: BTreeMap<String, OfAgent>) -> Vec<AgentLine> {
 
 /// The date and the hour that clocks in this zone show.
 fn local(at: UnixMs, zone: &TimeZone) -> (Date, usize) {
-    let moment = Timestamp::from_millisecond(at.0).unwrap_or_default().to_zoned(zone.clone());
+    let moment = at.in_zone(zone);
     (moment.date(), usize::try_from(moment.hour()).unwrap_or_default())
 }

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Response, Url};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::outbound;
 
@@ -72,9 +72,7 @@ impl Caller {
     /// Calls nobody yet.
     pub(crate) fn new(api: &Url, key: &SecretString) -> Result<Self, SetUpFault> {
         // The key goes in as it is, without a scheme (DoubleTick, *Get Customer Details*).
-        let mut key =
-            HeaderValue::from_str(key.expose_secret().trim()).map_err(|_| SetUpFault::Key)?;
-        key.set_sensitive(true);
+        let key = outbound::header(key).map_err(|_| SetUpFault::Key)?;
         let http = outbound::builder().build().map_err(SetUpFault::Tls)?;
         let (pace, is_key_refused) = (Mutex::default(), AtomicBool::new(false));
         Ok(Self { http, api: api.clone(), key, pace, is_key_refused })
@@ -128,10 +126,7 @@ impl Caller {
         query: &[(&str, &str)],
         timeout: Duration,
     ) -> Result<Vec<u8>, CallFault> {
-        let mut url = self.api.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
+        let mut url = outbound::below(&self.api, path);
         url.query_pairs_mut().extend_pairs(query);
         let request = self.http.get(url).header(AUTHORIZATION, self.key.clone()).timeout(timeout);
         let answer = request.send().await.map_err(|_| CallFault::NoAnswer)?;
@@ -149,8 +144,7 @@ impl Caller {
             }
             401 | 403 => Err(CallFault::Key),
             429 => {
-                let told = answer.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok());
-                let told = told.and_then(|it| it.parse().ok()).map(Duration::from_secs);
+                let told = outbound::retry_after(&answer);
                 let pause = told.unwrap_or(PAUSE).clamp(APART, PAUSE_MAX);
                 self.pace().paused_until = Some(Instant::now() + pause);
                 Err(CallFault::Pause)
@@ -162,12 +156,7 @@ impl Caller {
 
 /// The whole answer.
 async fn read(mut answer: Response) -> Result<Vec<u8>, CallFault> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|_| CallFault::NoAnswer)? {
-        body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_BYTES_MAX {
-            return Err(CallFault::Senseless);
-        }
-    }
-    Ok(body)
+    let body = outbound::body(&mut answer, ANSWER_BYTES_MAX).await;
+    let body = body.map_err(|_| CallFault::NoAnswer)?;
+    if body.len() <= ANSWER_BYTES_MAX { Ok(body) } else { Err(CallFault::Senseless) }
 }

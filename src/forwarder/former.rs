@@ -13,7 +13,7 @@ use crate::chat::time::UnixMs;
 use crate::forwarder::backoff::Failures;
 use crate::forwarder::held::{DOUBT, Held};
 use crate::forwarder::pace::{TURN_MS, WINDOW_MS};
-use crate::journal::{Batch, BookId, Ceiling, Error, Journal};
+use crate::journal::{BookId, Ceiling, Journal};
 use crate::sheets::{Burnt, Client, Trouble};
 
 /// How long it is tried to find out what became of the batch.
@@ -61,7 +61,7 @@ impl Former {
 
     /// Brings it a step further; gives how long to wait before the next, if there is one.
     pub(super) async fn step(&self, began: Instant, failures: &mut Failures) -> Option<Duration> {
-        let batch = match self.open_batch().await {
+        let batch = match self.journal.open_batch(self.book).await {
             Ok(batch) => batch?,
             Err(error) => {
                 log::error!("the journal does not answer, trying again: {}", Causes(&error));
@@ -91,13 +91,6 @@ impl Former {
     /// Whether the rows go though nothing is known. As long as Google answers nobody they could go nowhere.
     fn gives_up(&self, began: Instant) -> bool {
         began.elapsed() >= GIVE_UP_AFTER && self.sheets.silent_for() < IS_SILENT_FROM
-    }
-
-    /// The batch, whose marker is to stay in the spreadsheet: whoever sent it may still do so, should that be
-    /// configured again.
-    async fn open_batch(&self) -> Result<Option<Batch>, Error> {
-        self.journal.fence(self.book, self.time()).await?;
-        self.journal.open_batch(self.book).await
     }
 
     async fn known(&self, held: &Held, began: Instant, failures: &mut Failures) -> Known {
@@ -130,10 +123,6 @@ impl Former {
 
     fn passing(&self, failures: &mut Failures, after: Option<Duration>) -> Duration {
         failures.passing(self.sheets.silent_for(), after, fastrand::f64())
-    }
-
-    fn time(&self) -> UnixMs {
-        self.journal.clock((self.now)())
     }
 
     /// Takes the turn to write; committed before the write leaves.

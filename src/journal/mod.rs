@@ -328,6 +328,10 @@ impl Journal {
         digest::digest(self.hash_key(), parts)
     }
 
+    fn phone_key(&self, digits: &str) -> Digest {
+        self.0.shared.phone_key(digits)
+    }
+
     fn digest_of(&self, name: &str) -> Digest {
         self.0.shared.digest_of(name)
     }

@@ -17,7 +17,6 @@ use crate::chat::counted::{Counted, Quarter};
 use crate::chat::digest::Digest;
 use crate::chat::entry::{Entry, EventId};
 use crate::chat::memory::Told;
-use crate::chat::text::Personal;
 use crate::chat::time::UnixMs;
 use crate::histogram::Histogram;
 use crate::journal::Error;
@@ -54,10 +53,9 @@ impl Shared {
         digest::digest(&self.hash_key, &[b"name", name.as_bytes()])
     }
 
-    /// As what a customer is found by their phone; `None` where it has no digits.
-    pub(super) fn phone_key(&self, phone: &Personal) -> Option<Digest> {
-        let digits = phone.digits();
-        (!digits.is_empty()).then(|| self.digest_of(&format!("phone/{digits}")))
+    /// As what a customer is found by their phone.
+    pub(super) fn phone_key(&self, digits: &str) -> Digest {
+        self.digest_of(&format!("phone/{digits}"))
     }
 }
 

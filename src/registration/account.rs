@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, Url};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -120,9 +120,7 @@ impl Account {
     /// # Errors
     /// [`Trouble::Key`] where the key cannot be sent, [`Trouble::Tls`].
     pub(crate) fn new(api: &Url, key: &SecretString) -> Result<Self, Trouble> {
-        let mut key =
-            HeaderValue::from_str(key.expose_secret().trim()).map_err(|_| Trouble::Key)?;
-        key.set_sensitive(true);
+        let key = outbound::header(key).map_err(|_| Trouble::Key)?;
         let builder = outbound::builder().connect_timeout(TIMEOUT).timeout(TIMEOUT);
         let http = builder.build().map_err(|_| Trouble::Tls)?;
         Ok(Self { http, api: api.clone(), key })
@@ -216,10 +214,7 @@ impl Account {
         path: &[&str],
         body: Option<Value>,
     ) -> Result<Vec<u8>, Trouble> {
-        let mut url = self.api.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
+        let url = outbound::below(&self.api, path);
         // The key goes in as it is, without a scheme.
         let mut request = self.http.request(method, url).header(AUTHORIZATION, self.key.clone());
         if let Some(body) = body {
@@ -233,14 +228,9 @@ impl Account {
             429 => return Err(Trouble::Pace),
             status => return Err(Trouble::Status(status)),
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|_| Trouble::NoAnswer)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > ANSWER_BYTES_MAX {
-                return Err(Trouble::Senseless);
-            }
-        }
-        Ok(body)
+        let body = outbound::body(&mut answer, ANSWER_BYTES_MAX).await;
+        let body = body.map_err(|_| Trouble::NoAnswer)?;
+        if body.len() <= ANSWER_BYTES_MAX { Ok(body) } else { Err(Trouble::Senseless) }
     }
 }
 

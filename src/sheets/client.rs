@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -306,18 +305,8 @@ impl Client {
 
 async fn receive(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
     let mut response = request.send().await?;
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_BYTES_MAX {
-            break;
-        }
-    }
+    let retry_after = outbound::retry_after(&response).map(|after| after.min(RETRY_AFTER_MAX));
+    let body = outbound::body(&mut response, ANSWER_BYTES_MAX).await?;
     Ok(Answer { status: response.status().as_u16(), retry_after, body })
 }
 

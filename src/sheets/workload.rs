@@ -296,12 +296,7 @@ async fn told(request: RequestBuilder, whom: &str) -> Result<Told, TokenTrouble>
     let mut response = request.send().await.map_err(failed)?;
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
     let at = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|at| at.timestamp());
-    let (status, mut body) = (response.status().as_u16(), Vec::new());
-    while let Some(chunk) = response.chunk().await.map_err(failed)? {
-        body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_BYTES_MAX {
-            break;
-        }
-    }
+    let status = response.status().as_u16();
+    let body = outbound::body(&mut response, ANSWER_BYTES_MAX).await.map_err(failed)?;
     Ok(Told { status, body, at })
 }

@@ -159,12 +159,7 @@ async fn a_list_that_makes_no_sense_changes_nothing_and_is_not_asked_for_again_s
         DoubleTickFault::ErrorInside,
         DoubleTickFault::FirstPageAgain,
     ] {
-        let doubletick = FakeDoubleTick::start(&[WABA]);
-        let clinic = clinic(&doubletick);
-        let service = clinic.open();
-        connect(&doubletick, &service);
-        doubletick.chat_arrives("chat_1", "Rohan Mehta", PHONE, WABA);
-        doubletick.assign("chat_1", ASHA.0, ASHA.1);
+        let (doubletick, clinic, service) = with_asha();
         doubletick.chat_arrives("chat_2", "Meera", "919111222334", WABA);
         doubletick.assign("chat_2", ASHA.0, ASHA.1);
         doubletick.unassign("chat_2");

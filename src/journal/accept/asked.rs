@@ -71,8 +71,7 @@ impl Journal {
         let limits = self.limits();
         let mut compared = Compared::default();
         for step in seen.chunks(STEP) {
-            let key =
-                |seen: &Sighting| self.digest_of(&format!("phone/{}", seen.conversation.customer));
+            let key = |seen: &Sighting| self.phone_key(&seen.conversation.customer);
             let step: Vec<(Digest, Sighting)> =
                 step.iter().map(|seen| (key(seen), seen.clone())).collect();
             let judged = self

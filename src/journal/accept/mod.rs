@@ -299,9 +299,11 @@ fn keep_row(
 /// Under what a wait is found when its conversation closes: the customer's id and phone. A drop need not name
 /// them; then the assignment before it did.
 fn found_under(transaction: &Transaction<'_>, by: &EventKeys, wait: &Wait) -> Vec<Digest> {
-    let phone = transaction.shared.phone_key(&wait.entry.customer_phone);
-    let phone =
-        phone.filter(|phone| by.customer.len() < CUSTOMER_KEYS_MAX && !by.customer.contains(phone));
+    let digits = wait.entry.customer_phone.digits();
+    let phone = (!digits.is_empty()).then(|| transaction.shared.phone_key(&digits));
+    let is_new =
+        |phone: &Digest| by.customer.len() < CUSTOMER_KEYS_MAX && !by.customer.contains(phone);
+    let phone = phone.filter(is_new);
     by.customer.iter().copied().chain(phone).collect()
 }
 

@@ -58,7 +58,7 @@ impl Journal {
     /// # Errors
     /// When the database does not answer; what was deleted so far stays so.
     pub async fn forget(&self, digits: &str) -> Result<Forgotten, Error> {
-        let key = self.digest_of(&format!("phone/{digits}"));
+        let key = self.phone_key(digits);
         let keys = Keys { records: vec![key], ..Keys::default() };
         let keys =
             self.writer().commit_on(keys, move |transaction| transaction.keys_of(key)).await?;
